@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the monitors saw on the pins, as values. Cycles count rising clock edges since the start of the simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RegisterRead:
+    """A register read; `cycle` is that of the R handshake, `start` that of AR. `ok` is False on an error response."""
+
+    start: int
+    cycle: int
+    offset: int
+    value: int
+    ok: bool = True
+
+
+@dataclass(frozen=True)
+class RegisterWrite:
+    """A register write; `cycle` is that of the B handshake, `start` that of the later of AW and W."""
+
+    start: int
+    cycle: int
+    offset: int
+    value: int
+    strobe: int = 0xF
+    ok: bool = True
+
+
+@dataclass(frozen=True)
+class DmaRead:
+    """One read burst of the device: the bytes it asked for and got. `start` is AR's cycle, `cycle` the last R beat's."""
+
+    start: int
+    cycle: int
+    address: int
+    data: bytes
+    ok: bool = True
+
+
+@dataclass(frozen=True)
+class DmaWrite:
+    """One write burst of the device. `start` is AW's cycle, `cycle` that of B.
+
+    `pieces` are (address, bytes) runs of enabled strobes in ascending address order; none where all strobes were off.
+    """
+
+    start: int
+    cycle: int
+    pieces: tuple[tuple[int, bytes], ...]
+    ok: bool = True
+
+
+@dataclass(frozen=True)
+class IrqChange:
+    """The interrupt line changed to `level`."""
+
+    cycle: int
+    level: bool
+
+
+@dataclass(frozen=True)
+class EntropyWord:
+    """The device took a 32-bit word from its entropy source."""
+
+    cycle: int
+    value: int
+
+
+@dataclass(frozen=True)
+class BusReset:
+    """rst_ni was asserted."""
+
+    cycle: int
+
+
+Event = RegisterRead | RegisterWrite | DmaRead | DmaWrite | IrqChange | EntropyWord | BusReset
