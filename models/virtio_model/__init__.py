@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An executable reading of the device side of VIRTIO 1.4, with no simulator in it."""
+
+from virtio_model.blk import Blk
+from virtio_model.chain import DescriptorChain, Segment
+from virtio_model.device import MmioDevice
+from virtio_model.errors import (
+    AddressOverflow,
+    AvailIndexError,
+    ChainError,
+    ChainLoopError,
+    HeadOutOfRange,
+    IndirectNotNegotiated,
+    LengthOverflow,
+    NextOutOfRange,
+    ReadableAfterWritable,
+    RingAccessError,
+    RingError,
+    StatusAccessError,
+)
+from virtio_model.function import DeviceFunction
+from virtio_model.memory import Memory, MemoryFault, MemoryView
+from virtio_model.registers import MmioRegisters
+from virtio_model.rng import Rng
+from virtio_model.split import Descriptor, SplitLayout, SplitQueue
+from virtio_model.status import DeviceStatus
+from virtio_model.storage import MemoryStorage, Storage, StorageError
+
+__all__ = [
+    "AddressOverflow",
+    "AvailIndexError",
+    "Blk",
+    "ChainError",
+    "ChainLoopError",
+    "Descriptor",
+    "DescriptorChain",
+    "DeviceFunction",
+    "DeviceStatus",
+    "HeadOutOfRange",
+    "IndirectNotNegotiated",
+    "LengthOverflow",
+    "Memory",
+    "MemoryFault",
+    "MemoryStorage",
+    "MemoryView",
+    "MmioDevice",
+    "MmioRegisters",
+    "NextOutOfRange",
+    "ReadableAfterWritable",
+    "RingAccessError",
+    "RingError",
+    "Rng",
+    "Segment",
+    "SplitLayout",
+    "SplitQueue",
+    "StatusAccessError",
+    "Storage",
+    "StorageError",
+]

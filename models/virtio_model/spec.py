@@ -109,6 +109,10 @@ USED_F_NO_NOTIFY = 1
 DESC_BYTES = 16
 USED_ELEMENT_BYTES = 8
 
+DESC_ALIGN = 16
+DRIVER_ALIGN = 2
+DEVICE_ALIGN = 4
+
 
 class BlkFeature(IntEnum):
     """Feature bit numbers of the block device (5.2.3)."""
@@ -124,6 +128,15 @@ class BlkFeature(IntEnum):
     MQ = 12
     DISCARD = 13
     WRITE_ZEROES = 14
+
+
+class BlkConfig(IntEnum):
+    """Offsets in the block device's configuration space (5.2.4)."""
+
+    CAPACITY = 0
+    SIZE_MAX = 8
+    SEG_MAX = 12
+    BLK_SIZE = 20
 
 
 class BlkType(IntEnum):

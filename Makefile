@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STAMP  := $(VENV)/.stamp
+
+# Knobs of the targets below; each may be given on the command line or in the environment.
+export TEST CONFIG SEED SIM WAVES DISK DISK_WRITE JOBS TIMEOUT
+
+sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus WAVES=1 DISK=path DISK_WRITE=1 JOBS=n
+	@$(PY) -m tests.sim.regress
+
+test: $(STAMP) ## run everything that CI runs: unit tests, simulation on Verilator and Icarus, lint
+	@$(PY) -m tests.everything
+
+waves: $(STAMP) ## run TEST=name with waveforms and write a GTKWave save file with named registers and states
+	@$(PY) -m tests.sim.waves
+
+lint: $(STAMP) ## check RTL and Python with verilator, slang, verible, iverilog, ruff and mypy
+	@$(PY) -m tests.lint
+
+format: $(STAMP) ## format RTL and Python in place, as `make lint` wants them
+	@$(PY) -m tests.lint --fix
+
+list: $(STAMP) ## list the tests and HDL configurations
+	@$(PY) -m tests.sim.regress --list
+
+deps: ## install optional Debian packages: Icarus Verilog, FST and ext4 support, ccache, GTKWave
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -qq && $$sudo apt-get install -y iverilog liblz4-dev zlib1g-dev ccache gtkwave e2fsprogs
+
+clean: ## remove builds, results and caches (keeps .venv)
+	rm -rf sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis results.xml build *.egg-info
+	find models tb tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+$(STAMP): requirements.txt tests/setup_venv.sh
+	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+.PHONY: sim test waves lint format list deps clean help

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a device type adds to the transport: features, configuration space and the meaning of a chain's bytes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from virtio_model.chain import DescriptorChain
+from virtio_model.memory import MemoryView
+from virtio_model.spec import DeviceType
+
+
+class DeviceFunction(ABC):
+    """A device type. It never sees a ring, and touches memory only through the view that `serve` is given."""
+
+    device_type: DeviceType
+    device_features: int = 0
+    """Feature word of the device-type bits offered."""
+
+    @abstractmethod
+    def serve(self, chain: DescriptorChain, memory: MemoryView, driver_features: int) -> int:
+        """Carry out one request and return its used length in bytes; payload is written before status.
+
+        `driver_features` is the negotiated feature word. A bad request fails alone; raises `RingError` only when its
+        result cannot be reported in the chain.
+        """
+
+    def config_read(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes of the configuration space from `offset` on; 0 where no offered field lies (2.5)."""
+        return bytes(length)
+
+    def config_write(self, offset: int, data: bytes) -> None:
+        """Write bytes to the configuration space; ignored where no driver-writable field lies. Never raises."""
+        return
+
+    def reset(self) -> None:
+        """Forget everything that belongs to the driver (2.4)."""
+        return

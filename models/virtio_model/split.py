@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device side of a split virtqueue (2.7)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from virtio_model import spec
+from virtio_model.chain import DescriptorChain, Segment
+from virtio_model.errors import (
+    AddressOverflow,
+    AvailIndexError,
+    ChainError,
+    ChainLoopError,
+    HeadOutOfRange,
+    IndirectNotNegotiated,
+    LengthOverflow,
+    NextOutOfRange,
+    ReadableAfterWritable,
+    RingAccessError,
+    RingError,
+    StatusAccessError,
+)
+from virtio_model.memory import MemoryFault, MemoryView
+
+__all__ = [
+    "AddressOverflow",
+    "AvailIndexError",
+    "ChainError",
+    "ChainLoopError",
+    "Descriptor",
+    "DescriptorChain",
+    "HeadOutOfRange",
+    "IndirectNotNegotiated",
+    "LengthOverflow",
+    "NextOutOfRange",
+    "ReadableAfterWritable",
+    "RingAccessError",
+    "RingError",
+    "Segment",
+    "SplitLayout",
+    "SplitQueue",
+    "StatusAccessError",
+]
+
+_DESCRIPTOR = struct.Struct("<QIHH")
+_USED_ELEMENT = struct.Struct("<II")
+_MAX_TOTAL = 0xFFFF_FFFF
+
+
+class Descriptor(NamedTuple):
+    """An entry of the descriptor table (2.7.5)."""
+
+    addr: int
+    len: int
+    flags: int = 0
+    next: int = 0
+
+    def pack(self) -> bytes:
+        """The 16 bytes in memory. Raises `struct.error` if a field does not fit."""
+        return _DESCRIPTOR.pack(*self)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Descriptor:
+        """The descriptor that 16 bytes hold. Raises `struct.error` on another length."""
+        return cls(*_DESCRIPTOR.unpack(data))
+
+
+@dataclass(frozen=True)
+class SplitLayout:
+    """Where the parts of a split queue of `size` entries lie (2.7.5, 2.7.6, 2.7.8); addresses and lengths in bytes."""
+
+    size: int
+    desc_addr: int = 0
+    driver_addr: int = 0
+    device_addr: int = 0
+
+    @property
+    def desc_bytes(self) -> int:
+        """Length of the descriptor table."""
+        return spec.DESC_BYTES * self.size
+
+    @property
+    def driver_bytes(self) -> int:
+        """Length of the available ring, used_event included."""
+        return 6 + 2 * self.size
+
+    @property
+    def device_bytes(self) -> int:
+        """Length of the used ring, avail_event included."""
+        return 6 + spec.USED_ELEMENT_BYTES * self.size
+
+    def descriptor_address(self, index: int) -> int:
+        """Address of descriptor `index`."""
+        return self.desc_addr + spec.DESC_BYTES * index
+
+    @property
+    def avail_flags_address(self) -> int:
+        return self.driver_addr
+
+    @property
+    def avail_idx_address(self) -> int:
+        return self.driver_addr + 2
+
+    def avail_entry_address(self, slot: int) -> int:
+        """Address of the available ring entry at position `slot`, below `size`."""
+        return self.driver_addr + 4 + 2 * slot
+
+    @property
+    def used_event_address(self) -> int:
+        return self.avail_entry_address(self.size)
+
+    @property
+    def used_flags_address(self) -> int:
+        return self.device_addr
+
+    @property
+    def used_idx_address(self) -> int:
+        return self.device_addr + 2
+
+    def used_element_address(self, slot: int) -> int:
+        """Address of the used element at position `slot`, below `size`."""
+        return self.device_addr + 4 + spec.USED_ELEMENT_BYTES * slot
+
+    @property
+    def avail_event_address(self) -> int:
+        return self.used_element_address(self.size)
+
+    def usable(self, size_max: int, address_width: int = 64) -> bool:
+        """Whether a device can work with this set-up: size, alignment, and areas within 2^`address_width` (2.7)."""
+        areas = (
+            (self.desc_addr, self.desc_bytes, spec.DESC_ALIGN),
+            (self.driver_addr, self.driver_bytes, spec.DRIVER_ALIGN),
+            (self.device_addr, self.device_bytes, spec.DEVICE_ALIGN),
+        )
+        return 1 <= self.size <= size_max and all(
+            address % align == 0 and address + length <= 1 << address_width for address, length, align in areas
+        )
+
+
+class SplitQueue:
+    """Set-up and progress of one queue, as the device keeps them.
+
+    `size` and the three addresses are what the driver wrote. `last_avail` and `used_idx` run free modulo 2^16;
+    `avail_slot` and `used_slot` are the ring positions, counted modulo `size` on their own so that a size that is not a
+    power of two works across the wrap. They start at `index_init` whenever the queue becomes ready.
+    """
+
+    def __init__(self, index: int, size_max: int, *, index_init: int = 0, address_width: int = 64) -> None:
+        self.index = index
+        self.size_max = size_max
+        self.index_init = index_init & 0xFFFF
+        self.address_width = address_width
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget set-up and progress."""
+        self.size = self.desc_addr = self.driver_addr = self.device_addr = 0
+        self.ready = False
+        self.last_avail = self.used_idx = self.index_init
+        self.avail_slot = self.used_slot = 0
+
+    @property
+    def layout(self) -> SplitLayout:
+        """Where the rings lie by the present set-up."""
+        return SplitLayout(self.size, self.desc_addr, self.driver_addr, self.device_addr)
+
+    def enable(self) -> bool:
+        """QueueReady = 1: start anew with the present set-up; False, and not ready, if it cannot be used."""
+        if not self.ready and self.layout.usable(self.size_max, self.address_width):
+            self.ready = True
+            self.last_avail = self.used_idx = self.index_init
+            self.avail_slot = self.used_slot = self.index_init % self.size
+        return self.ready
+
+    def disable(self) -> None:
+        """QueueReady = 0; the set-up is kept."""
+        self.ready = False
+
+    def count_available(self, memory: MemoryView) -> int:
+        """Read the available idx and return how many chains wait. Raises `AvailIndexError`, `RingAccessError`."""
+        avail_idx = self._read_u16(memory, self.layout.avail_idx_address)
+        waiting = (avail_idx - self.last_avail) & 0xFFFF
+        unused = (avail_idx - self.used_idx) & 0xFFFF
+        if waiting > self.size or unused > self.size:
+            raise AvailIndexError(self.index, avail_idx, self.last_avail, self.used_idx, self.size)
+        return waiting
+
+    def take_head(self, memory: MemoryView) -> int:
+        """Read the next available ring entry and step over it. Raises `RingAccessError`."""
+        head = self._read_u16(memory, self.layout.avail_entry_address(self.avail_slot))
+        self.last_avail = (self.last_avail + 1) & 0xFFFF
+        self.avail_slot = (self.avail_slot + 1) % self.size
+        return head
+
+    def parse_chain(self, head: int, memory: MemoryView) -> DescriptorChain:
+        """Read the chain that starts at `head`, each descriptor once. Raises a `RingError`."""
+        if head >= self.size:
+            raise HeadOutOfRange(self.index, head, self.size)
+        segments: list[Segment] = []
+        totals = {False: 0, True: 0}
+        index = head
+        while True:
+            descriptor = self._read_descriptor(memory, index)
+            segment = self._segment(head, descriptor, segments)
+            segments.append(segment)
+            totals[segment.device_writable] += segment.length
+            if totals[segment.device_writable] > _MAX_TOTAL:
+                raise LengthOverflow(self.index, head, totals[segment.device_writable])
+            if not descriptor.flags & spec.DescFlag.NEXT:
+                return DescriptorChain(self.index, head, tuple(segments))
+            index = descriptor.next
+            if index >= self.size:
+                raise NextOutOfRange(self.index, head, index, self.size)
+            if len(segments) == self.size:
+                raise ChainLoopError(self.index, head, self.size)
+
+    def pop(self, memory: MemoryView) -> DescriptorChain | None:
+        """Take the next available chain; None if there is none. A malformed one is consumed; raises `RingError`."""
+        if self.count_available(memory) == 0:
+            return None
+        return self.parse_chain(self.take_head(memory), memory)
+
+    def push(self, memory: MemoryView, head: int, written_len: int) -> None:
+        """Write a used element, then publish it in the used idx (2.7.8.2). Raises `RingAccessError`."""
+        element = _USED_ELEMENT.pack(head, written_len)
+        self._write(memory, self.layout.used_element_address(self.used_slot), element)
+        used_idx = (self.used_idx + 1) & 0xFFFF
+        self._write(memory, self.layout.used_idx_address, used_idx.to_bytes(2, "little"))
+        self.used_idx = used_idx
+        self.used_slot = (self.used_slot + 1) % self.size
+
+    def interrupt_wanted(self, memory: MemoryView) -> bool:
+        """Whether the driver wants a used buffer notification (2.7.7); yes if its flags cannot be read."""
+        try:
+            flags = self._read_u16(memory, self.layout.avail_flags_address)
+        except RingAccessError:
+            return True
+        return not flags & spec.AVAIL_F_NO_INTERRUPT
+
+    def _segment(self, head: int, descriptor: Descriptor, before: list[Segment]) -> Segment:
+        if descriptor.flags & spec.DescFlag.INDIRECT:
+            raise IndirectNotNegotiated(self.index, head, len(before))
+        writable = bool(descriptor.flags & spec.DescFlag.WRITE)
+        if before and before[-1].device_writable and not writable:
+            raise ReadableAfterWritable(self.index, head, len(before))
+        if descriptor.addr + descriptor.len > 1 << self.address_width:
+            raise AddressOverflow(self.index, head, descriptor.addr, descriptor.len)
+        return Segment(descriptor.addr, descriptor.len, writable)
+
+    def _read_descriptor(self, memory: MemoryView, index: int) -> Descriptor:
+        return Descriptor.unpack(self._read(memory, self.layout.descriptor_address(index), spec.DESC_BYTES))
+
+    def _read_u16(self, memory: MemoryView, address: int) -> int:
+        return int.from_bytes(self._read(memory, address, 2), "little")
+
+    def _read(self, memory: MemoryView, address: int, length: int) -> bytes:
+        try:
+            return memory.read(address, length)
+        except MemoryFault as fault:
+            raise RingAccessError(self.index, address, length) from fault
+
+    def _write(self, memory: MemoryView, address: int, data: bytes) -> None:
+        try:
+            memory.write(address, data)
+        except MemoryFault as fault:
+            raise RingAccessError(self.index, address, len(data)) from fault

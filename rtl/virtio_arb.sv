@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Round-robin arbiter: grants one of the requests, starting after the one granted last.
+//
+// `grant_o` and `index_o` are combinational and mean something while `valid_o` is high; `advance_i` says that the grant was
+// used in this cycle.
+
+module virtio_arb #(
+    parameter int Requests = 2,
+    localparam int IndexWidth = (Requests > 1) ? $clog2(Requests) : 1
+) (
+    input  logic                  clk_i,
+    input  logic                  rst_ni,
+    input  logic [  Requests-1:0] request_i,
+    input  logic                  advance_i,
+    output logic                  valid_o,
+    output logic [  Requests-1:0] grant_o,
+    output logic [IndexWidth-1:0] index_o
+);
+
+  logic [Requests-1:0] mask_q;  // requests after the last grant
+  logic [Requests-1:0] masked, chosen;
+
+  assign masked  = request_i & mask_q;
+  assign chosen  = (masked != '0) ? masked : request_i;
+  assign valid_o = request_i != '0;
+  assign grant_o = chosen & (~chosen + 1'b1);
+
+  always_comb begin
+    index_o = '0;
+    for (int i = 0; i < Requests; i++) begin
+      if (grant_o[i]) index_o = IndexWidth'(i);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) mask_q <= '0;
+    else if (advance_i) mask_q <= ~(grant_o | (grant_o - 1'b1));
+  end
+
+endmodule

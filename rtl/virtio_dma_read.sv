@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// AXI4 read master shared by several clients, one burst a request.
+//
+// A client asks for a burst (`req_*`: start address, AxLEN, AxSIZE; not across 4 KiB) and gets exactly AxLEN + 1 beats back on
+// `rsp_*`, which it must take at once: it asks only when it has room. Lanes are those of the bus. `rsp_err_o` marks a beat that
+// came with an error response or in a burst of the wrong length; a burst that ends early is padded with such beats. All reads use
+// ID 0, so responses come in the order asked. `flush_i` stops new bursts and drops what still comes; `idle_o` says that
+// nothing is outstanding.
+
+module virtio_dma_read #(
+    parameter int AxiDataWidth = 64,
+    parameter int AxiAddrWidth = 64,
+    parameter int AxiIdWidth = 4,
+    parameter int Clients = 2,
+    parameter int Outstanding = 8  // power of two
+) (
+    input  logic                           clk_i,
+    input  logic                           rst_ni,
+    input  logic                           flush_i,
+    output logic                           idle_o,
+    // Clients
+    input  logic [ Clients-1:0]            req_valid_i,
+    output logic [ Clients-1:0]            req_ready_o,
+    input  logic [ Clients-1:0][63:0]      req_addr_i,
+    input  logic [ Clients-1:0][ 7:0]      req_len_i,
+    input  logic [ Clients-1:0][ 2:0]      req_size_i,
+    output logic [ Clients-1:0]            rsp_valid_o,
+    output logic [AxiDataWidth-1:0]        rsp_data_o,
+    output logic                           rsp_last_o,
+    output logic                           rsp_err_o,
+    // AXI4
+    output logic [AxiIdWidth-1:0]          m_axi_arid,
+    output logic [AxiAddrWidth-1:0]        m_axi_araddr,
+    output logic [ 7:0]                    m_axi_arlen,
+    output logic [ 2:0]                    m_axi_arsize,
+    output logic                           m_axi_arvalid,
+    input  logic                           m_axi_arready,
+    input  logic [AxiIdWidth-1:0]          m_axi_rid,
+    input  logic [AxiDataWidth-1:0]        m_axi_rdata,
+    input  logic [ 1:0]                    m_axi_rresp,
+    input  logic                           m_axi_rlast,
+    input  logic                           m_axi_rvalid,
+    output logic                           m_axi_rready
+);
+
+  localparam int ClientWidth = (Clients > 1) ? $clog2(Clients) : 1;
+
+  // Flat views: Icarus 11 takes no variable index on a packed array of vectors.
+  wire [Clients*64-1:0] req_addr = req_addr_i;
+  wire [Clients*8-1:0] req_len = req_len_i;
+  wire [Clients*3-1:0] req_size = req_size_i;
+
+  logic req_any, accept, ar_free;
+  logic [Clients-1:0] grant;
+  logic [ClientWidth-1:0] req_client;
+
+  logic ar_valid_q;
+  logic [AxiAddrWidth-1:0] ar_addr_q;
+  logic [7:0] ar_len_q;
+  logic [2:0] ar_size_q;
+
+  logic flight_room, flight_valid;
+  logic [ClientWidth-1:0] flight_client;
+  logic [7:0] flight_len;
+  logic [$clog2(Outstanding):0] flight_count;
+
+  logic [8:0] beat_q;  // beats of the oldest burst already delivered
+  logic pad_q, pad_d;
+  logic beat, beat_expected, beat_final, burst_done;
+
+  // Address channel.
+  virtio_arb #(
+      .Requests(Clients)
+  ) u_arb (
+      .clk_i,
+      .rst_ni,
+      .request_i(req_valid_i),
+      .advance_i(accept),
+      .valid_o  (req_any),
+      .grant_o  (grant),
+      .index_o  (req_client)
+  );
+
+  assign ar_free     = !ar_valid_q || m_axi_arready;
+  assign accept      = req_any && ar_free && flight_room && !flush_i;
+  assign req_ready_o = grant & {Clients{accept}};
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      ar_valid_q <= 1'b0;
+      ar_addr_q  <= '0;
+      ar_len_q   <= '0;
+      ar_size_q  <= '0;
+    end else if (ar_free) begin
+      ar_valid_q <= accept;
+      if (accept) begin
+        ar_addr_q <= AxiAddrWidth'(req_addr[64*req_client+:64]);
+        ar_len_q  <= req_len[8*req_client+:8];
+        ar_size_q <= req_size[3*req_client+:3];
+      end
+    end
+  end
+
+  assign m_axi_arid    = '0;
+  assign m_axi_araddr  = ar_addr_q;
+  assign m_axi_arlen   = ar_len_q;
+  assign m_axi_arsize  = ar_size_q;
+  assign m_axi_arvalid = ar_valid_q;
+
+  // Bursts under way, oldest first.
+  virtio_fifo #(
+      .Width(ClientWidth + 8),
+      .Depth(Outstanding)
+  ) u_flight (
+      .clk_i,
+      .rst_ni,
+      .clear_i    (1'b0),
+      .commit_i   (1'b1),
+      .rollback_i (1'b0),
+      .in_valid_i (accept),
+      .in_ready_o (flight_room),
+      .in_data_i  ({req_client, req_len[8*req_client+:8]}),
+      .out_valid_o(flight_valid),
+      .out_ready_i(burst_done),
+      .out_data_o ({flight_client, flight_len}),
+      .count_o    (flight_count)
+  );
+
+  assign m_axi_rready  = !pad_q;
+  assign beat          = pad_q || (m_axi_rvalid && flight_valid);
+  assign beat_expected = beat_q <= {1'b0, flight_len};
+  assign beat_final    = beat_q >= {1'b0, flight_len};
+  assign pad_d         = beat && !beat_final && (pad_q || m_axi_rlast);
+  assign burst_done    = beat && beat_final && (pad_q || m_axi_rlast);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      beat_q <= '0;
+      pad_q  <= 1'b0;
+    end else begin
+      pad_q <= pad_d;
+      if (burst_done) beat_q <= '0;
+      else if (beat && beat_expected) beat_q <= beat_q + 9'd1;
+    end
+  end
+
+  // A beat too many is dropped here; the one at the expected end has then already been marked.
+  for (genvar i = 0; i < Clients; i++) begin : g_rsp
+    assign rsp_valid_o[i] = beat && beat_expected && flight_client == i && !flush_i;
+  end
+  assign rsp_data_o = m_axi_rdata;
+  assign rsp_last_o = beat_q == {1'b0, flight_len};
+  assign rsp_err_o  = pad_q || m_axi_rresp[1] || m_axi_rid != '0 || m_axi_rlast != rsp_last_o;
+  assign idle_o     = !ar_valid_q && flight_count == '0 && !pad_q;
+
+endmodule

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// AXI4 write master shared by several clients, one burst a request.
+//
+// A client asks for a burst (`req_*`: word-aligned start address, AxLEN, a tag of its own; not across 4 KiB) and holds all its
+// beats ready on `w_*` when it does; `w_pop_o` takes them one by one. `done_*` reports each write response with the tag, in the
+// order asked. `flush_i` stops new bursts; a burst already begun is finished with its strobes off, as AXI bursts cannot be cut.
+// `idle_o` says that nothing is outstanding.
+
+module virtio_dma_write #(
+    parameter int AxiDataWidth = 64,
+    parameter int AxiAddrWidth = 64,
+    parameter int AxiIdWidth = 4,
+    parameter int Clients = 2,
+    parameter int TagWidth = 3,
+    parameter int Outstanding = 8,  // power of two
+    localparam int StrbWidth = AxiDataWidth / 8
+) (
+    input  logic                                 clk_i,
+    input  logic                                 rst_ni,
+    input  logic                                 flush_i,
+    output logic                                 idle_o,
+    // Clients
+    input  logic [ Clients-1:0]                  req_valid_i,
+    output logic [ Clients-1:0]                  req_ready_o,
+    input  logic [ Clients-1:0][63:0]            req_addr_i,
+    input  logic [ Clients-1:0][ 7:0]            req_len_i,
+    input  logic [ Clients-1:0][TagWidth-1:0]    req_tag_i,
+    input  logic [ Clients-1:0][AxiDataWidth-1:0] w_data_i,
+    input  logic [ Clients-1:0][StrbWidth-1:0]   w_strb_i,
+    output logic [ Clients-1:0]                  w_pop_o,
+    output logic [ Clients-1:0]                  done_valid_o,
+    output logic [TagWidth-1:0]                  done_tag_o,
+    output logic                                 done_err_o,
+    // AXI4
+    output logic [AxiIdWidth-1:0]                m_axi_awid,
+    output logic [AxiAddrWidth-1:0]              m_axi_awaddr,
+    output logic [ 7:0]                          m_axi_awlen,
+    output logic                                 m_axi_awvalid,
+    input  logic                                 m_axi_awready,
+    output logic [AxiDataWidth-1:0]              m_axi_wdata,
+    output logic [StrbWidth-1:0]                 m_axi_wstrb,
+    output logic                                 m_axi_wlast,
+    output logic                                 m_axi_wvalid,
+    input  logic                                 m_axi_wready,
+    input  logic [AxiIdWidth-1:0]                m_axi_bid,
+    input  logic [ 1:0]                          m_axi_bresp,
+    input  logic                                 m_axi_bvalid,
+    output logic                                 m_axi_bready
+);
+
+  localparam int ClientWidth = (Clients > 1) ? $clog2(Clients) : 1;
+
+  // Flat views: Icarus 11 takes no variable index on a packed array of vectors.
+  wire [Clients*64-1:0] req_addr = req_addr_i;
+  wire [Clients*8-1:0] req_len = req_len_i;
+  wire [Clients*TagWidth-1:0] req_tag = req_tag_i;
+  wire [Clients*AxiDataWidth-1:0] w_data = w_data_i;
+  wire [Clients*StrbWidth-1:0] w_strb = w_strb_i;
+
+  logic req_any, accept;
+  logic [Clients-1:0] grant;
+  logic [ClientWidth-1:0] req_client;
+
+  logic aw_valid_q, aw_free;
+  logic [AxiAddrWidth-1:0] aw_addr_q;
+  logic [7:0] aw_len_q;
+
+  logic w_active_q, w_load, w_free, w_ends;  // beats of the burst `w_client_q` are still to be loaded
+  logic w_void_q;                            // its client has been flushed
+  logic [ClientWidth-1:0] w_client_q;
+  logic [7:0] w_left_q;
+  logic w_valid_q, w_last_q;
+  logic [AxiDataWidth-1:0] w_data_q;
+  logic [StrbWidth-1:0] w_strb_q;
+
+  logic flight_room, flight_valid;
+  logic [ClientWidth-1:0] flight_client;
+  logic [TagWidth-1:0] flight_tag;
+  logic [$clog2(Outstanding):0] flight_count;
+
+  virtio_arb #(
+      .Requests(Clients)
+  ) u_arb (
+      .clk_i,
+      .rst_ni,
+      .request_i(req_valid_i),
+      .advance_i(accept),
+      .valid_o  (req_any),
+      .grant_o  (grant),
+      .index_o  (req_client)
+  );
+
+  assign aw_free     = !aw_valid_q || m_axi_awready;
+  assign w_free      = !w_valid_q || m_axi_wready;
+  assign w_load      = w_active_q && w_free;
+  assign w_ends      = w_load && w_left_q == 8'd0;
+  assign accept      = req_any && aw_free && (!w_active_q || w_ends) && flight_room && !flush_i;
+  assign req_ready_o = grant & {Clients{accept}};
+
+  for (genvar i = 0; i < Clients; i++) begin : g_client
+    assign w_pop_o[i]      = w_load && w_client_q == i && !w_void_q && !flush_i;
+    assign done_valid_o[i] = m_axi_bvalid && flight_valid && flight_client == i && !flush_i;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      aw_valid_q <= 1'b0;
+      aw_addr_q  <= '0;
+      aw_len_q   <= '0;
+    end else if (aw_free) begin
+      aw_valid_q <= accept;
+      if (accept) begin
+        aw_addr_q <= AxiAddrWidth'(req_addr[64*req_client+:64]);
+        aw_len_q  <= req_len[8*req_client+:8];
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      w_active_q <= 1'b0;
+      w_void_q   <= 1'b0;
+      w_client_q <= '0;
+      w_left_q   <= '0;
+      w_valid_q  <= 1'b0;
+      w_last_q   <= 1'b0;
+      w_data_q   <= '0;
+      w_strb_q   <= '0;
+    end else begin
+      if (w_free) begin
+        w_valid_q <= w_load;
+        if (w_load) begin
+          w_last_q <= w_left_q == 8'd0;
+          w_data_q <= w_data[AxiDataWidth*w_client_q+:AxiDataWidth];
+          w_strb_q <= (flush_i || w_void_q) ? '0 : w_strb[StrbWidth*w_client_q+:StrbWidth];
+          w_left_q <= w_left_q - 8'd1;
+        end
+      end
+      if (accept) begin
+        w_active_q <= 1'b1;
+        w_client_q <= req_client;
+        w_left_q   <= req_len[8*req_client+:8];
+        w_void_q   <= 1'b0;
+      end else begin
+        if (w_ends) w_active_q <= 1'b0;
+        if (flush_i) w_void_q <= 1'b1;
+      end
+    end
+  end
+
+  virtio_fifo #(
+      .Width(ClientWidth + TagWidth),
+      .Depth(Outstanding)
+  ) u_flight (
+      .clk_i,
+      .rst_ni,
+      .clear_i    (1'b0),
+      .commit_i   (1'b1),
+      .rollback_i (1'b0),
+      .in_valid_i (accept),
+      .in_ready_o (flight_room),
+      .in_data_i  ({req_client, req_tag[TagWidth*req_client+:TagWidth]}),
+      .out_valid_o(flight_valid),
+      .out_ready_i(m_axi_bvalid),
+      .out_data_o ({flight_client, flight_tag}),
+      .count_o    (flight_count)
+  );
+
+  assign m_axi_awid    = '0;
+  assign m_axi_awaddr  = aw_addr_q;
+  assign m_axi_awlen   = aw_len_q;
+  assign m_axi_awvalid = aw_valid_q;
+  assign m_axi_wdata   = w_data_q;
+  assign m_axi_wstrb   = w_strb_q;
+  assign m_axi_wlast   = w_last_q;
+  assign m_axi_wvalid  = w_valid_q;
+  assign m_axi_bready  = 1'b1;
+
+  assign done_tag_o    = flight_tag;
+  assign done_err_o    = m_axi_bresp[1] || m_axi_bid != '0;
+  assign idle_o        = !aw_valid_q && !w_active_q && !w_valid_q && flight_count == '0;
+
+endmodule

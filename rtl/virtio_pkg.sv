@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Constants of VIRTIO 1.4 for the RTL. virtio_model.spec states the same ones; a unit test compares them.
+
+// The lists are complete; not every constant has a use in the RTL.
+/* verilator lint_off UNUSEDPARAM */
+package virtio_pkg;
+
+  localparam logic [31:0] MAGIC_VALUE = 32'h74726976;
+
+  // Register offsets, modern MMIO transport (4.2.2).
+  localparam logic [11:0] REG_MAGIC_VALUE = 12'h000;
+  localparam logic [11:0] REG_VERSION = 12'h004;
+  localparam logic [11:0] REG_DEVICE_ID = 12'h008;
+  localparam logic [11:0] REG_VENDOR_ID = 12'h00c;
+  localparam logic [11:0] REG_DEVICE_FEATURES = 12'h010;
+  localparam logic [11:0] REG_DEVICE_FEATURES_SEL = 12'h014;
+  localparam logic [11:0] REG_DRIVER_FEATURES = 12'h020;
+  localparam logic [11:0] REG_DRIVER_FEATURES_SEL = 12'h024;
+  localparam logic [11:0] REG_QUEUE_SEL = 12'h030;
+  localparam logic [11:0] REG_QUEUE_SIZE_MAX = 12'h034;
+  localparam logic [11:0] REG_QUEUE_SIZE = 12'h038;
+  localparam logic [11:0] REG_QUEUE_READY = 12'h044;
+  localparam logic [11:0] REG_QUEUE_NOTIFY = 12'h050;
+  localparam logic [11:0] REG_INTERRUPT_STATUS = 12'h060;
+  localparam logic [11:0] REG_INTERRUPT_ACK = 12'h064;
+  localparam logic [11:0] REG_STATUS = 12'h070;
+  localparam logic [11:0] REG_QUEUE_DESC_LOW = 12'h080;
+  localparam logic [11:0] REG_QUEUE_DESC_HIGH = 12'h084;
+  localparam logic [11:0] REG_QUEUE_DRIVER_LOW = 12'h090;
+  localparam logic [11:0] REG_QUEUE_DRIVER_HIGH = 12'h094;
+  localparam logic [11:0] REG_QUEUE_DEVICE_LOW = 12'h0a0;
+  localparam logic [11:0] REG_QUEUE_DEVICE_HIGH = 12'h0a4;
+  localparam logic [11:0] REG_SHM_SEL = 12'h0ac;
+  localparam logic [11:0] REG_SHM_LEN_LOW = 12'h0b0;
+  localparam logic [11:0] REG_SHM_LEN_HIGH = 12'h0b4;
+  localparam logic [11:0] REG_SHM_BASE_LOW = 12'h0b8;
+  localparam logic [11:0] REG_SHM_BASE_HIGH = 12'h0bc;
+  localparam logic [11:0] REG_QUEUE_RESET = 12'h0c0;
+  localparam logic [11:0] REG_CONFIG_GENERATION = 12'h0fc;
+  localparam logic [11:0] REG_CONFIG = 12'h100;
+
+  // Device status bits (2.1).
+  localparam logic [7:0] STATUS_ACKNOWLEDGE = 8'h01;
+  localparam logic [7:0] STATUS_DRIVER = 8'h02;
+  localparam logic [7:0] STATUS_DRIVER_OK = 8'h04;
+  localparam logic [7:0] STATUS_FEATURES_OK = 8'h08;
+  localparam logic [7:0] STATUS_SUSPEND = 8'h10;
+  localparam logic [7:0] STATUS_DEVICE_NEEDS_RESET = 8'h40;
+  localparam logic [7:0] STATUS_FAILED = 8'h80;
+
+  // Feature bit numbers (6, 5.2.3).
+  localparam int FEATURE_VERSION_1 = 32;
+  localparam int BLK_F_SIZE_MAX = 1;
+  localparam int BLK_F_SEG_MAX = 2;
+  localparam int BLK_F_RO = 5;
+  localparam int BLK_F_BLK_SIZE = 6;
+  localparam int BLK_F_FLUSH = 9;
+
+  localparam int DEVICE_TYPE_BLK = 2;
+  localparam int DEVICE_TYPE_RNG = 4;
+
+  // Split descriptor flags (2.7.5), as bit positions of the 16-bit flags field.
+  localparam int DESC_NEXT_BIT = 0;
+  localparam int DESC_WRITE_BIT = 1;
+  localparam int DESC_INDIRECT_BIT = 2;
+
+  // Block request types and status bytes (5.2.6).
+  localparam logic [31:0] BLK_T_IN = 32'd0;
+  localparam logic [31:0] BLK_T_OUT = 32'd1;
+  localparam logic [31:0] BLK_T_FLUSH = 32'd4;
+  localparam logic [31:0] BLK_T_GET_ID = 32'd8;
+  localparam logic [7:0] BLK_S_OK = 8'd0;
+  localparam logic [7:0] BLK_S_IOERR = 8'd1;
+  localparam logic [7:0] BLK_S_UNSUPP = 8'd2;
+
+  // Storage port operations of the block device.
+  localparam logic [1:0] STORE_READ = 2'd0;
+  localparam logic [1:0] STORE_WRITE = 2'd1;
+  localparam logic [1:0] STORE_FLUSH = 2'd2;
+
+  // What the queue table holds of one queue while it is ready.
+  typedef struct packed {
+    logic [15:0] size;
+    logic [63:0] desc_addr;
+    logic [63:0] driver_addr;
+    logic [63:0] device_addr;
+  } queue_cfg_t;
+
+  // One descriptor's buffer, well-formed and not empty.
+  typedef struct packed {
+    logic [63:0] addr;
+    logic [31:0] len;
+    logic        last;  // last one of its part (readable or writable) of the chain
+  } segment_t;
+
+  // A chain whose descriptors have all been fetched. With `fault` set the chain, or the ring, is malformed
+  // and only the fault mark is meant.
+  typedef struct packed {
+    logic        fault;
+    logic [15:0] queue_index;
+    logic [15:0] head;
+    logic [31:0] readable_len;
+    logic [31:0] writable_len;
+  } chain_t;
+
+  // A chain that has been served: what its used element will say.
+  typedef struct packed {
+    logic        fault;
+    logic [15:0] queue_index;
+    logic [15:0] head;
+    logic [31:0] written_len;
+  } completion_t;
+
+endpackage
+/* verilator lint_on UNUSEDPARAM */

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bytes behind the guest memory, and how the device's DMA sees them: mapped regions and error windows."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from virtio_model import MemoryFault
+
+from .memory import Region
+
+
+class Response(Enum):
+    """Answer to a DMA access, in AXI's words."""
+
+    OKAY = 0
+    SLVERR = 2
+    DECERR = 3
+
+
+class RegionMemory:
+    """Zeroed bytes in several regions, of which only pages in use cost anything. Raises MemoryFault outside of them."""
+
+    def __init__(self, regions: Sequence[Region]) -> None:
+        self.regions = tuple(regions)
+        self._ranges = [(region, mmap.mmap(-1, region.size)) for region in regions]
+
+    def read(self, address: int, length: int) -> bytes:
+        """`length` bytes. Raises MemoryFault."""
+        start, pages = self._range(address, length)
+        return pages[start : start + length]
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write all of `data`. Raises MemoryFault."""
+        start, pages = self._range(address, len(data))
+        pages[start : start + len(data)] = data
+
+    def mapped(self, address: int, length: int) -> bool:
+        """Whether all of the range lies in one region."""
+        return any(region.holds(address, length) for region in self.regions)
+
+    def _range(self, address: int, length: int) -> tuple[int, mmap.mmap]:
+        for region, pages in self._ranges:
+            if region.holds(address, length):
+                return address - region.base, pages
+        raise MemoryFault(address, length)
+
+
+@dataclass(frozen=True)
+class ErrorWindow:
+    """Device accesses that touch the `length` bytes at `address` are answered with `response`."""
+
+    address: int
+    length: int
+    read: bool
+    write: bool
+    response: Response
+
+
+@dataclass(frozen=True)
+class Unmapped:
+    """A device access to where no memory is."""
+
+    address: int
+    length: int
+    write: bool
+
+
+class DeviceView:
+    """The memory as the device's DMA sees it; a `virtio_model.MemoryView`.
+
+    The driver's own accesses never meet the error windows. Accesses outside of the regions get DECERR and are kept in
+    `unmapped`, which is a failure of the test unless `allow_unmapped` is set.
+    """
+
+    def __init__(self, memory: RegionMemory) -> None:
+        self.memory = memory
+        self.windows: list[ErrorWindow] = []
+        self.unmapped: list[Unmapped] = []
+        self.allow_unmapped = False
+
+    def add(
+        self,
+        address: int,
+        length: int,
+        *,
+        read: bool = True,
+        write: bool = True,
+        response: Response = Response.SLVERR,
+    ) -> ErrorWindow:
+        """Answer device accesses that touch the range with an error; only reads, or only writes, if told."""
+        window = ErrorWindow(address, length, read, write, response)
+        self.windows.append(window)
+        return window
+
+    def clear(self) -> None:
+        """Remove all error windows."""
+        self.windows.clear()
+
+    def response(self, address: int, length: int, write: bool) -> Response:
+        """How a device access is answered."""
+        if length and not self.memory.mapped(address, length):
+            self.unmapped.append(Unmapped(address, length, write))
+            return Response.DECERR
+        for window in self.windows:
+            touched = address < window.address + window.length and window.address < address + length
+            if touched and (window.write if write else window.read):
+                return window.response
+        return Response.OKAY
+
+    def read(self, address: int, length: int) -> bytes:
+        """A device read. Raises MemoryFault."""
+        if not length:
+            return b""
+        if self.response(address, length, False) is not Response.OKAY:
+            raise MemoryFault(address, length)
+        return self.memory.read(address, length)
+
+    def write(self, address: int, data: bytes) -> None:
+        """A device write. Raises MemoryFault, with nothing written."""
+        if not data:
+            return
+        if self.response(address, len(data), True) is not Response.OKAY:
+            raise MemoryFault(address, len(data))
+        self.memory.write(address, data)
+
+    def check(self) -> None:
+        """Raise AssertionError for the first unmapped access, unless they are allowed."""
+        if self.unmapped and not self.allow_unmapped:
+            first = self.unmapped[0]
+            raise AssertionError(
+                f"DMA-UNMAPPED {'write' if first.write else 'read'} address={first.address:#x} length={first.length} "
+                f"expected an address in {[region.name for region in self.memory.regions]} "
+                f"({len(self.unmapped)} such accesses)"
+            )

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The progress of one split queue as the device's reads and writes show it."""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from virtio_model import (
+    AvailIndexError,
+    Descriptor,
+    DescriptorChain,
+    MemoryFault,
+    RingAccessError,
+    RingError,
+    Segment,
+    SplitQueue,
+)
+from virtio_model.spec import DESC_BYTES, USED_ELEMENT_BYTES, DescFlag
+
+from .events import DmaRead, DmaWrite
+from .observed import ChainView, NotObserved, ObservedMemory, WrittenBytes
+
+
+@dataclass(eq=False)
+class Chain:
+    """A chain that the device has taken from the available ring.
+
+    `since` is the cycle from which on reads count for it; `early` if its ring entry was asked for before the avail idx
+    that covers it had come. `segments` grows as descriptors are read; `parsed` is set
+    once all have been, or `fault` if the chain is malformed. `writes` are the bursts into it, in order.
+    """
+
+    queue: int
+    head: int
+    since: int
+    early: bool = False
+    segments: list[Segment] = field(default_factory=list)
+    parsed: DescriptorChain | None = None
+    fault: RingError | None = None
+    waiting_at: int = 0
+    next_index: int = 0
+    written: WrittenBytes = field(default_factory=WrittenBytes)
+    writes: list[DmaWrite] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all descriptors were read, for better or worse."""
+        return self.parsed is not None or self.fault is not None
+
+    def find(self, address: int) -> Segment | None:
+        """The segment that `address` lies in, a device-writable one if there are several."""
+        found = None
+        for segment in self.segments:
+            if segment.address <= address < segment.address + segment.length:
+                if segment.device_writable:
+                    return segment
+                found = segment
+        return found
+
+    @property
+    def failed_writes(self) -> list[DmaWrite]:
+        """Bursts into the chain that were answered with an error."""
+        return [event for event in self.writes if not event.ok]
+
+
+@dataclass
+class Element:
+    """A used ring slot since it was last published: bytes written, first and last cycles of the bursts."""
+
+    data: bytearray = field(default_factory=lambda: bytearray(USED_ELEMENT_BYTES))
+    mask: int = 0
+    start: int = 0
+    cycle: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.mask == (1 << USED_ELEMENT_BYTES) - 1
+
+
+@dataclass(frozen=True)
+class _Window:
+    """`limit` chains had been made available by an idx that the device asked for in `start` and got in `cycle`."""
+
+    limit: int
+    start: int
+    cycle: int
+
+
+class QueueTracker:
+    """Follows a ready queue from its set-up in the model's `queue`, of which it keeps a copy of its own.
+
+    Positions count chains since the queue became ready.
+    """
+
+    def __init__(self, queue: SplitQueue, memory: ObservedMemory, ready_from: int) -> None:
+        self.queue = copy.copy(queue)
+        self.layout = queue.layout
+        self.ready_from = ready_from
+        self.stopping = False
+        self.in_flight: list[Chain] = []
+        self.elements: dict[int, Element] = {}
+        self.fault: RingError | None = None
+        self.suspect: AvailIndexError | None = None
+        """An avail idx too far ahead, unless a used idx is still on its way."""
+        self.idx_read_start = -1
+        self.used = 0
+        self._memory = memory
+        self._windows: deque[_Window] = deque()
+        self._taken = 0
+        self._suspect_read: DmaRead | None = None
+
+    @property
+    def index(self) -> int:
+        """The queue's number."""
+        return self.queue.index
+
+    @property
+    def available(self) -> int:
+        """Chains known to be available whose ring entry the device has not read."""
+        return self._windows[-1].limit - self._taken if self._windows else 0
+
+    def areas(self) -> tuple[tuple[str, int, int], ...]:
+        """(name, first address, end) of the three areas."""
+        layout = self.layout
+        return (
+            ("desc", layout.desc_addr, layout.desc_addr + layout.desc_bytes),
+            ("avail", layout.driver_addr, layout.driver_addr + layout.driver_bytes),
+            ("used", layout.device_addr, layout.device_addr + layout.device_bytes),
+        )
+
+    def area(self, address: int) -> tuple[str, int] | None:
+        """(name, end) of the area that `address` lies in."""
+        for name, first, end in self.areas():
+            if first <= address < end:
+                return name, end
+        return None
+
+    def on_read(self, event: DmaRead) -> list[Chain]:
+        """The device read something in an area of the queue, already recorded in the memory; returns chains taken."""
+        known = len(self.in_flight)
+        if _covers(event, self.layout.avail_idx_address, 2):
+            self.idx_read_start = max(self.idx_read_start, event.start)
+            self._read_idx(event)
+        self._take_heads()
+        for chain in self.in_flight:
+            if not chain.complete and event.address <= chain.waiting_at < event.address + len(event.data):
+                self._walk(chain)
+        return self.in_flight[known:]
+
+    def reads_flags(self, event: DmaRead) -> bool:
+        """Whether the burst holds the suppression flag."""
+        return _covers(event, self.layout.avail_flags_address, 2)
+
+    def interrupt_wanted(self, event: DmaRead) -> bool | None:
+        """What the suppression flag said in a burst that holds it; None if that failed."""
+        return self.queue.interrupt_wanted(self.view(event.start)) if event.ok else None
+
+    def view(self, since: int) -> ChainView:
+        """The observed memory from cycle `since` on."""
+        return ChainView(self._memory, since, [])
+
+    def write_elements(self, address: int, data: bytes, event: DmaWrite) -> Iterator[tuple[int, int]]:
+        """Bytes written to element slots; yields (slot, distance) of those not next in turn for a chain in flight."""
+        first = address - self.layout.used_element_address(0)
+        for offset in range(max(first, 0), min(first + len(data), USED_ELEMENT_BYTES * self.layout.size)):
+            slot, byte = divmod(offset, USED_ELEMENT_BYTES)
+            distance = (slot - self.queue.used_slot) % self.layout.size
+            if distance >= len(self.in_flight):
+                yield slot, distance
+            element = self.elements.setdefault(slot, Element())
+            element.data[byte] = data[offset - first]
+            element.mask |= 1 << byte
+            element.start = element.start or event.start
+            element.cycle = event.cycle
+
+    def next_element(self) -> tuple[int, Element]:
+        """(slot, element) to be published next; it is taken out."""
+        slot = self.queue.used_slot
+        return slot, self.elements.pop(slot, Element())
+
+    def step_used(self) -> None:
+        """One more used element is published."""
+        self.queue.used_idx = (self.queue.used_idx + 1) & 0xFFFF
+        self.queue.used_slot = (self.queue.used_slot + 1) % self.layout.size
+        self.used += 1
+
+    def find_head(self, head: int) -> Chain | None:
+        """The oldest chain in flight that starts at `head`."""
+        return next((chain for chain in self.in_flight if chain.head == head), None)
+
+    def recheck(self) -> None:
+        """A used idx was published: an avail idx that was too far ahead may not be now."""
+        event, self.suspect, self._suspect_read = self._suspect_read, None, None
+        if event is not None:
+            self._read_idx(event)
+            self._take_heads()
+
+    def _read_idx(self, event: DmaRead) -> None:
+        if self.fault is not None:
+            return
+        self.suspect = self._suspect_read = None
+        try:
+            waiting = self.queue.count_available(self.view(event.start))
+        except AvailIndexError as error:
+            if (error.avail_idx - error.last_avail) & 0xFFFF > error.size:
+                self.fault = error
+            else:
+                self.suspect, self._suspect_read = error, event
+            return
+        except NotObserved:
+            return
+        except RingError as error:
+            self.fault = error
+            return
+        if not self._windows or self._taken + waiting > self._windows[-1].limit:
+            self._windows.append(_Window(self._taken + waiting, event.start, event.cycle))
+
+    def _take_heads(self) -> None:
+        while self.fault is None and self.available > 0:
+            while self._windows[0].limit <= self._taken:
+                self._windows.popleft()
+            window = self._windows[0]
+            stamp = self._memory.stamp(self.layout.avail_entry_address(self.queue.avail_slot))
+            try:
+                head = self.queue.take_head(self.view(window.start))
+            except NotObserved:
+                return
+            except RingAccessError as error:
+                self.fault = error
+                return
+            self._taken += 1
+            chain = Chain(self.index, head, window.start, early=window.start < stamp <= window.cycle, next_index=head)
+            self.in_flight.append(chain)
+            self._walk(chain)
+
+    def _walk(self, chain: Chain) -> None:
+        """Follow the descriptors that were read; the model judges once the end, or something odd, is reached."""
+        queue, layout = self.queue, self.layout
+        while chain.next_index < layout.size:
+            chain.waiting_at = layout.descriptor_address(chain.next_index)
+            try:
+                data = self._memory.read(chain.waiting_at, DESC_BYTES, chain.since)
+            except NotObserved:
+                return
+            except MemoryFault:
+                break
+            descriptor = Descriptor.unpack(data)
+            if descriptor.flags & DescFlag.INDIRECT:
+                break
+            writable = bool(descriptor.flags & DescFlag.WRITE)
+            chain.segments.append(Segment(descriptor.addr, descriptor.len, writable))
+            if not descriptor.flags & DescFlag.NEXT or len(chain.segments) > layout.size:
+                break
+            chain.next_index = descriptor.next
+        try:
+            chain.parsed = queue.parse_chain(chain.head, self.view(chain.since))
+        except NotObserved as missing:
+            chain.waiting_at = missing.address
+        except RingError as error:
+            chain.fault = error
+            self.fault = error
+
+
+def _covers(event: DmaRead, address: int, length: int) -> bool:
+    return event.address <= address and address + length <= event.address + len(event.data)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a device may read and write at a given moment."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from virtio_model import SplitQueue
+
+from .chains import Chain, QueueTracker
+from .events import DmaRead, DmaWrite
+from .violation import Violation
+
+Report = Callable[[Violation], None]
+
+#: Bytes round an allowed one that a device may fetch along with it, unless it promises exact reads.
+FETCH_BYTES = 64
+
+
+class Place(NamedTuple):
+    """What lies at an address, up to `end`: an area ("desc", "avail", "used") of a queue, or a segment of a chain."""
+
+    end: int
+    tracker: QueueTracker
+    area: str | None = None
+    chain: Chain | None = None
+    device_writable: bool = False
+
+
+class DmaRules:
+    """Judges the addresses of DMA bursts.
+
+    `strict` demands exact reads, none of device-writable buffers, and no payload access before all descriptors of the
+    chain are known and found well-formed.
+    """
+
+    def __init__(self, report: Report, strict: bool) -> None:
+        self._report = report
+        self._strict = strict
+        self._retired: deque[tuple[Chain, int]] = deque(maxlen=32)
+
+    def retire(self, chain: Chain, cycle: int) -> None:
+        """`chain` was given back to the driver in `cycle`."""
+        self._retired.append((chain, cycle))
+
+    def clear(self) -> None:
+        """A reset: buffers given back before are forgotten."""
+        self._retired.clear()
+
+    def check_read(self, event: DmaRead, trackers: Iterable[QueueTracker], idle: Iterable[SplitQueue]) -> None:
+        """Report what a read burst touches without permission; `idle` are the queues that are not ready."""
+        trackers = list(trackers)
+        position, end = event.address, event.address + len(event.data)
+        while position < end:
+            place = self._find(position, trackers, writing=False)
+            if place is None:
+                if self._strict or not self._near(position, trackers):
+                    self._outside("DMA-READ-OUTSIDE", position, event, trackers, idle)
+                    return
+                position = (position // FETCH_BYTES + 1) * FETCH_BYTES
+                continue
+            if place.chain is not None and place.device_writable and self._strict:
+                text = f"read of {position:#x}"
+                self._violate("VQ-READ-WRITABLE", text, place.tracker.index, place.chain.head, event.cycle)
+                return
+            position = place.end
+
+    def split_write(
+        self, event: DmaWrite, trackers: Iterable[QueueTracker], idle: Iterable[SplitQueue]
+    ) -> Iterator[tuple[Place, int, bytes]]:
+        """(place, address, data) of the permitted parts of a write burst; the others are reported."""
+        trackers = list(trackers)
+        for address, data in event.pieces:
+            position, end = address, address + len(data)
+            while position < end:
+                place = self._find(position, trackers, writing=True)
+                if place is None:
+                    self._outside("DMA-WRITE-OUTSIDE", position, event, trackers, idle)
+                    break
+                if place.chain is not None and not place.device_writable:
+                    text = f"write to {position:#x}"
+                    self._violate("VQ-WRITE-READABLE", text, place.tracker.index, place.chain.head, event.cycle)
+                elif place.area in ("desc", "avail"):
+                    ring = "descriptor table" if place.area == "desc" else "available ring"
+                    text = f"write to {position:#x} in the {ring}"
+                    self._violate("VQ-WRITE-RING", text, place.tracker.index, None, event.cycle)
+                else:
+                    yield place, position, data[position - address : place.end - address]
+                position = place.end
+
+    def _find(self, address: int, trackers: list[QueueTracker], writing: bool) -> Place | None:
+        """What lies at `address`: rings first; of several chains the oldest, for a write one not written there yet."""
+        for tracker in trackers:
+            if area := tracker.area(address):
+                return Place(area[1], tracker, area=area[0])
+        found: Place | None = None
+        for tracker in trackers:
+            for chain in tracker.in_flight:
+                if self._strict and chain.parsed is None:
+                    continue
+                segment = chain.find(address)
+                if segment is None:
+                    continue
+                place = Place(
+                    segment.address + segment.length, tracker, chain=chain, device_writable=segment.device_writable
+                )
+                if segment.device_writable is not writing:
+                    found = found or place
+                elif not writing or not chain.written.holds(address):
+                    return place
+                elif found is None or not found.device_writable:
+                    found = place
+        return found
+
+    def _near(self, address: int, trackers: list[QueueTracker]) -> bool:
+        first = address // FETCH_BYTES * FETCH_BYTES
+        last = first + FETCH_BYTES
+        areas = (area for tracker in trackers for area in tracker.areas())
+        if any(start < last and first < end for _, start, end in areas):
+            return True
+        segments = (segment for tracker in trackers for chain in tracker.in_flight for segment in chain.segments)
+        return any(segment.address < last and first < segment.address + segment.length for segment in segments)
+
+    def _outside(
+        self,
+        rule: str,
+        address: int,
+        event: DmaRead | DmaWrite,
+        trackers: list[QueueTracker],
+        idle: Iterable[SplitQueue],
+    ) -> None:
+        verb = "read of" if isinstance(event, DmaRead) else "write to"
+        for queue in idle:
+            layout = queue.layout
+            for start, length in (
+                (layout.desc_addr, layout.desc_bytes),
+                (layout.driver_addr, layout.driver_bytes),
+                (layout.device_addr, layout.device_bytes),
+            ):
+                if queue.size and start <= address < start + length:
+                    text = f"{verb} {address:#x} in a ring of queue {queue.index}"
+                    self._violate("DMA-QUEUE-NOT-READY", text, queue.index, None, event.cycle)
+                    return
+        text = f"{verb} {address:#x}"
+        for chain, cycle in reversed(self._retired):
+            segment = chain.find(address)
+            if segment is not None:
+                if isinstance(event, DmaRead) and event.start < cycle and not self._strict:
+                    return
+                text += f", in a buffer that was given back in cycle {cycle}"
+                self._violate(rule, text, chain.queue, chain.head, event.cycle)
+                return
+        for tracker in trackers:
+            for chain in tracker.in_flight:
+                for segment in chain.segments:
+                    before, after = segment.address - address, address - (segment.address + segment.length)
+                    if 0 < before <= FETCH_BYTES or 0 <= after < FETCH_BYTES:
+                        side = f"{before} bytes before" if before > 0 else f"{after + 1} bytes past the end of"
+                        text += f", {side} a buffer of {segment.length} bytes"
+                        self._violate(rule, text, tracker.index, chain.head, event.cycle)
+                        return
+        self._violate(rule, text, None, None, event.cycle)
+
+    def _violate(self, rule: str, message: str, queue: int | None, head: int | None, cycle: int) -> None:
+        self._report(Violation(rule, message, queue, head, cycle=cycle))

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bench of a simulated device: clock, reset, buses, memory and interrupt."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import Timer
+from cocotb.utils import get_sim_time
+
+from ..backing import RegionMemory
+from ..bench import Bench, Scoreboard
+from ..memory import DEFAULT_REGIONS, GuardedMemory, Region, regions_for
+from .axil import AxiLiteRegisters
+from .axiram import AxiMemory
+from .irq import PinInterrupt
+from .pins import known, require_port
+from .timing import Timing, profile
+
+PERIOD_NS = 10
+RESET_CYCLES = 5
+#: Clock cycles that `sync` gives to pipelines between the pins and the monitors.
+SYNC_CYCLES = 16
+
+
+class SimBench(Bench):
+    """A bench on a simulated device; make it with `create`.
+
+    `sync_hooks` are called (and awaited, if need be) at each `sync`, after the device had some cycles: monitors that
+    collect their records there add themselves.
+    """
+
+    def __init__(
+        self, dut: Any, seed: int, axil: AxiLiteRegisters, axi: AxiMemory, memory: GuardedMemory, reset: Any
+    ) -> None:
+        self.dut = dut
+        self.axil = axil
+        self.axi = axi
+        self.sync_hooks: list[Callable[[], Any]] = []
+        self._reset = reset
+        super().__init__(axil, memory, PinInterrupt(dut), _now_ns, seed, faults=axi.view)
+
+    @classmethod
+    async def create(
+        cls,
+        dut: Any,
+        seed: int | None = None,
+        timing: str | Timing = "light",
+        scoreboard: Scoreboard | None = None,
+        regions: Sequence[Region] = DEFAULT_REGIONS,
+    ) -> SimBench:
+        """Start the clock, bind the buses, apply `timing` ("none", "light", "heavy") by seed and reset the device.
+
+        `seed` comes from cocotb's own by default. Raises MissingPort, ProtocolError for pins that are X during reset,
+        ValueError for an unknown timing.
+        """
+        seed = cocotb.RANDOM_SEED & 0xFFFF_FFFF if seed is None else seed
+        chosen = profile(timing)
+        logging.getLogger("virtio").setLevel(logging.getLogger("cocotb").level)
+        clock = require_port(dut, "clk_i", "a clock input")
+        reset = require_port(dut, "rst_ni", "an active-low reset input")
+        reset.value = 0
+        Clock(clock, PERIOD_NS, "ns").start()
+        await Timer(RESET_CYCLES * PERIOD_NS, "ns")
+        axil = AxiLiteRegisters(dut, clock, reset)
+        mapped = regions_for(len(require_port(dut, "m_axi_awaddr", "an AXI4 master")), regions)
+        backing = RegionMemory(mapped)
+        axi = AxiMemory(dut, clock, reset, backing)
+        memory = GuardedMemory(backing, mapped, random.Random(f"memory {seed}"))
+        bench = cls(dut, seed, axil, axi, memory, reset)
+        bench.scoreboard = scoreboard
+        await bench.bus_reset()
+        # Half a period off the clock from here on, so that a stall never begins or ends at an edge.
+        await Timer(PERIOD_NS // 2, "ns")
+        axil.set_timing(chosen, seed, PERIOD_NS)
+        axi.set_timing(chosen, seed, PERIOD_NS)
+        bench._log.info("seed %d, bus timing %s, %d-bit DMA", seed, timing, 8 * axi.read_side.byte_lanes)
+        return bench
+
+    async def bus_reset(self) -> None:
+        """Assert rst_ni for some cycles; driver and queues are forgotten.
+
+        Raises ProtocolError for X on control pins.
+        """
+        self._reset.value = 0
+        await Timer(RESET_CYCLES * PERIOD_NS, "ns")
+        self.transport.forget()
+        self._check_control_pins()
+        self._reset.value = 1
+        await Timer(PERIOD_NS, "ns")
+
+    async def sync(self) -> None:
+        await Timer(SYNC_CYCLES * PERIOD_NS, "ns")
+        for hook in self.sync_hooks:
+            result = hook()
+            if inspect.isawaitable(result):
+                await result
+
+    async def cycles(self, count: int) -> None:
+        """Let `count` clock periods pass."""
+        await Timer(count * PERIOD_NS, "ns")
+
+    def set_knob(self, name: str, value: int) -> None:
+        """Set a run-time knob, a public variable of the simulation top. Raises MissingPort."""
+        require_port(self.dut, name, "a run-time knob").value = value
+
+    def _check_control_pins(self) -> None:
+        for name in ("irq_o", "s_axil_awready", "s_axil_wready", "s_axil_bvalid", "s_axil_arready", "s_axil_rvalid"):
+            known(getattr(self.dut, name).value, f"{name} during reset")
+        for name in ("m_axi_awvalid", "m_axi_wvalid", "m_axi_bready", "m_axi_arvalid", "m_axi_rready"):
+            known(getattr(self.dut, name).value, f"{name} during reset")
+
+
+def _now_ns() -> int:
+    return int(get_sim_time("ns"))

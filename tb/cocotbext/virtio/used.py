@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Used rings and what they report, against the model serving the same chains on what the device read."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from virtio_model import Blk, DeviceFunction, MemoryFault, RingError, Rng
+from virtio_model.spec import SECTOR
+
+from .chains import Chain, Element, QueueTracker
+from .events import DmaWrite
+from .observed import ChainView, NotObserved, ObservedEntropy, ObservedMemory, UncertainStorage, WrittenBytes
+from .violation import Violation
+
+Report = Callable[[Violation], None]
+
+_ELEMENT = struct.Struct("<II")
+
+
+class UsedChecker:
+    """Judges used elements: each published one is served by the model and compared in id, len and buffer contents.
+
+    `strict` demands what this project's device promises beyond the standard: chains used in the order made available,
+    payload answered before the element is written, nothing written but what the request asks for, full entropy
+    buffers. Without it only what the standard demands counts. With `entropy` the contents of entropy buffers are
+    compared with the words that the device took.
+    """
+
+    def __init__(
+        self,
+        function: DeviceFunction,
+        memory: ObservedMemory,
+        report: Report,
+        strict: bool,
+        entropy: ObservedEntropy | None,
+    ) -> None:
+        self._function = function
+        self._memory = memory
+        self._report = report
+        self._strict = strict
+        self._entropy = entropy
+        self._storage: UncertainStorage | None = None
+        if isinstance(function, Blk):
+            self._storage = function.storage = UncertainStorage(function.storage)
+        elif isinstance(function, Rng):
+            function.source = entropy or bytes
+
+    def ring_write(self, tracker: QueueTracker, address: int, data: bytes, event: DmaWrite) -> int | None:
+        """Bytes written into the used ring of `tracker`; returns the new used idx if they hold it."""
+        layout = tracker.layout
+        flags, idx = layout.used_flags_address, layout.used_idx_address
+        if address <= flags and (value := int.from_bytes(data[flags - address :][:2], "little")) > 1:
+            self._violate("VQ-USED-FLAGS", "", tracker, None, "0 or 1", value, event)
+        for slot, _ in tracker.write_elements(address, data, event):
+            expected = f"one of {len(tracker.in_flight)} from slot {tracker.queue.used_slot}"
+            self._violate("VQ-USED-SLOT", "", tracker, None, expected, slot, event)
+            break
+        if address <= idx and idx + 2 <= address + len(data):
+            return int.from_bytes(data[idx - address :][:2], "little")
+        if address < idx + 2 and idx < address + len(data):
+            self._violate("VQ-USED-IDX", "used idx written byte by byte", tracker, None, 2, 1, event)
+        return None
+
+    def publish(self, tracker: QueueTracker, idx: int, event: DmaWrite, driver_features: int) -> int:
+        """The used idx was written; returns how many used elements that publishes."""
+        before = tracker.queue.used_idx
+        step = (idx - before) & 0xFFFF
+        if step > len(tracker.in_flight) or (step == 0 and self._strict):
+            expected = f"{before:#06x} plus 1..{len(tracker.in_flight)}"
+            self._violate("VQ-USED-IDX", "", tracker, None, expected, f"{idx:#06x}", event)
+            return 0
+        for _ in range(step):
+            slot, element = tracker.next_element()
+            tracker.step_used()
+            if not element.complete or element.cycle >= event.start:
+                text = f"idx {idx:#06x} was written before the element in slot {slot}"
+                seen = element.cycle if element.complete else "element not written"
+                self._violate("VQ-ORDER-ELEMENT", text, tracker, None, f"before {event.start}", seen, event)
+            if element.complete:
+                self._check_element(tracker, element, event, driver_features)
+            elif tracker.in_flight:
+                tracker.in_flight.pop(0)
+        return step
+
+    def abandon(self, chain: Chain, driver_features: int) -> None:
+        """`chain` was cut off: what it would have written to a storage may be there or not, or in part."""
+        if self._storage is None or chain.parsed is None:
+            return
+        self._storage.tentative = True
+        try:
+            view = ChainView(self._memory, chain.since, chain.failed_writes)
+            self._function.serve(chain.parsed, view, driver_features)
+        except (NotObserved, RingError, MemoryFault):
+            pass
+        finally:
+            self._storage.tentative = False
+
+    def _check_element(
+        self, tracker: QueueTracker, element: Element, event: DmaWrite, driver_features: int
+    ) -> None:
+        used_id, seen_len = _ELEMENT.unpack(element.data)
+        chain = tracker.find_head(used_id)
+        if chain is None:
+            heads = [chain.head for chain in tracker.in_flight]
+            self._violate("VQ-USED-ID", "", tracker, None, f"one of {heads}", used_id, event)
+            return
+        if self._strict and chain is not tracker.in_flight[0]:
+            self._violate("VQ-USED-ORDER", "", tracker, chain, tracker.in_flight[0].head, used_id, event)
+        tracker.in_flight.remove(chain)
+        self._check_order(tracker, chain, element, event)
+        if chain.fault is not None:
+            self._violate("VQ-FAULT-USED", str(chain.fault), tracker, chain, "no used element", used_id, event)
+        elif chain.parsed is None:
+            text = f"chain used, descriptor at {chain.waiting_at:#x} not read"
+            self._violate("VQ-UNREAD", text, tracker, chain, None, None, event)
+        else:
+            self._check_result(tracker, chain, seen_len, event, driver_features)
+
+    def _check_order(self, tracker: QueueTracker, chain: Chain, element: Element, event: DmaWrite) -> None:
+        limit, what = (element.start, "used element") if self._strict else (event.start, "used idx")
+        last = max((write.cycle for write in chain.writes), default=-1)
+        if last >= limit:
+            text = f"{what} written before the response to the payload"
+            self._violate("VQ-ORDER-PAYLOAD", text, tracker, chain, f"before {limit}", last, event)
+
+    def _check_result(
+        self, tracker: QueueTracker, chain: Chain, seen_len: int, event: DmaWrite, driver_features: int
+    ) -> None:
+        assert chain.parsed is not None
+        view = ChainView(self._memory, chain.since, chain.failed_writes)
+        if self._storage is not None:
+            self._storage.begin(lambda n: self._sector_seen(chain, n))
+        if self._entropy is not None:
+            self._entropy.complete = not chain.failed_writes
+        try:
+            expected_len = self._function.serve(chain.parsed, view, driver_features)
+        except NotObserved as missing:
+            self._violate("VQ-UNREAD", f"chain used without having read {missing}", tracker, chain, None, None, event)
+            return
+        except RingError as error:
+            self._violate("VQ-FAULT-USED", str(error), tracker, chain, "no used element", chain.head, event)
+            return
+        if isinstance(self._function, Rng) and not self._strict and 1 <= seen_len < expected_len:
+            self._compare(tracker, chain, _first_bytes(chain, view.expected, seen_len), view.expected, event)
+            return
+        if seen_len != expected_len:
+            self._violate("VQ-USED-LEN", "", tracker, chain, expected_len, seen_len, event)
+        self._compare(tracker, chain, view.expected, view.expected, event)
+
+    def _compare(
+        self, tracker: QueueTracker, chain: Chain, expected: WrittenBytes, allowed: WrittenBytes, event: DmaWrite
+    ) -> None:
+        known = not isinstance(self._function, Rng) or self._entropy is not None
+        if wrong := expected.missing_or_wrong(chain.written, values=known):
+            address, byte, seen = wrong
+            text = f"byte at {address:#x}" + (" not written" if seen is None else "")
+            shown = None if seen is None else f"{seen:#04x}"
+            self._violate("VQ-DATA", text, tracker, chain, f"{byte:#04x}" if known else None, shown, event)
+        if self._strict and not chain.failed_writes and (beyond := chain.written.first_beyond(allowed)):
+            text = f"byte at {beyond[0]:#x} written"
+            self._violate("VQ-DATA-EXTRA", text, tracker, chain, "nothing", f"{beyond[1]:#04x}", event)
+
+    def _sector_seen(self, chain: Chain, number: int) -> bytes | None:
+        """The 512 bytes that the device wrote as its sector `number`, if it wrote them all."""
+        assert chain.parsed is not None
+        try:
+            pieces = list(chain.parsed.pieces(True, number * SECTOR, SECTOR))
+        except ValueError:
+            return None
+        parts = [chain.written.get(address, length) for address, length in pieces]
+        return None if None in parts else b"".join(part for part in parts if part is not None)
+
+    def _violate(
+        self,
+        rule: str,
+        message: str,
+        tracker: QueueTracker,
+        chain: Chain | None,
+        expected: object,
+        seen: object,
+        event: DmaWrite,
+    ) -> None:
+        head = None if chain is None else chain.head
+        self._report(Violation(rule, message, tracker.index, head, expected, seen, event.cycle))
+
+
+def _first_bytes(chain: Chain, expected: WrittenBytes, length: int) -> WrittenBytes:
+    """The part of `expected` that lies in the first `length` device-writable bytes."""
+    assert chain.parsed is not None
+    part = WrittenBytes()
+    for address, run in chain.parsed.pieces(True, 0, length):
+        data = expected.get(address, run)
+        if data is not None:
+            part.write(address, data)
+    return part

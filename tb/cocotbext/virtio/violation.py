@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a checker has to say when a rule is broken, and the table of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """What must hold, and the requirements of the catalogue that it stands for; none for rules of the bus."""
+
+    title: str
+    requirements: tuple[str, ...] = ()
+
+
+RULES: dict[str, Rule] = {
+    "AXI-BURST": Rule("bursts are INCR and no wider than the bus"),
+    "AXI-4K": Rule("no burst crosses a 4 KiB boundary"),
+    "AXI-WLAST": Rule("WLAST marks exactly the last beat of a write burst"),
+    "AXI-RLAST": Rule("RLAST marks exactly the last beat of a read burst"),
+    "AXI-STRB": Rule("strobes stay within the byte lanes of their beat"),
+    "AXI-ID": Rule("a response belongs to an open transfer, also by its ID"),
+    "REG-RESP": Rule("register accesses complete with OKAY (project decision)"),
+    "REG-IDENTITY": Rule("identity registers", ("MMIO-DEV-002", "MMIO-DEV-003", "MMIO-DEV-004", "MMIO-DEV-005")),
+    "REG-FEATURES": Rule("offered features by selector", ("MMIO-DEV-006", "MMIO-DEV-007")),
+    "REG-STATUS": Rule("device status", ("MMIO-DEV-019", "STATUS-DEV-004", "STATUS-DEV-005", "FEAT-DEV-003")),
+    "REG-NEEDS-RESET": Rule("DEVICE_NEEDS_RESET only in an error state", ("STATUS-DEV-002",)),
+    "REG-RESET": Rule("reset takes Status back to 0", ("RESET-DEV-001",)),
+    "REG-QUEUE": Rule("queue registers", ("MMIO-DEV-011", "MMIO-DEV-014", "MMIO-DEV-029")),
+    "REG-ISR": Rule("InterruptStatus shows events until acknowledged", ("MMIO-DEV-027", "MMIO-DEV-028")),
+    "REG-SHM": Rule("shared memory regions that do not exist have length -1", ("SHM-DEV-001",)),
+    "REG-CONFIG": Rule("configuration space", ("MMIO-DEV-026", "CONFIG-DEV-002", "CONFIG-DEV-004")),
+    "REG-GENERATION": Rule("ConfigGeneration changes with the configuration only", ("MMIO-DEV-025", "MMIO-DEV-030")),
+    "REG-UNDEFINED": Rule("write-only and unlisted registers read 0 (project decision)"),
+    "IRQ-MISSING": Rule("used buffers are notified unless suppressed", ("SPLIT-DEV-027", "SPLIT-DEV-032")),
+    "IRQ-UNDUE": Rule("no interrupt without an event", ("MMIO-DEV-028", "STATUS-DEV-001", "SPLIT-DEV-026")),
+    "IRQ-LEVEL": Rule("the line is high exactly while InterruptStatus is not 0", ("MMIO-DEV-037",)),
+    "IRQ-CONFIG-MISSING": Rule("configuration changes are notified", ("STATUS-DEV-003", "OPER-DEV-001")),
+    "DMA-BEFORE-DRIVER-OK": Rule("no DMA before DRIVER_OK", ("STATUS-DEV-001",)),
+    "DMA-AFTER-RESET": Rule("no DMA once Status has read back 0", ("RESET-DEV-002",)),
+    "DMA-QUEUE-NOT-READY": Rule("no access to a queue while QueueReady is 0", ("MMIO-DEV-031",)),
+    "DMA-READ-OUTSIDE": Rule("reads only rings of ready queues and buffers of chains in flight", ("SPLIT-DEV-045",)),
+    "DMA-WRITE-OUTSIDE": Rule("writes only buffers of chains in flight and used rings", ("SPLIT-DEV-003",)),
+    "VQ-READ-WRITABLE": Rule("does not read device-writable buffers", ("SPLIT-DEV-015",)),
+    "VQ-WRITE-READABLE": Rule("does not write device-readable buffers", ("SPLIT-DEV-014",)),
+    "VQ-WRITE-RING": Rule("does not write the driver's parts of a queue", ("SPLIT-DEV-003", "SPLIT-DEV-017")),
+    "VQ-UNREAD": Rule("acts only on what it has read since it was made available", ("SPLIT-DEV-045",)),
+    "VQ-USED-ID": Rule("a used element names a chain in flight, once", ("SPLIT-DEV-007",)),
+    "VQ-USED-LEN": Rule("len is the number of bytes written", ("SPLIT-DEV-007", "QUEUE-DEV-002")),
+    "VQ-USED-SLOT": Rule("used elements go to the next free slots", ("SPLIT-DEV-006", "SPLIT-DEV-008")),
+    "VQ-USED-IDX": Rule("used idx counts used elements", ("SPLIT-DEV-008",)),
+    "VQ-USED-FLAGS": Rule("used flags are 0 or 1", ("SPLIT-DEV-040",)),
+    "VQ-USED-ORDER": Rule("chains are used in the order made available", ("RSVD-DEV-005",)),
+    "VQ-ORDER-PAYLOAD": Rule("payload is written before it is reported", ("SPLIT-DEV-034",)),
+    "VQ-ORDER-ELEMENT": Rule("the used element is written before idx", ("SPLIT-DEV-033",)),
+    "VQ-DATA": Rule("the buffer holds what the request asks for", ("SPLIT-DEV-034",)),
+    "VQ-DATA-EXTRA": Rule("nothing is written beyond the reported bytes", ("SPLIT-DEV-035",)),
+    "VQ-FAULT-USED": Rule("a malformed chain is not used", ("STATUS-DEV-002",)),
+    "VQ-FAULT-IGNORED": Rule("a malformed ring sets DEVICE_NEEDS_RESET", ("STATUS-DEV-002", "OPER-DEV-003")),
+    "VQ-UNUSED": Rule("every chain taken is used", ("INIT-DEV-001",)),
+    "VQ-NOTIFY-LOST": Rule("a notified queue is looked at", ("MMIO-DEV-015", "INIT-DEV-001")),
+    "BENCH-IDLE": Rule("the test did what it claims"),
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken rule; `cycle` counts clock edges, None where a field does not apply."""
+
+    rule: str
+    message: str = ""
+    queue: int | None = None
+    head: int | None = None
+    expected: object = None
+    seen: object = None
+    cycle: int | None = None
+
+    def __str__(self) -> str:
+        fields = {name: getattr(self, name) for name in ("queue", "head", "expected", "seen", "cycle")}
+        words = [self.rule, *(f"{name}={_show(value)}" for name, value in fields.items() if value is not None)]
+        requirements = RULES[self.rule].requirements
+        if requirements:
+            words.append(f"({', '.join(requirements)})")
+        text = " ".join(words)
+        return f"{text}: {self.message}" if self.message else f"{text}: {RULES[self.rule].title}"
+
+
+class ScoreboardError(AssertionError):
+    """The rules broken: the first violation of each, and how often each was."""
+
+    def __init__(self, violations: Iterable[tuple[Violation, int]]) -> None:
+        self.violations = tuple(violations)
+        lines = (str(first) + (f" [{count} times]" if count > 1 else "") for first, count in self.violations)
+        super().__init__("\n".join(lines))
+
+
+def raise_violation(violation: Violation) -> None:
+    """The report of a checker that nobody listens to. Raises `ScoreboardError`."""
+    raise ScoreboardError([(violation, 1)])
+
+
+def _show(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver's side of a split virtqueue (2.7), over any `GuestMemory`."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from virtio_model import spec
+from virtio_model.split import Descriptor, SplitLayout
+
+from .errors import QueueFull, UsedIdError, UsedIdxError, UsedLengthError
+from .interfaces import GuestMemory
+
+#: One element of a chain: address, length in bytes, device_writable.
+ChainElement = tuple[int, int, bool]
+
+
+@dataclass(frozen=True)
+class UsedBuffer:
+    """A chain that came back: the used element's id and len, and what `add` was given as its token."""
+
+    queue: int
+    head: int
+    written_len: int
+    token: Any = None
+
+
+@dataclass
+class _Outstanding:
+    descriptors: list[int]
+    writable: int
+    token: Any
+
+
+class SplitVirtqueue:
+    """Descriptor Table, Available Ring and Used Ring of queue `index` with `size` entries, zeroed.
+
+    `start_index` presets both ring indices, for tests that cross 65536; the device must start from the same value.
+    Slots are counted apart from the indices, so sizes that are not powers of two work too. Chains become visible to
+    the device with `publish`, any number at a time. With `rng` the areas lie at random addresses that are aligned as
+    little as 2.7 allows.
+    """
+
+    def __init__(
+        self, memory: GuestMemory, index: int, size: int, start_index: int = 0, rng: random.Random | None = None
+    ) -> None:
+        if not 1 <= size <= spec.QUEUE_SIZE_LIMIT:
+            raise ValueError(f"queue {index}: size expected 1..{spec.QUEUE_SIZE_LIMIT}, seen {size}")
+        self.memory = memory
+        self.index = index
+        self.size = size
+        unplaced = SplitLayout(size)
+        self.layout = SplitLayout(
+            size,
+            self._area(unplaced.desc_bytes, spec.DESC_ALIGN, rng),
+            self._area(unplaced.driver_bytes, spec.DRIVER_ALIGN, rng),
+            self._area(unplaced.device_bytes, spec.DEVICE_ALIGN, rng),
+        )
+        self.avail_idx = start_index & 0xFFFF
+        self.published_idx = self.avail_idx
+        self.last_used_idx = self.avail_idx
+        self.used_count = 0
+        self._avail_slot = self._used_slot = self.avail_idx % size
+        self._free = deque(range(size))
+        self._outstanding: dict[int, _Outstanding] = {}
+        self._log = logging.getLogger(f"virtio.queue{index}")
+        self._write16(self.layout.avail_idx_address, self.avail_idx)
+        self._write16(self.layout.used_idx_address, self.avail_idx)
+
+    @property
+    def free_descriptors(self) -> int:
+        """How many descriptors can be added now."""
+        return len(self._free)
+
+    @property
+    def outstanding(self) -> list[int]:
+        """Heads of the chains added and not yet used, oldest first."""
+        return list(self._outstanding)
+
+    @property
+    def used_idx(self) -> int:
+        """used.idx as it is in memory."""
+        return self._read16(self.layout.used_idx_address)
+
+    def add(
+        self,
+        chain: Sequence[ChainElement],
+        token: Any = None,
+        table_order: Sequence[int] | random.Random | None = None,
+        check: bool = True,
+    ) -> int:
+        """Write a chain into the Descriptor Table and its head into the Available Ring; returns the head (2.7.13.1).
+
+        `table_order` gives the table positions, or a generator that picks them; without it free positions are taken
+        in the order they became free. `check=False` allows device-readable after device-writable elements. Raises
+        QueueFull, or ValueError for a chain that no driver may make.
+        """
+        if not 1 <= len(chain) <= self.size:
+            raise ValueError(f"queue {self.index}: chain length expected 1..{self.size}, seen {len(chain)}")
+        if check:
+            self._check_chain(chain)
+        positions = self._positions(len(chain), table_order)
+        for i, (address, length, device_writable) in enumerate(chain):
+            last = i == len(chain) - 1
+            flags = (0 if last else spec.DescFlag.NEXT) | (spec.DescFlag.WRITE if device_writable else 0)
+            self.write_descriptor(positions[i], address, length, flags, 0 if last else positions[i + 1])
+        writable = sum(length for _, length, device_writable in chain if device_writable)
+        self._outstanding[positions[0]] = _Outstanding(positions, writable, token)
+        self.put_head(positions[0])
+        self._log.debug("add head=%d descriptors=%d writable=%d", positions[0], len(chain), writable)
+        return positions[0]
+
+    def write_descriptor(self, position: int, address: int, length: int, flags: int, next_: int) -> None:
+        """Write one table entry as it is; no bookkeeping."""
+        packed = Descriptor(address, length, flags, next_).pack()
+        self.memory.write(self.layout.descriptor_address(position), packed)
+
+    def put_head(self, head: int) -> None:
+        """Put any head into the next Available Ring entry; no bookkeeping beyond the ring's own."""
+        self._write16(self.layout.avail_entry_address(self._avail_slot), head)
+        self._avail_slot = (self._avail_slot + 1) % self.size
+        self.avail_idx = (self.avail_idx + 1) & 0xFFFF
+
+    def publish(self) -> int:
+        """Make everything added visible by one write of avail.idx; returns how many chains that were (2.7.13.3)."""
+        count = (self.avail_idx - self.published_idx) & 0xFFFF
+        if count:
+            self._write16(self.layout.avail_idx_address, self.avail_idx)
+            self.published_idx = self.avail_idx
+        return count
+
+    def wants_notification(self) -> bool:
+        """Whether the device asks for notifications: used.flags without NO_NOTIFY (2.7.10.1)."""
+        return not self._read16(self.layout.used_flags_address) & spec.USED_F_NO_NOTIFY
+
+    def suppress_interrupts(self, suppress: bool) -> None:
+        """Set or clear avail.flags NO_INTERRUPT (2.7.7.1). After clearing it, look at the Used Ring again."""
+        self._write16(self.layout.avail_flags_address, spec.AVAIL_F_NO_INTERRUPT if suppress else 0)
+
+    def used_buffers(self) -> Iterator[UsedBuffer]:
+        """The chains that the device has used since the last call, in its order (2.7.14).
+
+        Raises UsedIdxError, UsedIdError or UsedLengthError at the first used element that cannot be, after those
+        before it were given out.
+        """
+        used_idx = self.used_idx
+        count = (used_idx - self.last_used_idx) & 0xFFFF
+        if count > len(self._outstanding):
+            raise UsedIdxError(self.index, self.last_used_idx, used_idx, len(self._outstanding))
+        for _ in range(count):
+            yield self._pop_one()
+
+    def pop_used(self) -> list[UsedBuffer]:
+        """`used_buffers` as a list; those before a bad element are lost."""
+        return list(self.used_buffers())
+
+    def free(self) -> None:
+        """Give the queue's memory back after checking its guards. The device must not use it any more."""
+        for address in (self.layout.desc_addr, self.layout.driver_addr, self.layout.device_addr):
+            self.memory.free(address)
+
+    def _pop_one(self) -> UsedBuffer:
+        element = self.memory.read(self.layout.used_element_address(self._used_slot), spec.USED_ELEMENT_BYTES)
+        head, written_len = int.from_bytes(element[:4], "little"), int.from_bytes(element[4:], "little")
+        record = self._outstanding.pop(head, None)
+        if record is None:
+            raise UsedIdError(self.index, self._used_slot, head, self.outstanding)
+        if written_len > record.writable:
+            raise UsedLengthError(self.index, head, f"at most {record.writable}", written_len)
+        self._free.extend(record.descriptors)
+        self._used_slot = (self._used_slot + 1) % self.size
+        self.last_used_idx = (self.last_used_idx + 1) & 0xFFFF
+        self.used_count += 1
+        self._log.info("used head=%d written_len=%d", head, written_len)
+        return UsedBuffer(self.index, head, written_len, record.token)
+
+    def _check_chain(self, chain: Sequence[ChainElement]) -> None:
+        """2.7.4.2: device-readable before device-writable; 2.7.5.2: no more than 2^32 bytes."""
+        writable = [device_writable for _, _, device_writable in chain]
+        if writable != sorted(writable):
+            raise ValueError(f"queue {self.index}: device-readable element after a device-writable one")
+        total = sum(length for _, length, _ in chain)
+        if total > 1 << 32:
+            raise ValueError(f"queue {self.index}: chain of {total} bytes, expected at most 2^32")
+
+    def _positions(self, count: int, table_order: Sequence[int] | random.Random | None) -> list[int]:
+        """Take `count` free table positions."""
+        if count > len(self._free):
+            raise QueueFull(self.index, count, len(self._free))
+        if table_order is None:
+            return [self._free.popleft() for _ in range(count)]
+        if isinstance(table_order, random.Random):
+            positions = table_order.sample(self._free, count)
+        else:
+            positions = list(table_order)
+            if len(set(positions)) != count or not set(positions) <= set(self._free):
+                raise ValueError(f"queue {self.index}: table positions {positions} are not {count} free ones")
+        taken = set(positions)
+        self._free = deque(position for position in self._free if position not in taken)
+        return positions
+
+    def _area(self, length: int, align: int, rng: random.Random | None) -> int:
+        """Zeroed memory, aligned to `align` and with `rng` to nothing more."""
+        offset = align * rng.randrange(64 // align) if rng else 0
+        address = self.memory.allocate(length, 64, offset)
+        self.memory.write(address, bytes(length))
+        return address
+
+    def _read16(self, address: int) -> int:
+        return int.from_bytes(self.memory.read(address, 2), "little")
+
+    def _write16(self, address: int, value: int) -> None:
+        self.memory.write(address, value.to_bytes(2, "little"))

