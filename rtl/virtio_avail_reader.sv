@@ -90,20 +90,18 @@ module virtio_avail_reader #(
   assign head_push  = (state_q == Entries && rd_rsp_valid_i && !bad_q && !head_bad) || head_faulty;
   assign head_faulty = state_q == Fault;
 
+  // A visit needs room for its whole batch and a fault mark.
+  assign visit_ready_o  = state_q == Idle && head_count < ($clog2(HeadFifoDepth) + 1)'(HeadFifoDepth - Batch);
+  assign rd_req_valid_o = state_q == AskIdx || (state_q == Entries && asked_q != count_q);
+  assign rd_req_addr_o  = (state_q == AskIdx) ? cfg_i.driver_addr + 64'd2 : entry_addr;
+
   always_comb begin
-    state_d        = state_q;
-    visit_ready_o  = 1'b0;
-    rd_req_valid_o = 1'b0;
-    rd_req_addr_o  = entry_addr;
+    state_d = state_q;
     case (state_q)
       Idle: begin
-        // A visit needs room for its whole batch and a fault mark.
-        visit_ready_o = head_count < ($clog2(HeadFifoDepth) + 1)'(HeadFifoDepth - Batch);
         if (visit_valid_i && visit_ready_o) state_d = AskIdx;
       end
       AskIdx: begin
-        rd_req_valid_o = 1'b1;
-        rd_req_addr_o  = cfg_i.driver_addr + 64'd2;
         if (rd_req_ready_i) state_d = WaitIdx;
       end
       WaitIdx: begin
@@ -116,7 +114,6 @@ module virtio_avail_reader #(
         if (idx_bad) state_d = Fault;
       end
       Entries: begin
-        rd_req_valid_o = asked_q != count_q;
         if (all_got && bad_q) state_d = Fault;
         else if (all_got) state_d = Idle;
       end

@@ -4,7 +4,7 @@
 // Writes: AW and W are taken in any order; `wr_en_o` pulses for one cycle with address, data and strobes, in the cycle after
 // both are held. The response is given once `wr_wait_i` is low, which the register block may hold for a bounded time.
 // Reads: `rd_addr_o` is presented in the cycle after AR was taken; `rd_data_i` is sampled in that cycle. Every access is
-// answered OKAY. Reads never wait for writes.
+// answered OKAY. Reads never wait for writes. Addresses are given on as those of aligned words.
 
 module virtio_axil_slave (
     input  logic        clk_i,
@@ -69,10 +69,10 @@ module virtio_axil_slave (
   assign s_axil_rresp   = 2'b00;
 
   assign wr_en_o        = wr_state_q == WrApply;
-  assign wr_addr_o      = wr_addr_q;
+  assign wr_addr_o      = {wr_addr_q[11:2], 2'b00};
   assign wr_data_o      = wr_data_q;
   assign wr_strb_o      = wr_strb_q;
-  assign rd_addr_o      = rd_addr_q;
+  assign rd_addr_o      = {rd_addr_q[11:2], 2'b00};
 
   always_comb begin
     wr_state_d = wr_state_q;

@@ -91,7 +91,7 @@ module virtio_blk #(
 
   logic [31:0] req_type, in_len, out_len, data_len;
   logic [63:0] sector;
-  logic fits, start, moving;
+  logic fits, decide, start, is_read, is_write, is_flush, moving;
   logic [1:0] op;
 
   logic mover_ready, mover_done, mover_failed, rd_valid;
@@ -132,58 +132,46 @@ module virtio_blk #(
   assign answerable  = chain_readable_len_i >= 32'(HeaderBytes) && chain_writable_len_i != 32'd0;
   assign header_done = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
 
+  // What becomes of it: a move of sectors, the id, or a status at once.
+  assign decide   = state_q == Decide && mover_ready;
+  assign is_read  = req_type == BLK_T_IN && fits;
+  assign is_write = req_type == BLK_T_OUT && fits && !ReadOnly;
+  assign is_flush = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
+  assign start    = decide && !header_err_q && !device_reset_i && (is_read || is_write || is_flush);
+  assign op       = is_write ? STORE_WRITE : is_flush ? STORE_FLUSH : STORE_READ;
+
   always_comb begin
     state_d  = state_q;
     status_d = status_q;
-    start    = 1'b0;
-    op       = STORE_READ;
     case (state_q)
       Idle: begin
         status_d = BLK_S_IOERR;
-        if (chain_valid_i) begin
-          if (answerable) state_d = Header;
-          else state_d = Status;
-        end
+        if (chain_valid_i && answerable) state_d = Header;
+        else if (chain_valid_i) state_d = Status;
       end
       Header: if (header_done) state_d = Decide;
       Decide: begin
-        if (mover_ready) begin
-          state_d = Status;
-          if (!header_err_q) begin
-            case (req_type)
-              BLK_T_IN: start = fits;
-              BLK_T_OUT: begin
-                start = fits && !ReadOnly;
-                op    = STORE_WRITE;
-              end
-              BLK_T_FLUSH: begin
-                start    = driver_features_i[BLK_F_FLUSH];
-                op       = STORE_FLUSH;
-                status_d = start ? BLK_S_IOERR : BLK_S_UNSUPP;
-              end
-              BLK_T_GET_ID: begin
-                status_d = BLK_S_OK;
-                if (in_len != 32'd0) state_d = Id;
-              end
-              default: status_d = BLK_S_UNSUPP;
-            endcase
-          end
-          if (start) state_d = Move;
+        if (decide) state_d = Status;
+        if (start) state_d = Move;
+        if (decide && !header_err_q) begin
+          case (req_type)
+            BLK_T_IN, BLK_T_OUT: ;
+            BLK_T_FLUSH: if (!is_flush) status_d = BLK_S_UNSUPP;
+            BLK_T_GET_ID: begin
+              status_d = BLK_S_OK;
+              if (in_len != 32'd0) state_d = Id;
+            end
+            default: status_d = BLK_S_UNSUPP;
+          endcase
         end
       end
       Move: begin
-        if (mover_done) begin
-          state_d  = Status;
-          status_d = mover_failed ? BLK_S_IOERR : BLK_S_OK;
-        end
+        if (mover_done) state_d = Status;
+        if (mover_done && !mover_failed) status_d = BLK_S_OK;
       end
       Id:      if (rsp_ready_i && id_left_q <= 7'(Bytes)) state_d = Status;
       default: if (rsp_ready_i) state_d = Idle;
     endcase
-    if (device_reset_i) begin
-      state_d = Idle;
-      start   = 1'b0;
-    end
   end
 
   assign moving = state_q == Move;
@@ -192,7 +180,7 @@ module virtio_blk #(
   assign chain_ready_o = state_q == Idle && !device_reset_i;
   assign req_ready_o   = (state_q == Header && !HeaderSharesBeat) || (state_q == Move && pack_in_ready);
   assign req_skip_o    = (chain_ready_o && chain_valid_i && !answerable && chain_readable_len_i != 32'd0) ||
-                         (state_q == Decide && state_d != Decide && !(start && op == STORE_WRITE) && !req_done_q) ||
+                         (decide && !(start && is_write) && !req_done_q) ||
                          (state_q == Move && mover_done && !req_done_q);
 
   // GET_ID: the first character comes first, that is in lane 0.

@@ -144,20 +144,20 @@ module virtio_chain_writer #(
   assign cmd_addr   = burst_open_q ? burst_addr_q : word_addr;
   assign cmd_len    = (state_q == Close) ? 8'(burst_beats_q) - 8'd1 : 8'(beats_now) - 8'd1;
 
-  assign take_seg = seg_valid_i && seg_ready_o;
+  // While data is moved a segment is taken as the one before is full; on the way to the tail, or to the end, all are up to the last.
+  assign chain_ready_o = state_q == Chain;
+  assign seg_ready_o   = !exhausted_q && ((state_q == Data && !seg_held_q) ||
+                                          ((state_q == Tail || state_q == Drop) && !(seg_held_q && seg_last_q)));
+  assign take_seg      = seg_valid_i && seg_ready_o;
 
   always_comb begin
-    state_d       = state_q;
-    chain_ready_o = 1'b0;
-    seg_ready_o   = 1'b0;
+    state_d = state_q;
     case (state_q)
       Chain: begin
-        chain_ready_o = 1'b1;
         if (chain_valid_i && chain_i.fault) state_d = Retire;
         else if (chain_valid_i) state_d = Data;
       end
       Data: begin
-        seg_ready_o = !seg_held_q && !exhausted_q;
         if (ended_q && (fill == '0 || exhausted_q)) state_d = Close;
       end
       Close: begin
@@ -167,11 +167,9 @@ module virtio_chain_writer #(
         end
       end
       Tail: begin
-        seg_ready_o = !(seg_held_q && seg_last_q);
         if (seg_held_q && seg_last_q) state_d = Drop;
       end
       Drop: begin
-        seg_ready_o = !exhausted_q && !(seg_held_q && seg_last_q);
         if (exhausted_q || (seg_held_q && seg_last_q)) state_d = Retire;
       end
       default: if (retire_ready_i) state_d = Chain;

@@ -99,6 +99,7 @@ module virtio_desc_walker #(
                          (!empty && (last_byte >> AxiAddrWidth) != 65'd0) || total[32];
 
   assign queue_o        = queue_q;
+  assign head_ready_o   = state_q == Idle;
   assign rd_req_valid_o = state_q == Ask;
   assign rd_req_addr_o  = cfg_i.desc_addr + {44'd0, index_q, 4'd0};
   assign rd_req_len_o   = 8'(DescBeats - 1);
@@ -118,11 +119,9 @@ module virtio_desc_walker #(
   };
 
   always_comb begin
-    state_d      = state_q;
-    head_ready_o = 1'b0;
+    state_d = state_q;
     case (state_q)
       Idle: begin
-        head_ready_o = 1'b1;
         if (head_valid_i && head_fault_i) state_d = Finish;
         else if (head_valid_i) state_d = Ask;
       end

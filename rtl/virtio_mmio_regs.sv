@@ -57,26 +57,30 @@ module virtio_mmio_regs #(
 
   import virtio_pkg::*;
 
+  // DeviceID 0 marks an empty slot: nothing but the identification answers (4.2.2, MMIO-DEV-004).
+  localparam bit Placeholder = DeviceId == 32'd0;
   localparam int WaitWidth = $clog2(AccessTimeout + 1);
 
   logic [31:0] device_features_sel_q, driver_features_sel_q, queue_sel_q, generation_q;
   logic [WaitWidth-1:0] wait_left_q;
-  logic control_en, live_write, status_en;
+  logic control_en, live_write, status_en, features_en, ack_en;
   logic [7:0] status;
   logic [1:0] interrupt_status;
   logic [15:0] queue_size_max;
   logic queue_ready, queue_stopping, needs_reset_event, driver_ok;
 
-  assign control_en = wr_en_i && wr_strb_i == 4'hf && wr_addr_i < REG_CONFIG;
+  assign control_en = wr_en_i && wr_strb_i == 4'hf && wr_addr_i < REG_CONFIG && !Placeholder;
   assign live_write = control_en && !device_reset_o;
   assign status_en  = control_en && wr_addr_i == REG_STATUS;
+  assign features_en = control_en && wr_addr_i == REG_DRIVER_FEATURES;
+  assign ack_en      = live_write && wr_addr_i == REG_INTERRUPT_ACK;
   assign driver_ok  = (status & STATUS_DRIVER_OK) != 8'd0;
 
   virtio_status u_status (
       .clk_i,
       .rst_ni,
       .status_en_i      (status_en),
-      .features_en_i    (control_en && wr_addr_i == REG_DRIVER_FEATURES),
+      .features_en_i    (features_en),
       .features_sel_i   (driver_features_sel_q),
       .wr_data_i,
       .device_features_i,
@@ -96,7 +100,7 @@ module virtio_mmio_regs #(
       .clear_i       (device_reset_o),
       .used_event_i,
       .config_event_i(needs_reset_event || (config_changed_i && driver_ok)),
-      .ack_en_i      (live_write && wr_addr_i == REG_INTERRUPT_ACK),
+      .ack_en_i      (ack_en),
       .ack_i         (wr_data_i[1:0]),
       .status_o      (interrupt_status),
       .irq_o
@@ -162,7 +166,7 @@ module virtio_mmio_regs #(
   assign wr_wait_o = wait_left_q != '0 && (device_reset_o || queue_stopping);
 
   assign config_rd_offset_o = rd_addr_i - REG_CONFIG;
-  assign config_wr_en_o     = wr_en_i && wr_addr_i >= REG_CONFIG && !device_reset_o;
+  assign config_wr_en_o     = wr_en_i && wr_addr_i >= REG_CONFIG && !device_reset_o && !Placeholder;
   assign config_wr_offset_o = wr_addr_i - REG_CONFIG;
   assign config_wr_data_o   = wr_data_i;
   assign config_wr_strb_o   = wr_strb_i;
@@ -172,7 +176,7 @@ module virtio_mmio_regs #(
     if (rd_addr_i >= REG_CONFIG) begin
       rd_data_o = config_rd_data_i;
     end else begin
-      case ({rd_addr_i[11:2], 2'b00})
+      case (rd_addr_i)
         REG_MAGIC_VALUE: rd_data_o = MAGIC_VALUE;
         REG_VERSION: rd_data_o = Version;
         REG_DEVICE_ID: rd_data_o = DeviceId;
@@ -191,6 +195,7 @@ module virtio_mmio_regs #(
         default: ;
       endcase
     end
+    if (Placeholder && rd_addr_i > REG_DEVICE_ID) rd_data_o = 32'd0;
   end
 
 endmodule

@@ -116,12 +116,9 @@ module virtio_used_writer #(
   assign no_interrupt   = 1'(rd_rsp_data_i >> {cfg_i.driver_addr[LaneWidth-1:0], 3'b000});
 
   always_comb begin
-    state_d      = state_q;
-    cpl_ready_o  = 1'b0;
-    used_event_o = 1'b0;
+    state_d = state_q;
     case (state_q)
       Idle: begin
-        cpl_ready_o = 1'b1;
         if (cpl_valid_i && cpl_i.fault) state_d = Fatal;
         else if (cpl_valid_i) state_d = Element;
       end
@@ -144,12 +141,7 @@ module virtio_used_writer #(
         if (wr_done_i && wr_done_err_i) state_d = Fatal;
       end
       Flags: if (rd_req_ready_i) state_d = FlagsWait;
-      FlagsWait: begin
-        if (rd_rsp_valid_i) begin
-          state_d      = Idle;
-          used_event_o = rd_rsp_err_i || !no_interrupt;
-        end
-      end
+      FlagsWait: if (rd_rsp_valid_i) state_d = Idle;
       Fatal:   state_d = Halted;
       default: ;
     endcase
@@ -195,6 +187,8 @@ module virtio_used_writer #(
     assign used_idx_o[i] = used_idx_q[i] + ((state_q == IdxWait && queue_q == QueueWidth'(i)) ? 16'd1 : 16'd0);
   end
 
+  assign cpl_ready_o  = state_q == Idle;
+  assign used_event_o = state_q == FlagsWait && rd_rsp_valid_i && (rd_rsp_err_i || !no_interrupt);
   assign queue_o  = queue_q;
   assign active_o = state_q != Idle && state_q != Halted;
   assign fatal_o  = state_q == Fatal;

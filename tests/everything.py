@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -98,6 +99,7 @@ def run_leg(leg: Leg, env: Mapping[str, str]) -> dict[str, int]:
 def main(parts: Sequence[Leg] | None = None) -> int:
     start = time.monotonic()
     env = {key: value for key, value in os.environ.items() if key not in _ONE_TEST}
+    env["SEED"] = env.get("SEED") or env.get("COCOTB_RANDOM_SEED") or str(random.SystemRandom().randrange(1, 1 << 31))
     counted: dict[str, dict[str, int]] = {}
     for leg in legs() if parts is None else parts:
         if leg.name == "icarus":

@@ -92,7 +92,7 @@ class IndirectNotNegotiated(ChainError):
 
 @dataclass(eq=False)
 class AddressOverflow(ChainError):
-    """A buffer ends above the address space: `length` bytes at `address`."""
+    """A buffer that is not empty ends above the address space: `length` bytes at `address`."""
 
     address: int
     length: int

@@ -246,7 +246,7 @@ class SplitQueue:
         writable = bool(descriptor.flags & spec.DescFlag.WRITE)
         if before and before[-1].device_writable and not writable:
             raise ReadableAfterWritable(self.index, head, len(before))
-        if descriptor.addr + descriptor.len > 1 << self.address_width:
+        if descriptor.len and descriptor.addr + descriptor.len > 1 << self.address_width:
             raise AddressOverflow(self.index, head, descriptor.addr, descriptor.len)
         return Segment(descriptor.addr, descriptor.len, writable)
 

@@ -255,7 +255,8 @@ module virtio_tap #(
         push(Ar, 8'(m_axi_arid), BodyWidth'({6'd0, m_axi_arburst, 5'd0, m_axi_arsize, m_axi_arlen, 64'(m_axi_araddr)}));
       if (entropy_valid_i && entropy_ready_i) push(Entropy, 0, BodyWidth'(entropy_data_i));
     end
-    if (irq_i !== irq_q && (^{irq_i}) !== 1'bx) begin
+    // A rise counts out of reset only: before, the line may hold anything.
+    if (irq_i === 1'b0 && irq_q || irq_i === 1'b1 && !irq_q && rst_ni === 1'b1) begin
       push(Irq, 0, BodyWidth'(irq_i));
       irq_q = irq_i;
     end

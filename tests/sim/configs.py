@@ -53,7 +53,7 @@ class Plan:
         return self.icarus if sim == "icarus" else self.configs
 
 
-PLANS: tuple[Plan, ...] = (Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=120),)
+PLANS: tuple[Plan, ...] = (Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60),)
 
 
 def uses_disk(config: str) -> bool:

@@ -63,6 +63,7 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     sources = configs.sources() if files is None else list(files)
     if not sources:
         return Build(directory, "there are no HDL sources", log)
+    sources += toolchain.extra_sources(sim)
     arguments: dict[str, Any] = {
         "sim": sim,
         "sources": [str(path) for path in sources],
@@ -82,7 +83,8 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         command = job("build", **arguments, make_jobs=session.make_jobs)
         outcome = execute(command, log, BUILD_TIMEOUT_S, env, configs.ROOT)
         if outcome.status or outcome.timed_out:
-            return Build(directory, f"build {outcome}", log, fresh=True, wall_s=outcome.wall_s)
+            error = f"build {outcome}{build_error(log)}"
+            return Build(directory, error, log, fresh=True, wall_s=outcome.wall_s)
         stamp.write_text(key)
     return Build(directory, log=log, fresh=True, wall_s=outcome.wall_s)
 
@@ -191,6 +193,14 @@ def read_figures(result: RunResult) -> dict[str, Any]:
         result.tests.append(CaseResult("(figures)", FAILED, f"{path.name} is not a JSON object"))
         return {}
     return figures
+
+
+def build_error(log: Path) -> str:
+    """The first error in the log of a build, to be put after a colon."""
+    found = re.search(
+        r"^.*\b(?i:error): .*$|^%Error.*$|^.*syntax error.*$", log.read_text(errors="replace"), re.MULTILINE
+    )
+    return f": {found[0].replace(f'{configs.ROOT}/', '')}" if found else ""
 
 
 def running_test(log: str) -> str:

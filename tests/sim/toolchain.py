@@ -70,10 +70,14 @@ def build_args(sim: str, waves: bool) -> list[str]:
     """Options of the HDL compiler beyond those of cocotb's runner."""
     if sim == "icarus":
         return ["-Wall", "-Wno-timescale"]
-    args = list(VERILATOR_ARGS)
-    if waves:
-        args += ["--trace-structs", *(["--trace-fst"] if has_fst_headers() else [])]
-    return args
+    if not waves:
+        return [*VERILATOR_ARGS, "--no-public-flat-rw"]
+    return [*VERILATOR_ARGS, "--trace-structs", *(["--trace-fst"] if has_fst_headers() else [])]
+
+
+def extra_sources(sim: str) -> list[Path]:
+    """Files that only this simulator reads."""
+    return [Path(__file__).with_name("public.vlt")] if sim == "verilator" else []
 
 
 def run_args(sim: str, seed: int) -> list[str]:

@@ -34,8 +34,11 @@ GROUPS: dict[str, Sequence[str]] = {
     "register writes": (r"^s_axil_aw(valid|ready|addr)$", r"^s_axil_w", r"^s_axil_b"),
     "register reads": (r"^s_axil_ar(valid|ready|addr)$", r"^s_axil_r"),
     "status": (r"status\w*\.(status|driver_features|resetting)_q$", r"irq\w*\.\w+_q$"),
-    "queues": (r"queue\w*\.(ready|enabled|size|desc_addr|driver_addr|device_addr)_q(\[\d+\])?$", r"notify\w*\.\w+_q$"),
-    "ring state": (r"(avail|desc|used|chain|ring)\w*\.(state|\w+_idx|\w*head)_q(\[\d+\])?$",),
+    "queues": (
+        r"queue\w*\.(ready|enabled|size|desc_addr|driver_addr|device_addr)_q(\.\[\d+\])?$",
+        r"notify\w*\.\w+_q$",
+    ),
+    "ring state": (r"(avail_reader|desc_walker|used_writer|chain_\w+)\.(state|\w*idx|head)_q(\.\[\d+\])?$",),
     "device type": (r"(rng|blk)\w*\.state_q$",),
     "ring and data reads": (r"^m_axi_ar(valid|ready|addr|len|size)$", r"^m_axi_r"),
     "ring and data writes": (r"^m_axi_aw(valid|ready|addr|len|size)$", r"^m_axi_w", r"^m_axi_b"),
@@ -62,7 +65,9 @@ def read_signals(dump: Path) -> list[Signal]:
             continue
         enum = var.enum_type
         values = tuple((int(bits, 2), label) for bits, label in enum[1]) if enum else ()
-        path = var.full_name if var.is_1bit else f"{var.full_name}[{var.bitwidth - 1}:0]"
+        # The reader drops the array's name from that of an element, GTKWave does not.
+        path = re.sub(r"(\w+)\.(\[\d+\])$", r"\1.\1\2", var.full_name)
+        path += "" if var.is_1bit else f"[{var.bitwidth - 1}:0]"
         signals.append(Signal(path, below[2], var.bitwidth, values))
     return signals
 
@@ -101,6 +106,12 @@ def translation(signal: Signal) -> list[tuple[int, str]]:
     return list(signal.values)
 
 
+def alias(signal: Signal) -> str:
+    """A short name: the signal and the block it is in. GTKWave shows only what follows the last dot."""
+    parts = re.split(r"\.(?!\[)", signal.name)
+    return "/".join(part.removeprefix("u_") for part in parts[-2:]).replace(".[", "[")
+
+
 def write_save_file(dump: Path, target: Path) -> int:
     """Write a GTKWave save file, and its translation filters beside it; how many signals it lists."""
     count = 0
@@ -108,7 +119,7 @@ def write_save_file(dump: Path, target: Path) -> int:
         save = GTKWSave(out)
         save.dumpfile(str(dump.resolve()))
         save.savefile(str(target.resolve()))
-        save.size(1600, 1000)
+        save.size(1600, 1200)
         save.zoom_markers(-15.0)  # tens of clock cycles on a screen
         save.signals_width(320)
         save.sst_expanded(True)
@@ -124,7 +135,7 @@ def write_save_file(dump: Path, target: Path) -> int:
                         filter_file.write_text(make_translation_filter(texts, "hex", signal.width) + "\n")
                     save.trace(
                         signal.path,
-                        alias=signal.name,
+                        alias=alias(signal),
                         datafmt="hex",
                         translate_filter_file=str(filter_file.resolve()) if filter_file else None,
                     )

@@ -19,7 +19,17 @@ from cocotbext.virtio.events import (
 )
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.violation import ScoreboardError
-from virtio_model import Blk, Descriptor, DeviceFunction, Memory, MemoryFault, MemoryStorage, MmioDevice, Rng, SplitLayout
+from virtio_model import (
+    Blk,
+    Descriptor,
+    DeviceFunction,
+    Memory,
+    MemoryFault,
+    MemoryStorage,
+    MmioDevice,
+    Rng,
+    SplitLayout,
+)
 from virtio_model.spec import AVAIL_F_NO_INTERRUPT, DescFlag, Feature, Reg, Status, features
 
 E = TypeVar("E", bound=Event)
@@ -204,7 +214,9 @@ def scoreboard(rig: RecordingDevice, **options: Any) -> Scoreboard:
     """A scoreboard for the device of `rig`."""
     model = rig.device.function
     function: DeviceFunction = Blk(blk_storage(), serial=b"serial") if isinstance(model, Blk) else Rng(bytes)
-    return Scoreboard(function, **{"device_features": features(Feature.VERSION_1) | function.device_features, **options})
+    return Scoreboard(
+        function, **{"device_features": features(Feature.VERSION_1) | function.device_features, **options}
+    )
 
 
 def broken_rules(rig: RecordingDevice, events: Iterable[Event], min_used: int = 1, **options: Any) -> set[str]:

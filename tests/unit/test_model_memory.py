@@ -74,6 +74,7 @@ def test_gather_and_scatter_follow_the_chain(
     start = data.draw(st.integers(0, len(readable)))
     length = data.draw(st.integers(0, len(readable) - start))
     assert chain.read_bytes(memory, start, length) == readable[start : start + length]
+    assert all(run > 0 for _, run in chain.pieces(False, start, length))
 
     start = data.draw(st.integers(0, len(writable)))
     payload = data.draw(st.binary(max_size=len(writable) - start))

@@ -60,6 +60,13 @@ class Chain:
                 found = segment
         return found
 
+    def wrote(self, address: int, data: bytes, event: DmaWrite) -> None:
+        """The device wrote `data` into the chain, as part of burst `event`."""
+        if event.ok:
+            self.written.write(address, data)
+        if not self.writes or self.writes[-1] is not event:
+            self.writes.append(event)
+
     @property
     def failed_writes(self) -> list[DmaWrite]:
         """Bursts into the chain that were answered with an error."""
@@ -95,10 +102,9 @@ class QueueTracker:
     Positions count chains since the queue became ready.
     """
 
-    def __init__(self, queue: SplitQueue, memory: ObservedMemory, ready_from: int) -> None:
+    def __init__(self, queue: SplitQueue, memory: ObservedMemory) -> None:
         self.queue = copy.copy(queue)
         self.layout = queue.layout
-        self.ready_from = ready_from
         self.stopping = False
         self.in_flight: list[Chain] = []
         self.elements: dict[int, Element] = {}
@@ -138,6 +144,11 @@ class QueueTracker:
                 return name, end
         return None
 
+    def touched_by(self, event: DmaRead) -> bool:
+        """Whether a burst holds bytes of the queue's areas."""
+        end = event.address + len(event.data)
+        return any(event.address < last and first < end for _, first, last in self.areas())
+
     def on_read(self, event: DmaRead) -> list[Chain]:
         """The device read something in an area of the queue, already recorded in the memory; returns chains taken."""
         known = len(self.in_flight)
@@ -149,6 +160,18 @@ class QueueTracker:
             if not chain.complete and event.address <= chain.waiting_at < event.address + len(event.data):
                 self._walk(chain)
         return self.in_flight[known:]
+
+    def slot_not_available(self, event: DmaRead) -> int | None:
+        """The first available ring slot in a burst, not yet taken note of, that no idx known covers."""
+        if _covers(event, self.layout.avail_idx_address, 2) or self.fault is not None:
+            return None
+        ring = self.layout.avail_entry_address(0)
+        first = max(event.address - ring, 0) // 2
+        end = min(event.address + len(event.data) - ring + 1, 2 * self.layout.size) // 2
+        for slot in range(first, end):
+            if (slot - self.queue.avail_slot) % self.layout.size >= self.available:
+                return slot
+        return None
 
     def reads_flags(self, event: DmaRead) -> bool:
         """Whether the burst holds the suppression flag."""

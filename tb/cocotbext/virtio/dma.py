@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from virtio_model import SplitQueue
 
 from .chains import Chain, QueueTracker
 from .events import DmaRead, DmaWrite
-from .violation import Violation
-
-Report = Callable[[Violation], None]
+from .violation import Report, Violation
 
 #: Bytes round an allowed one that a device may fetch along with it, unless it promises exact reads.
 FETCH_BYTES = 64
@@ -144,6 +142,12 @@ class DmaRules:
                     self._violate("DMA-QUEUE-NOT-READY", text, queue.index, None, event.cycle)
                     return
         text = f"{verb} {address:#x}"
+        chains = [chain for tracker in trackers for chain in tracker.in_flight]
+        for chain in chains:
+            if not chain.complete and chain.find(address):
+                text += f" before the descriptor at {chain.waiting_at:#x} was read"
+                self._violate("VQ-UNREAD", text, chain.queue, chain.head, event.cycle)
+                return
         for chain, cycle in reversed(self._retired):
             segment = chain.find(address)
             if segment is not None:
@@ -152,15 +156,14 @@ class DmaRules:
                 text += f", in a buffer that was given back in cycle {cycle}"
                 self._violate(rule, text, chain.queue, chain.head, event.cycle)
                 return
-        for tracker in trackers:
-            for chain in tracker.in_flight:
-                for segment in chain.segments:
-                    before, after = segment.address - address, address - (segment.address + segment.length)
-                    if 0 < before <= FETCH_BYTES or 0 <= after < FETCH_BYTES:
-                        side = f"{before} bytes before" if before > 0 else f"{after + 1} bytes past the end of"
-                        text += f", {side} a buffer of {segment.length} bytes"
-                        self._violate(rule, text, tracker.index, chain.head, event.cycle)
-                        return
+        for chain in chains:
+            for segment in chain.segments:
+                before, after = segment.address - address, address - (segment.address + segment.length)
+                if 0 < before <= FETCH_BYTES or 0 <= after < FETCH_BYTES:
+                    side = f"{before} bytes before" if before > 0 else f"{after + 1} bytes past the end of"
+                    text += f", {side} a buffer of {segment.length} bytes"
+                    self._violate(rule, text, chain.queue, chain.head, event.cycle)
+                    return
         self._violate(rule, text, None, None, event.cycle)
 
     def _violate(self, rule: str, message: str, queue: int | None, head: int | None, cycle: int) -> None:

@@ -8,15 +8,12 @@ violation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from virtio_model.spec import Interrupt
 
 from .events import IrqChange, RegisterRead, RegisterWrite
-from .violation import Violation
-
-Report = Callable[[Violation], None]
+from .violation import Report, Violation
 
 _BITS = (Interrupt.USED_BUFFER, Interrupt.CONFIG_CHANGE)
 _PIN_LAG = 8  # cycles between InterruptStatus and the pin
@@ -218,7 +215,5 @@ class InterruptChecker:
         rule = "IRQ-MISSING" if cause.bit == Interrupt.USED_BUFFER else "IRQ-CONFIG-MISSING"
         self._violate(rule, text, 1, 0, cycle, cause.queue)
 
-    def _violate(
-        self, rule: str, message: str, expected: int, seen: int, cycle: int, queue: int | None = None
-    ) -> None:
+    def _violate(self, rule: str, message: str, expected: int, seen: int, cycle: int, queue: int | None = None) -> None:
         self._report(Violation(rule, message, queue, expected=expected, seen=seen, cycle=cycle))

@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from virtio_model import MmioDevice
 from virtio_model.spec import CONFIG_OFFSET, Reg, Status
 
 from .events import RegisterRead, RegisterWrite
-from .violation import Violation
-
-Report = Callable[[Violation], None]
+from .violation import Report, Violation
 
 _RULES: dict[int, str] = {
     Reg.MAGIC_VALUE: "REG-IDENTITY",
@@ -35,9 +31,7 @@ class RegisterChecker:
     reset may take until Status reads 0. `strict` adds the project's decisions on what the standard leaves open.
     """
 
-    def __init__(
-        self, model: MmioDevice, report: Report, strict: bool, change_bound: int, reset_bound: int
-    ) -> None:
+    def __init__(self, model: MmioDevice, report: Report, strict: bool, change_bound: int, reset_bound: int) -> None:
         self._model = model
         self._report = report
         self._strict = strict

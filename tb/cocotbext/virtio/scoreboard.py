@@ -13,13 +13,11 @@ from collections.abc import Collection
 from virtio_model import DeviceFunction, Memory, MmioDevice
 from virtio_model.spec import Reg, Status
 
-from .chains import QueueTracker
-from .dma import DmaRules
 from .events import BusReset, DmaRead, DmaWrite, EntropyWord, Event, IrqChange, RegisterRead, RegisterWrite
 from .interrupts import InterruptChecker
-from .observed import ObservedEntropy, ObservedMemory
+from .observed import ObservedEntropy
+from .queues import LiveQueues
 from .register_checks import RegisterChecker
-from .used import UsedChecker
 from .violation import RULES, ScoreboardError, Violation
 
 _ALL_LANES = 0xF
@@ -55,28 +53,25 @@ class Scoreboard:
         self.strict = strict
         self.fail_fast = fail_fast
         self.waived = frozenset(waived)
-        self.used_total = 0
         self.violations: dict[str, tuple[Violation, int]] = {}
         self.model = MmioDevice(function, Memory(0, 0), autorun=False, **device_options)  # type: ignore[arg-type]
         self._log = logging.getLogger("virtio.scoreboard")
         self._irq_bound = irq_bound
-        self._fault_bound = fault_bound
-        self._memory = ObservedMemory()
         self._entropy = ObservedEntropy() if entropy_observed else None
-        self._used = UsedChecker(function, self._memory, self.report, strict, self._entropy)
-        self._dma = DmaRules(self.report, strict)
         self._interrupts = InterruptChecker(self.report, irq_bound, flags_bound)
         self._registers = RegisterChecker(self.model, self.report, strict, irq_bound, fault_bound)
-        self._trackers: dict[int, QueueTracker] = {}
-        self._old_trackers: list[QueueTracker] = []
-        self._old_features = 0
-        self._kicks: dict[int, int] = {}
+        self._queues = LiveQueues(
+            self.model, function, self.report, strict, self._interrupts, self._registers, self._entropy, fault_bound
+        )
         self._reset_write: RegisterWrite | None = None
         self._live_from: int | None = None
-        self._was_live = False
         self._quiet_since: int | None = None
-        self._faulted = False
         self._now = 0
+
+    @property
+    def used_total(self) -> int:
+        """Used elements seen so far."""
+        return self._queues.used_total
 
     def report(self, violation: Violation) -> None:
         """Take note of a violation, also of one found elsewhere. Raises `ScoreboardError` with `fail_fast`."""
@@ -103,7 +98,10 @@ class Scoreboard:
             case RegisterRead():
                 self._register_read(event)
             case DmaRead() | DmaWrite():
-                self._dma_access(event)
+                if self._live_from is not None and event.start >= self._live_from:
+                    self._queues.access(event)
+                else:
+                    self._access_while_not_live(event)
             case IrqChange():
                 self._interrupts.line(event)
             case EntropyWord():
@@ -115,8 +113,7 @@ class Scoreboard:
     def config_changed(self, cycle: int) -> None:
         """The test has changed the configuration of device and model about `cycle`."""
         self._registers.config_changed(cycle)
-        live = bool(self.model.status & Status.DRIVER_OK)
-        if live:
+        if self._live_from is not None:
             self._interrupts.config_event(cycle, self._irq_bound, True, "configuration change")
 
     def finish(self, min_used: int = 1, cycle: int | None = None) -> None:
@@ -130,8 +127,8 @@ class Scoreboard:
         fail_fast, self.fail_fast = self.fail_fast, False
         try:
             self._interrupts.finish(now)
-            for tracker in self._trackers.values():
-                self._finish_queue(tracker, now)
+            failed = bool(self.model.status & Status.FAILED)
+            self._queues.finish(failed or self._registers.needs_reset_seen, now)
             if self.used_total < min_used:
                 text = "fewer used elements seen than the test promises"
                 self.report(Violation("BENCH-IDLE", text, expected=min_used, seen=self.used_total, cycle=now))
@@ -139,27 +136,6 @@ class Scoreboard:
             self.fail_fast = fail_fast
         if self.violations:
             raise ScoreboardError(self.violations.values())
-
-    def _finish_queue(self, tracker: QueueTracker, now: int) -> None:
-        if tracker.fault is not None or tracker.suspect is not None:
-            if not self._registers.needs_reset_seen and not self._interrupts.config_seen:
-                text = f"{tracker.fault or tracker.suspect}: neither DEVICE_NEEDS_RESET nor a notification seen"
-                self.report(Violation("VQ-FAULT-IGNORED", text, tracker.index, cycle=now))
-            return
-        if self._faulted or self._halted or tracker.stopping:
-            return
-        for chain in tracker.in_flight:
-            self.report(Violation("VQ-UNUSED", "", tracker.index, chain.head, cycle=now))
-        if tracker.available > 0:
-            text = f"{tracker.available} chains available and seen so, their ring entries not read"
-            self.report(Violation("VQ-UNUSED", text, tracker.index, cycle=now))
-        if tracker.index in self._kicks:
-            text = f"avail idx not read after the notification in cycle {self._kicks[tracker.index]}"
-            self.report(Violation("VQ-NOTIFY-LOST", text, tracker.index, cycle=now))
-
-    @property
-    def _halted(self) -> bool:
-        return bool(self.model.status & Status.FAILED) or self._registers.needs_reset_seen
 
     def _register_write(self, event: RegisterWrite) -> None:
         self._registers.wrote(event)
@@ -169,30 +145,23 @@ class Scoreboard:
             self._interrupts.may_fall(event.start)
             return
         was_ready = [queue.ready for queue in self.model.queues]
-        was_live = bool(self.model.status & Status.DRIVER_OK)
         self.model.write(event.offset, event.value, strobe=event.strobe)
         live = bool(self.model.status & Status.DRIVER_OK)
         for queue, before in zip(self.model.queues, was_ready, strict=True):
             if queue.ready and not before:
-                self._stop(queue.index)
-                self._trackers[queue.index] = QueueTracker(queue, self._memory, event.start)
-                if live:
-                    self._kicks[queue.index] = event.start
+                self._queues.ready(queue.index, event.start, live)
             elif before and not queue.ready:
-                self._trackers[queue.index].stopping = True
-                self._kicks.pop(queue.index, None)
-        if live and not was_live:
-            self._forget_old()
-            self._live_from, self._was_live = event.start, True
-            self._kicks.update((index, event.start) for index in self._trackers)
-        notified = self._trackers.get(event.value) if event.offset == Reg.QUEUE_NOTIFY and full and live else None
-        if notified is not None and not notified.stopping:
-            self._kicks[event.value] = event.start
+                self._queues.stopping(queue.index)
+        if live and self._live_from is None:
+            self._queues.live(event.start)
+            self._live_from = event.start
+        if event.offset == Reg.QUEUE_NOTIFY and full and live:
+            self._queues.notified(event.value, event.start)
         if event.offset == Reg.INTERRUPT_ACK and full:
             self._interrupts.acknowledge(event)
 
     def _register_read(self, event: RegisterRead) -> None:
-        selected = self._trackers.get(self._registers.queue_sel)
+        selected = self._queues.trackers.get(self._registers.queue_sel)
         stopping = selected is not None and selected.stopping
         waiting = self._registers.reset_at is not None
         self._registers.read(event, stopping)
@@ -202,79 +171,13 @@ class Scoreboard:
             self._interrupts.status_read(event)
         if waiting and self._registers.reset_at is None:
             self._quiet_since = event.cycle
-            self._forget_old()
+            self._queues.forget_old()
         if stopping and event.offset == Reg.QUEUE_READY and event.ok and event.value == 0:
-            self._stop(self._registers.queue_sel)
+            self._queues.stopped(self._registers.queue_sel)
 
-    def _dma_access(self, event: DmaRead | DmaWrite) -> None:
-        if self._live_from is None or event.start < self._live_from:
-            self._dma_while_not_live(event)
-            return
-        idle = [queue for queue in self.model.queues if queue.index not in self._trackers]
-        if isinstance(event, DmaRead):
-            self._dma.check_read(event, self._trackers.values(), idle)
-            self._memory.record(event)
-            for tracker in self._trackers.values():
-                self._ring_read(tracker, event)
-            if not event.ok:
-                self._may_fault(event.cycle)
-            return
-        places = list(self._dma.split_write(event, self._trackers.values(), idle))
-        if not event.ok:
-            self._may_fault(event.cycle)
-        for place, address, data in places:
-            if place.chain is not None:
-                if event.ok:
-                    place.chain.written.write(address, data)
-                if not place.chain.writes or place.chain.writes[-1] is not event:
-                    place.chain.writes.append(event)
-        if event.ok:
-            published = [
-                (place.tracker, self._used.ring_write(place.tracker, address, data, event))
-                for place, address, data in places
-                if place.chain is None
-            ]
-            for tracker, idx in published:
-                if idx is not None:
-                    self._publish(tracker, idx, event)
-
-    def _ring_read(self, tracker: QueueTracker, event: DmaRead) -> None:
-        if all(event.address >= end or event.address + len(event.data) <= first for _, first, end in tracker.areas()):
-            return
-        had_fault = tracker.fault is not None
-        for chain in tracker.on_read(event):
-            if chain.early and self.strict:
-                text = "ring entry asked for before the avail idx that covers it had come"
-                self.report(Violation("VQ-UNREAD", text, tracker.index, chain.head, cycle=event.cycle))
-            self._log.debug("queue %d: head %d taken", tracker.index, chain.head)
-        if self._kicks.get(tracker.index, event.start) < tracker.idx_read_start:
-            del self._kicks[tracker.index]
-        if tracker.reads_flags(event):
-            self._interrupts.flags_read(tracker.index, event.start, event.cycle, tracker.interrupt_wanted(event))
-        if tracker.fault is not None and not had_fault:
-            self._log.info("queue %d: %s", tracker.index, tracker.fault)
-            self._fault(event.cycle)
-        elif tracker.suspect is not None:
-            self._may_fault(event.cycle)
-
-    def _publish(self, tracker: QueueTracker, idx: int, event: DmaWrite) -> None:
-        before = list(tracker.in_flight)
-        count = self._used.publish(tracker, idx, event, self.model.driver_features)
-        for chain in before:
-            if chain not in tracker.in_flight:
-                self._dma.retire(chain, event.cycle)
-        if count:
-            self.used_total += count
-            self._interrupts.published(tracker.index, event.cycle)
-        had_fault = tracker.fault is not None
-        tracker.recheck()
-        if tracker.fault is not None and not had_fault:
-            self._fault(event.cycle)
-
-    def _dma_while_not_live(self, event: DmaRead | DmaWrite) -> None:
-        if self._old_trackers:
-            if isinstance(event, DmaRead):
-                self._memory.record(event)
+    def _access_while_not_live(self, event: DmaRead | DmaWrite) -> None:
+        if self._queues.old:
+            self._queues.old_access(event)
             return
         if self._quiet_since is not None:
             harmless = isinstance(event, DmaRead) or not event.pieces
@@ -286,60 +189,25 @@ class Scoreboard:
         text = f"{'read' if isinstance(event, DmaRead) else 'write'} begun in cycle {event.start}{where}"
         self.report(Violation(rule, text, cycle=event.cycle))
 
-    def _may_fault(self, cycle: int) -> None:
-        """Something happened that the device may take for an error that only a reset can clear."""
-        if not self._registers.fault_possible:
-            self._registers.fault_possible = True
-            self._interrupts.config_event(cycle, self._fault_bound, False, "DMA error")
-
-    def _fault(self, cycle: int) -> None:
-        """The device has read a malformed ring."""
-        if not self._faulted:
-            self._faulted = self._registers.fault_possible = True
-            self._registers.fault_due = cycle + self._fault_bound
-            self._interrupts.config_event(cycle, self._fault_bound, True, "malformed ring")
-
     def _reset(self, event: RegisterWrite) -> None:
         """The response to a reset has been given; old transfers may go on until Status reads 0."""
         self._reset_write = None
-        self._forget_old()
-        self._old_features = self.model.driver_features
-        self._old_trackers = list(self._trackers.values()) if self._live_from is not None else []
-        self.model.write(Reg.STATUS, 0)
-        self._clear(event.cycle)
-        self._registers.reset(event.cycle, hard=False)
-        self._quiet_since = None if self._old_trackers else self._quiet_since
+        self._queues.reset(was_live=self._live_from is not None)
+        if self._queues.old:
+            self._quiet_since = None
+        self._clear(event.cycle, hard=False)
 
     def _bus_reset(self, cycle: int) -> None:
         self._reset_write = None
-        self._old_features = self.model.driver_features
-        self._old_trackers += self._trackers.values()
-        self._forget_old()
-        self.model.write(Reg.STATUS, 0)
-        self._clear(cycle)
-        self._registers.reset(cycle, hard=True)
+        self._queues.reset(was_live=self._live_from is not None)
+        self._queues.forget_old()
         self._quiet_since = None
+        self._clear(cycle, hard=True)
 
-    def _clear(self, cycle: int) -> None:
-        self._trackers = {}
-        self._kicks.clear()
-        self._dma.clear()
+    def _clear(self, cycle: int, hard: bool) -> None:
+        self.model.write(Reg.STATUS, 0)
         self._interrupts.clear(cycle)
+        self._registers.reset(cycle, hard)
         self._live_from = None
-        self._faulted = False
         if self._entropy is not None:
             self._entropy.words.clear()
-
-    def _forget_old(self) -> None:
-        """Nothing from before the reset can happen any more; requests cut off may have had effects."""
-        for tracker in self._old_trackers:
-            for chain in tracker.in_flight:
-                self._used.abandon(chain, self._old_features)
-        self._old_trackers = []
-
-    def _stop(self, index: int) -> None:
-        """The queue is not ready any more."""
-        tracker = self._trackers.pop(index, None)
-        if tracker is not None:
-            for chain in tracker.in_flight:
-                self._used.abandon(chain, self.model.driver_features)

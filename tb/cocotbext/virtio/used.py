@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 
 from virtio_model import Blk, DeviceFunction, MemoryFault, RingError, Rng
 from virtio_model.spec import SECTOR
@@ -12,9 +11,7 @@ from virtio_model.spec import SECTOR
 from .chains import Chain, Element, QueueTracker
 from .events import DmaWrite
 from .observed import ChainView, NotObserved, ObservedEntropy, ObservedMemory, UncertainStorage, WrittenBytes
-from .violation import Violation
-
-Report = Callable[[Violation], None]
+from .violation import Report, Violation
 
 _ELEMENT = struct.Struct("<II")
 
@@ -97,9 +94,7 @@ class UsedChecker:
         finally:
             self._storage.tentative = False
 
-    def _check_element(
-        self, tracker: QueueTracker, element: Element, event: DmaWrite, driver_features: int
-    ) -> None:
+    def _check_element(self, tracker: QueueTracker, element: Element, event: DmaWrite, driver_features: int) -> None:
         used_id, seen_len = _ELEMENT.unpack(element.data)
         chain = tracker.find_head(used_id)
         if chain is None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -85,6 +85,10 @@ class Violation:
             words.append(f"({', '.join(requirements)})")
         text = " ".join(words)
         return f"{text}: {self.message}" if self.message else f"{text}: {RULES[self.rule].title}"
+
+
+#: What a checker calls with each violation it finds.
+Report = Callable[[Violation], None]
 
 
 class ScoreboardError(AssertionError):

@@ -8,10 +8,12 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import ValueChange
+from cocotb.utils import get_sim_time
 
+from ..decoder import RecordDecoder
 from ..events import Event
-from ..records import ROW_RECORDS, Record, RecordDecoder, Report, split_row
-from ..violation import raise_violation
+from ..records import ROW_RECORDS, Record, split_row
+from ..violation import Report, raise_violation
 
 
 class Tap:
@@ -27,8 +29,10 @@ class Tap:
         self._log = logging.getLogger("virtio.tap")
         self._depth = len(handle.log_q) * ROW_RECORDS
         self._rows = [handle.log_q[row] for row in range(self._depth // ROW_RECORDS)]
-        self._read = self._counter("log_wr_q")
-        handle.log_rd_q.value = self._read
+        self._read = 0
+        if get_sim_time() > 0:  # at the very start the counters have not been set to 0 yet
+            self._read = self._counter("log_wr_q")
+            handle.log_rd_q.value = self._read
         self._events: list[Event] = []
         self._decoder: RecordDecoder | None = None
         self._report = report
@@ -74,9 +78,7 @@ class Tap:
             self._events += self._decoder.decode(records)
 
     def _counter(self, name: str) -> int:
-        """A counter of the tap; 0 where no initial block has run yet, at the very start of a simulation."""
-        value = getattr(self._handle, name).value
-        return int(value) if value.is_resolvable else 0
+        return int(getattr(self._handle, name).value) if get_sim_time() > 0 else 0
 
     async def _watch(self) -> None:
         while True:

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The queues of a live device: every DMA burst is judged and moves their state on."""
+
+from __future__ import annotations
+
+import logging
+
+from virtio_model import DeviceFunction, MmioDevice
+
+from .chains import QueueTracker
+from .dma import DmaRules
+from .events import DmaRead, DmaWrite
+from .interrupts import InterruptChecker
+from .observed import ObservedEntropy, ObservedMemory
+from .register_checks import RegisterChecker
+from .used import UsedChecker
+from .violation import Report, Violation
+
+
+class LiveQueues:
+    """Trackers of the queues that are ready, and what is due on them.
+
+    `fault_bound` is how many cycles a malformed ring may take to be reported. Old queues are those of before a reset
+    that Status has not confirmed: transfers of theirs may still be seen.
+    """
+
+    def __init__(
+        self,
+        model: MmioDevice,
+        function: DeviceFunction,
+        report: Report,
+        strict: bool,
+        interrupts: InterruptChecker,
+        registers: RegisterChecker,
+        entropy: ObservedEntropy | None,
+        fault_bound: int,
+    ) -> None:
+        self.trackers: dict[int, QueueTracker] = {}
+        self.old: list[QueueTracker] = []
+        self.used_total = 0
+        self.faulted = False
+        self._model = model
+        self._report = report
+        self._strict = strict
+        self._interrupts = interrupts
+        self._registers = registers
+        self._fault_bound = fault_bound
+        self._memory = ObservedMemory()
+        self._used = UsedChecker(function, self._memory, report, strict, entropy)
+        self._dma = DmaRules(report, strict)
+        self._old_features = 0
+        self._notified: dict[int, int] = {}
+        self._log = logging.getLogger("virtio.scoreboard")
+
+    def ready(self, index: int, cycle: int, live: bool) -> None:
+        """Queue `index` was made ready by a register write of `cycle`."""
+        self.stopped(index)
+        self.trackers[index] = QueueTracker(self._model.queues[index], self._memory)
+        if live:
+            self._notified[index] = cycle
+
+    def stopping(self, index: int) -> None:
+        """0 was written to QueueReady: what is in flight may go on until it reads 0."""
+        self.trackers[index].stopping = True
+        self._notified.pop(index, None)
+
+    def stopped(self, index: int) -> None:
+        """QueueReady has read back 0."""
+        tracker = self.trackers.pop(index, None)
+        if tracker is not None:
+            self._abandon(tracker, self._model.driver_features)
+
+    def notified(self, index: int, cycle: int) -> None:
+        """The driver notified a queue while live: the device has to look at its avail idx afterwards."""
+        if index in self.trackers and not self.trackers[index].stopping:
+            self._notified[index] = cycle
+
+    def live(self, cycle: int) -> None:
+        """DRIVER_OK was set by a write of `cycle`: queues are to be looked at once."""
+        self.forget_old()
+        for index in self.trackers:
+            self.notified(index, cycle)
+
+    def reset(self, was_live: bool) -> None:
+        """A reset was answered; to be called before the model is reset."""
+        self.forget_old()
+        self._old_features = self._model.driver_features
+        self.old = list(self.trackers.values()) if was_live else []
+        self.trackers = {}
+        self._notified.clear()
+        self._dma.clear()
+        self.faulted = False
+
+    def forget_old(self) -> None:
+        """Nothing from before the reset can happen any more; requests cut off may have had effects."""
+        for tracker in self.old:
+            self._abandon(tracker, self._old_features)
+        self.old = []
+
+    def old_access(self, event: DmaRead | DmaWrite) -> None:
+        """A transfer between a reset and its confirmation."""
+        if isinstance(event, DmaRead):
+            self._memory.record(event)
+
+    def access(self, event: DmaRead | DmaWrite) -> None:
+        """A transfer of the live device."""
+        if not event.ok:
+            self._may_fault(event.cycle)
+        if isinstance(event, DmaRead):
+            self._read(event)
+        else:
+            self._write(event)
+
+    def finish(self, halted: bool, cycle: int) -> None:
+        """Report what was begun and never done; with `halted` the device need not have gone on."""
+        for tracker in self.trackers.values():
+            if tracker.fault is not None or tracker.suspect is not None:
+                if not self._registers.needs_reset_seen and not self._interrupts.config_seen:
+                    text = f"{tracker.fault or tracker.suspect}: neither DEVICE_NEEDS_RESET nor a notification seen"
+                    self._report(Violation("VQ-FAULT-IGNORED", text, tracker.index, cycle=cycle))
+            elif not (halted or self.faulted or tracker.stopping):
+                self._finish_queue(tracker, cycle)
+
+    def _finish_queue(self, tracker: QueueTracker, cycle: int) -> None:
+        for chain in tracker.in_flight:
+            self._report(Violation("VQ-UNUSED", "", tracker.index, chain.head, cycle=cycle))
+        if tracker.available > 0:
+            text = f"{tracker.available} chains available and seen so, their ring entries not read"
+            self._report(Violation("VQ-UNUSED", text, tracker.index, cycle=cycle))
+        if tracker.index in self._notified:
+            text = f"avail idx not read after the notification in cycle {self._notified[tracker.index]}"
+            self._report(Violation("VQ-NOTIFY-LOST", text, tracker.index, cycle=cycle))
+
+    def _read(self, event: DmaRead) -> None:
+        idle = [queue for queue in self._model.queues if queue.index not in self.trackers]
+        self._dma.check_read(event, self.trackers.values(), idle)
+        self._memory.record(event)
+        for tracker in self.trackers.values():
+            if tracker.touched_by(event):
+                self._ring_read(tracker, event)
+
+    def _write(self, event: DmaWrite) -> None:
+        idle = [queue for queue in self._model.queues if queue.index not in self.trackers]
+        published: list[tuple[QueueTracker, int]] = []
+        for place, address, data in self._dma.split_write(event, self.trackers.values(), idle):
+            if place.chain is not None:
+                place.chain.wrote(address, data, event)
+            elif event.ok:
+                idx = self._used.ring_write(place.tracker, address, data, event)
+                if idx is not None:
+                    published.append((place.tracker, idx))
+        for tracker, idx in published:
+            self._publish(tracker, idx, event)
+
+    def _ring_read(self, tracker: QueueTracker, event: DmaRead) -> None:
+        had_fault = tracker.fault is not None
+        early = tracker.slot_not_available(event) is not None
+        for chain in tracker.on_read(event):
+            self._log.debug("queue %d: head %d taken", tracker.index, chain.head)
+            early |= chain.early
+        if early and self._strict:
+            text = "available ring entry asked for before the idx that covers it had come"
+            self._report(Violation("VQ-UNREAD", text, tracker.index, cycle=event.cycle))
+        if tracker.index in self._notified and self._notified[tracker.index] < tracker.idx_read_start:
+            del self._notified[tracker.index]
+        if tracker.reads_flags(event):
+            self._interrupts.flags_read(tracker.index, event.start, event.cycle, tracker.interrupt_wanted(event))
+        if tracker.fault is not None and not had_fault:
+            self._fault(tracker, event.cycle)
+        elif tracker.suspect is not None:
+            self._may_fault(event.cycle)
+
+    def _publish(self, tracker: QueueTracker, idx: int, event: DmaWrite) -> None:
+        before = list(tracker.in_flight)
+        count = self._used.publish(tracker, idx, event, self._model.driver_features)
+        for chain in before:
+            if chain not in tracker.in_flight:
+                self._dma.retire(chain, event.cycle)
+        if count:
+            self.used_total += count
+            self._interrupts.published(tracker.index, event.cycle)
+        had_fault = tracker.fault is not None
+        tracker.recheck()
+        if tracker.fault is not None and not had_fault:
+            self._fault(tracker, event.cycle)
+
+    def _may_fault(self, cycle: int) -> None:
+        """Something happened that the device may take for an error that only a reset can clear."""
+        if not self._registers.fault_possible:
+            self._registers.fault_possible = True
+            self._interrupts.config_event(cycle, self._fault_bound, False, "DMA error")
+
+    def _fault(self, tracker: QueueTracker, cycle: int) -> None:
+        """The device has read a malformed ring."""
+        self._log.info("queue %d: %s", tracker.index, tracker.fault)
+        if not self.faulted:
+            self.faulted = self._registers.fault_possible = True
+            self._registers.fault_due = cycle + self._fault_bound
+            self._interrupts.config_event(cycle, self._fault_bound, True, "malformed ring")
+
+    def _abandon(self, tracker: QueueTracker, driver_features: int) -> None:
+        for chain in tracker.in_flight:
+            self._used.abandon(chain, driver_features)

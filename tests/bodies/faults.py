@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Malformed rings and a failing memory: what is fatal, what fails alone, and that a reset recovers from both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cocotbext.virtio.drivers import BlkDriver, RngDriver
+from cocotbext.virtio.virtqueue import SplitVirtqueue
+from virtio_model.spec import SECTOR, BlkStatus, BlkType, DescFlag
+
+from . import work
+from .rig import BLK, RNG, Rig, body
+from .work import expect, expect_true
+
+_SIZE = 16
+_N, _W, _I = DescFlag.NEXT, DescFlag.WRITE, DescFlag.INDIRECT
+_ROOM = 64
+
+#: One descriptor by hand: length, flags, next, and an address in place of one of good memory.
+Crooked = tuple[int, int, int] | tuple[int, int, int, int]
+#: A chain from descriptor 0 on.
+Chain = Sequence[Crooked]
+
+CHAINS: dict[str, Chain] = {
+    "next_is_the_size": [(_ROOM, _W | _N, _SIZE)],
+    "next_is_0xffff": [(_ROOM, _W | _N, 0xFFFF)],
+    "later_next_outside": [(4, _N, 1), (4, _N, 2), (_ROOM, _W | _N, 0x7FFF)],
+    "loop_to_itself": [(_ROOM, _W | _N, 1), (_ROOM, _W | _N, 1)],
+    "loop_to_the_head": [(_ROOM, _W | _N, 1), (_ROOM, _W | _N, 2), (_ROOM, _W | _N, 0)],
+    "loop_behind_a_tail": [(4, _N, 1), (4, _N, 2), (4, _N, 3), (4, _N, 1)],
+    "readable_after_writable": [(16, _N, 1), (_ROOM, _W | _N, 2), (4, 0, 0)],
+    "indirect": [(_ROOM, _I, 0)],
+    "indirect_later": [(16, _N, 1), (_ROOM, _I | _W, 0)],
+    "address_wraps": [(16, _N, 1), (0x1000, _W, 0, 0xFFFF_FFFF_FFFF_FF00)],
+    "address_wraps_by_one": [(16, _N, 1), (2, _W, 0, 0xFFFF_FFFF_FFFF_FFFF)],
+    "readable_part_too_long": [(0x8000_0000, _N, 1), (0x8000_0000, _N, 2), (0x8000_0000, 0, 0)],
+    "writable_part_too_long": [(16, _N, 1), (0xFFFF_FFFF, _W | _N, 2), (1, _W, 0)],
+}
+
+HEADS: dict[str, int] = {"head_is_the_size": _SIZE, "head_0x8000": 0x8000, "head_0xffff": 0xFFFF}
+
+#: How far the avail idx is off from where it is.
+STEPS: dict[str, int] = {
+    "idx_one_too_far": _SIZE + 1,
+    "idx_far_ahead": 0x4000,
+    "idx_one_back": -1,
+    "idx_the_size_back": -_SIZE,
+}
+
+
+def _write_chain(rig: Rig, queue: SplitVirtqueue, chain: Chain) -> None:
+    for position, (length, flags, following, *address) in enumerate(chain):
+        where = address[0] if address else rig.memory.allocate(min(length, _ROOM))
+        queue.write_descriptor(position, where, length, flags, following)
+    queue.put_head(0)
+
+
+async def _fatal(rig: Rig, break_ring: Callable[[SplitVirtqueue], None]) -> None:
+    """After some good requests the ring is broken; the device says so, and a reset recovers it (HOST-102)."""
+    await work.start(rig, size=_SIZE)
+    await work.serve(rig, 2)
+    queue = rig.transport.queues[0]
+    before = queue.used_idx
+    break_ring(queue)
+    await rig.transport.kick(0)
+    await work.expect_needs_reset(rig)
+    expect(queue.used_idx, before, "used.idx")
+    await recover(rig)
+
+
+async def recover(rig: Rig) -> None:
+    """A reset, and all is well again."""
+    if rig.faults is not None:
+        rig.faults.clear()
+    await work.start(rig)
+    await work.serve(rig, 8)
+
+
+@body(used=10, cases=tuple(CHAINS))
+async def malformed_chain(rig: Rig, case: str) -> None:
+    """A chain that no driver may make moves nothing and is fatal (HOST-020, 022, 024, 025, 029, 037)."""
+    await _fatal(rig, lambda queue: _write_chain(rig, queue, CHAINS[case]))
+
+
+@body(used=10, cases=tuple(HEADS))
+async def head_outside_the_table(rig: Rig, case: str) -> None:
+    """No descriptor beyond the table is read (HOST-005)."""
+    await _fatal(rig, lambda queue: queue.put_head(HEADS[case]))
+
+
+@body(used=10, cases=tuple(STEPS))
+async def avail_idx_out_of_range(rig: Rig, case: str) -> None:
+    """An avail idx more than the queue size ahead is fatal, a backward one too (HOST-001, HOST-003)."""
+
+    def jump(queue: SplitVirtqueue) -> None:
+        queue.avail_idx = (queue.avail_idx + STEPS[case]) & 0xFFFF
+
+    await _fatal(rig, jump)
+
+
+@body(used=14)
+async def chains_before_a_malformed_one_complete(rig: Rig) -> None:
+    """Well-formed chains ahead of a malformed one in a batch are used first; those behind it never (HOST-005, 037)."""
+    await work.start(rig, size=_SIZE, table_order=rig.rng)
+    queue = rig.transport.queues[0]
+    good = [await work.ask(rig, kick=False) for _ in range(4)]
+    queue.put_head(_SIZE)
+    behind = await work.ask(rig, kick=False)
+    before = queue.last_used_idx
+    await rig.transport.kick(0)
+    await work.expect_needs_reset(rig)
+    expect((queue.used_idx - before) & 0xFFFF, 4, "used elements")
+    expect([pending.head for pending in good if pending.written_len], [p.head for p in good], "heads used")
+    expect(behind.written_len, 0, "used length behind the malformed chain")
+    await recover(rig)
+    await work.serve(rig, 2)
+
+
+#: Where a DMA error is fatal: (address, length, reads fail, writes fail) by queue.
+PLACES: dict[str, Callable[[SplitVirtqueue], tuple[int, int, bool, bool]]] = {
+    "avail_idx": lambda queue: (queue.layout.avail_idx_address, 2, True, False),
+    "ring_entry": lambda queue: (queue.layout.avail_entry_address(queue.avail_idx % queue.size), 2, True, False),
+    "first_half_of_a_descriptor": lambda queue: (queue.layout.desc_addr, 8, True, False),
+    "last_bytes_of_a_descriptor": lambda queue: (queue.layout.desc_addr + 14, 2, True, False),
+    "used_id": lambda queue: (queue.layout.used_element_address(queue.avail_idx % queue.size), 4, False, True),
+    "used_len": lambda queue: (queue.layout.used_element_address(queue.avail_idx % queue.size) + 4, 4, False, True),
+    "used_idx": lambda queue: (queue.layout.used_idx_address, 2, False, True),
+}
+
+
+@body(used=10, cases=tuple(PLACES))
+async def dma_error_in_a_ring(rig: Rig, case: str) -> None:
+    """An error answer in a ring is fatal, and what came with it is not used (HOST-080, 081, 084)."""
+    assert rig.faults is not None
+    await work.start(rig, size=_SIZE)
+    await work.serve(rig, 2)
+    queue = rig.transport.queues[0]
+    before = queue.used_idx
+    address, length, read, write = PLACES[case](queue)
+    rig.faults.add(address, length, read=read, write=write)
+    chain = [(rig.memory.allocate(_ROOM), _ROOM, True)]
+    if isinstance(rig.driver, BlkDriver):
+        chain.insert(0, (rig.memory.allocate(16), 16, False))
+        rig.memory.write(chain[0][0], bytes([BlkType.GET_ID]) + bytes(15))
+    position = 0
+    for i, (where, size, device_writable) in enumerate(chain):
+        flags = (_W if device_writable else 0) | (_N if i + 1 < len(chain) else 0)
+        queue.write_descriptor(position + i, where, size, flags, i + 1)
+    queue.put_head(position)
+    await rig.transport.kick(0)
+    await work.expect_needs_reset(rig)
+    expect(queue.used_idx, before, "used.idx")
+    await recover(rig)
+
+
+@body(used=9)
+async def dma_error_on_the_suppression_flag(rig: Rig) -> None:
+    """A flag that cannot be read means that the interrupt is wanted (HOST-092)."""
+    assert rig.faults is not None
+    await work.start(rig)
+    queue = rig.transport.queues[0]
+    rig.faults.add(queue.layout.avail_flags_address, 2, write=False)
+    await work.serve(rig, 1)
+    rig.faults.clear()
+    await work.serve(rig, 8)
+
+
+@body(BLK, used=10)
+async def dma_error_on_the_status_byte(rig: Rig) -> None:
+    """A status that cannot be written is fatal: the request has no result (HOST-084)."""
+    assert rig.faults is not None
+    driver = await work.start_as(rig, BlkDriver)
+    await work.serve(rig, 2)
+    pending = await driver.submit(BlkType.IN, 3, writable=SECTOR, kick=False)
+    rig.faults.add(pending.chain[-1][0], 1, read=False)
+    await driver.kick()
+    await work.expect_needs_reset(rig)
+    await recover(rig)
+
+
+@body(BLK, used=8)
+async def dma_error_in_the_header(rig: Rig) -> None:
+    """A header that cannot be read fails its request alone (HOST-027, HOST-082)."""
+    assert rig.faults is not None
+    driver = await work.start_as(rig, BlkDriver)
+    for offset in (0, 8, 15):
+        pending = await driver.submit(BlkType.IN, 3, writable=SECTOR, kick=False)
+        rig.faults.add(pending.chain[0][0] + offset, 1, write=False)
+        await driver.kick()
+        result = await pending
+        expect((result.status, result.written_len), (BlkStatus.IOERR, 1), f"header byte {offset}")
+        rig.faults.clear()
+    await work.serve(rig, 5)
+
+
+@body(BLK, used=12)
+async def dma_error_in_data_read(rig: Rig) -> None:
+    """Data that cannot be read fails its request alone, and no byte of its sector is stored (HOST-082)."""
+    assert rig.faults is not None
+    driver = await work.start_as(rig, BlkDriver)
+    data = rig.rng.randbytes(3 * SECTOR)
+    for offset in (0, 700, 3 * SECTOR - 1):
+        image = rig.image()
+        pending = await driver.submit(BlkType.OUT, 20, data, kick=False)
+        rig.faults.add(pending.chain[1][0] + offset, 1, write=False)
+        await driver.kick()
+        result = await pending
+        expect((result.status, result.written_len), (BlkStatus.IOERR, 1), f"data byte {offset}")
+        rig.faults.clear()
+        stored = 20 + offset // SECTOR
+        expect_true(
+            rig.image()[stored * SECTOR :] == image[stored * SECTOR :], f"sectors from {stored} on have changed"
+        )
+        before = image[20 * SECTOR : 23 * SECTOR]
+        await driver.write(20, before)
+        expect_true(await driver.read(20, 3) == before, "sectors 20 to 22 differ")
+    await work.serve(rig, 3)
+
+
+@body(BLK, used=11)
+async def dma_error_in_data_written(rig: Rig) -> None:
+    """Data that cannot be written fails its request alone; its length is not claimed (HOST-027, HOST-083)."""
+    assert rig.faults is not None
+    driver = await work.start_as(rig, BlkDriver)
+    for offset in (0, 700, 3 * SECTOR - 1):
+        pending = await driver.submit(BlkType.IN, 3, writable=3 * SECTOR, kick=False)
+        rig.faults.add(pending.chain[1][0] + offset, 1, read=False)
+        await driver.kick()
+        result = await pending
+        expect((result.status, result.written_len), (BlkStatus.IOERR, 1), f"data byte {offset}")
+        rig.faults.clear()
+    await work.serve(rig, 8)
+
+
+@body(RNG, used=11)
+async def dma_error_in_entropy_written(rig: Rig) -> None:
+    """A buffer that cannot be written is used with length 0, and the next one is served (HOST-083)."""
+    assert rig.faults is not None
+    driver = await work.start_as(rig, RngDriver)
+    for offset in (0, 300, 599):
+        pending = await driver.submit(600, kick=False)
+        rig.faults.add(pending.chain[0][0] + offset, 1, read=False)
+        await driver.kick()
+        expect(len(await pending), 0, f"used length with byte {offset} failing")
+        rig.faults.clear()
+    await work.serve(rig, 8)

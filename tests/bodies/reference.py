@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model that does what a simulated configuration does: parameters of tb/hdl/virtio_tb.sv in the model's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from virtio_model import Blk, DeviceFunction, MemoryStorage, Rng
+from virtio_model.device import DEFAULT_VENDOR_ID
+from virtio_model.spec import SECTOR, VERSION, DeviceType
+
+#: GET_ID of rtl/virtio_blk.sv.
+SERIAL = b"virtio-mmio-rtl-0001"
+
+
+def device_type(parameters: Mapping[str, int]) -> DeviceType:
+    """What kind of device is built, whatever its DeviceID says."""
+    return DeviceType(parameters.get("Device", DeviceType.BLK))
+
+
+def function(parameters: Mapping[str, int], storage: MemoryStorage, source: Any = bytes) -> DeviceFunction:
+    """The device type, on `storage` or on an entropy `source`."""
+    if device_type(parameters) is DeviceType.RNG:
+        return Rng(source)
+    return Blk(
+        storage,
+        read_only=bool(parameters.get("ReadOnly", 0)),
+        seg_max=parameters.get("SegMax", 126),
+        size_max=parameters.get("SizeMax", 0),
+        blk_size=parameters.get("BlkSize", SECTOR),
+        serial=SERIAL,
+    )
+
+
+def device_options(parameters: Mapping[str, int]) -> dict[str, Any]:
+    """The options of `MmioDevice`."""
+    return {
+        "num_queues": parameters.get("NumQueues", 2),
+        "queue_size_max": (parameters.get("QueueSizeMax0", 256), parameters.get("QueueSizeMax1", 256)),
+        "device_id": parameters.get("DeviceId", int(device_type(parameters))),
+        "version": parameters.get("Version", VERSION),
+        "vendor_id": parameters.get("VendorId", DEFAULT_VENDOR_ID),
+        "index_init": parameters.get("IndexInit", 0),
+        "address_width": parameters.get("AxiAddrWidth", 64),
+    }

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Device reset at any time (2.4), and what is left of the old life: nothing."""
+
+from __future__ import annotations
+
+from virtio_model.spec import Reg
+
+from . import work
+from .rig import Rig, body
+from .work import expect
+
+_BATCH = 6
+
+
+async def _busy(rig: Rig, wait_ns: int) -> None:
+    """Start, and let requests be in flight for some time."""
+    await work.start(rig, size=64, table_order=rig.rng)
+    for _ in range(_BATCH):
+        await work.ask(rig, kick=False)
+    await rig.transport.kick(0)
+    await rig.delay(wait_ns)
+
+
+@body(used=40, limit_us=40_000)
+async def in_mid_request(rig: Rig) -> None:
+    """A reset at any moment of a request ends it; the device then works as after power-up (HOST-093, 094, 097, 100)."""
+    for step in range(40):
+        await _busy(rig, wait_ns=rig.rng.randrange(40) + 40 * step)
+        await rig.reset_device()
+        expect(await rig.bus.read(Reg.INTERRUPT_STATUS), 0, "InterruptStatus after a reset")
+        await work.start(rig)
+        await work.serve(rig, 1)
+
+
+@body(used=6)
+async def nothing_happens_after_it(rig: Rig) -> None:
+    """Once Status reads 0 there is neither DMA nor an interrupt, although buffers are available (RESET-DEV-002)."""
+    for wait_ns in (0, 150, 400, 900, 1700, 3000):
+        await _busy(rig, wait_ns)
+        queue = rig.transport.queues[0]
+        layout = queue.layout
+        areas = ((layout.device_addr, layout.device_bytes), (layout.driver_addr, layout.driver_bytes))
+        await rig.reset_device()
+        # The memory is free now and holds what free memory holds.
+        before = [rig.memory.read(address, length) for address, length in areas]
+        await rig.bus.write(Reg.QUEUE_NOTIFY, 0)
+        await rig.delay(3000)
+        expect([rig.memory.read(address, length) for address, length in areas], before, "memory of the old rings")
+        expect(rig.irq.level, False, "interrupt line after a reset")
+        await work.start(rig)
+        await work.serve(rig, 1)
+
+
+@body(used=16)
+async def storm(rig: Rig) -> None:
+    """Resets back to back, and resets after each initialization, leave nothing behind (HOST-098)."""
+    for _ in range(50):
+        await rig.bus.write(Reg.STATUS, 0)
+    for _ in range(10):
+        await work.start(rig)
+        await work.ask(rig)
+        await rig.bus.write(Reg.STATUS, 0)
+        await rig.reset_device()
+    await work.start(rig)
+    await work.serve(rig, 16)
+
+
+@body(used=38)
+async def indices_are_forgotten(rig: Rig) -> None:
+    """After a reset the rings start anew, at other places and with another size (HOST-099)."""
+    await work.start(rig, size=16)
+    await work.serve(rig, 37)
+    await work.start(rig, size=5)
+    await work.serve(rig, 1)
+    expect(rig.transport.queues[0].used_idx, (rig.index_init + 1) & 0xFFFF, "used.idx")
+
+
+@body(used=2)
+async def set_up_is_forgotten(rig: Rig) -> None:
+    """No address or size of before the reset makes a queue ready after it (MMIO-DEV-029, HOST-064)."""
+    await work.start(rig)
+    await work.serve(rig, 1)
+    await rig.reset_device()
+    await rig.bus.write(Reg.QUEUE_SEL, 0)
+    await rig.bus.write(Reg.QUEUE_READY, 1)
+    expect(await rig.bus.read(Reg.QUEUE_READY), 0, "QueueReady with the set-up of before")
+    await work.start(rig)
+    await work.serve(rig, 1)
+
+
+@body(used=8)
+async def by_wire(rig: Rig) -> None:
+    """rst_ni in the middle of anything takes the device back to power-up (HOST-096)."""
+    for step in range(8):
+        await _busy(rig, wait_ns=10 * rig.rng.randrange(60 * (step + 1)))
+        await rig.power_cycle()
+        expect(await work.status(rig), 0, "Status after power-up")
+        await work.start(rig)
+        await work.serve(rig, 1)

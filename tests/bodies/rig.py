@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What test bodies run on, and what a body is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec
+
+from cocotbext.virtio.bench import Bench
+from virtio_model.spec import DeviceType
+
+RNG, BLK = DeviceType.RNG, DeviceType.BLK
+
+P = ParamSpec("P")
+BodyFunction = Callable[Concatenate["Rig", P], Coroutine[Any, Any, None]]
+
+
+class Rig(Bench, ABC):
+    """A bench with what bodies turn or have to know besides registers and memory."""
+
+    #: Where the device's ring indices start; 0 but for tests of their wrap.
+    index_init: int = 0
+    #: Width of the DMA data bus.
+    bus_bytes: int = 8
+
+    @abstractmethod
+    async def delay(self, ns: int) -> None:
+        """Let `ns` of the device's time pass; nothing is served."""
+
+    @abstractmethod
+    async def power_cycle(self) -> None:
+        """Reset device and memory bus by wire; driver and queues are forgotten."""
+
+    @abstractmethod
+    async def set_capacity(self, sectors: int) -> None:
+        """Change the size of the disk, while no request is outstanding."""
+
+    @abstractmethod
+    async def fail_sector(self, sector: int | None) -> None:
+        """Let the disk fail reads and writes of this sector; None heals it. No request may be outstanding."""
+
+    @abstractmethod
+    async def slow_down(self, cycles: int) -> None:
+        """Let disk and entropy source take up to so many cycles for each answer."""
+
+    @abstractmethod
+    def image(self) -> bytes:
+        """What the disk holds, as seen from its other side."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A test body and how it is run: on which device types, and what it proves itself by."""
+
+    function: Callable[..., Coroutine[Any, Any, None]]
+    devices: frozenset[int]
+    used: int
+    limit_us: int
+    cases: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """module.function"""
+        return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
+
+    def __call__(self, rig: Rig, *arguments: Any) -> Coroutine[Any, Any, None]:
+        return self.function(rig, *arguments)
+
+
+def body(
+    *devices: int, used: int = 1, limit_us: int = 20_000, cases: tuple[str, ...] = ()
+) -> Callable[[BodyFunction[P]], Body]:
+    """Declare a test body for `devices` (all of them by default).
+
+    `used` is how many used buffers must have been seen at its end, `limit_us` the simulated time after which it has
+    failed. With `cases` it takes one of these names as a second argument.
+    """
+
+    def declare(function: BodyFunction[P]) -> Body:
+        return Body(function, frozenset(devices or (RNG, BLK)), used, limit_us, cases)
+
+    return declare

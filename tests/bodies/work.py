@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What bodies are made of: starting a driver, requests of any device type, raw register accesses, expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+from cocotbext.virtio.buffers import ChainBuffers, Layout
+from cocotbext.virtio.drivers import DRIVERS, BlkDriver, BlkResult, ClassDriver, Pending, RngDriver
+from cocotbext.virtio.errors import DeviceError, QueueFull
+from cocotbext.virtio.identity import QueueRequest
+from cocotbext.virtio.virtqueue import SplitVirtqueue
+from virtio_model.spec import SECTOR, BlkStatus, BlkType, Reg, Status
+from virtio_model.split import SplitLayout
+
+from .rig import Rig
+
+DriverT = TypeVar("DriverT", bound=ClassDriver)
+E = TypeVar("E", bound=Exception)
+
+WORD = 0xFFFF_FFFF
+NEGOTIATED = Status.ACKNOWLEDGE | Status.DRIVER | Status.FEATURES_OK
+LIVE = NEGOTIATED | Status.DRIVER_OK
+#: Long enough for a device to do what it must not, in ns.
+PATIENCE_NS = 10_000
+
+
+class Written(NamedTuple):
+    """A chain that came back: its device-writable bytes and the used element's len."""
+
+    data: bytes
+    written_len: int
+
+
+def expect(seen: Any, expected: Any, what: str) -> None:
+    """Raise AssertionError unless both are equal."""
+    if seen != expected:
+        raise AssertionError(f"{what}: expected {_show(expected)}, seen {_show(seen)}")
+
+
+def expect_true(condition: bool, what: str) -> None:
+    """Raise AssertionError unless `condition` holds."""
+    if not condition:
+        raise AssertionError(what)
+
+
+@contextmanager
+def expect_error(kind: type[E]) -> Iterator[list[E]]:
+    """The block must raise an error of this kind; it is put into the list."""
+    caught: list[E] = []
+    try:
+        yield caught
+    except kind as error:
+        caught.append(error)
+        return
+    raise AssertionError(f"expected {kind.__name__}, seen no error")
+
+
+async def driver_class(rig: Rig) -> type[ClassDriver]:
+    """The class driver for this device."""
+    return DRIVERS[(await rig.transport.query()).device_id]
+
+
+async def start(rig: Rig, queues: Iterable[int] | None = None, size: int | None = None, **options: Any) -> ClassDriver:
+    """Reset and initialize with the class driver for this device; see `Bench.start`."""
+    return await start_as(rig, await driver_class(rig), queues, size, **options)
+
+
+async def start_as(
+    rig: Rig,
+    kind: type[DriverT] | DriverT,
+    queues: Iterable[int] | None = None,
+    size: int | None = None,
+    **options: Any,
+) -> DriverT:
+    """Reset and initialize with this class driver, with ring indices that start where the device's do."""
+    wanted = kind.default_queues if queues is None else queues
+    requests = [QueueRequest(index, size, rig.index_init) for index in wanted]
+    return await rig.start(kind, requests, **options)
+
+
+async def ask(rig: Rig, queue: int = 0, kick: bool = True, layout: Layout | None = None) -> Pending[Any]:
+    """Start a small request that any device serves: random bytes, or a sector. Raises QueueFull."""
+    driver = rig.driver
+    if isinstance(driver, BlkDriver):
+        sector = rig.rng.randrange(driver.config.capacity)
+        return await driver.submit(BlkType.IN, sector, writable=SECTOR, layout=layout, queue=queue, kick=kick)
+    assert isinstance(driver, RngDriver)
+    return await driver.submit(rig.rng.randint(64, 128), layout, queue, kick)
+
+
+def check_served(pending: Pending[Any]) -> None:
+    """The request of `ask` brought all that it asked for. Raises AssertionError, or what the request failed with."""
+    result = pending.result()
+    if isinstance(result, BlkResult):
+        expect(result.status, BlkStatus.OK, f"status of {pending!r}")
+    expect(pending.written_len, pending.buffers.writable_length, f"used length of {pending!r}")
+
+
+async def settle(rig: Rig, pendings: Sequence[Pending[Any]]) -> None:
+    """Wait for requests of `ask` and check them."""
+    await rig.run_until(lambda: all(pending.done for pending in pendings))
+    for pending in pendings:
+        check_served(pending)
+
+
+async def ask_more(rig: Rig, queue: int = 0, layout: Layout | None = None) -> Pending[Any]:
+    """As `ask` without a kick; where the queue is full, some of what is in it is served first."""
+    virtqueue = rig.transport.queues[queue]
+    while True:
+        try:
+            return await ask(rig, queue, kick=False, layout=layout)
+        except QueueFull:
+            free = virtqueue.free_descriptors
+            await rig.transport.kick(queue)
+            await rig.run_until(lambda before=free: virtqueue.free_descriptors > before)  # type: ignore[misc]
+
+
+async def serve(rig: Rig, count: int, queue: int = 0, layout: Layout | None = None) -> None:
+    """Have `count` requests served, as many at a time as the queue takes."""
+    pendings = [await ask_more(rig, queue, layout) for _ in range(count)]
+    await rig.transport.kick(queue)
+    await settle(rig, pendings)
+
+
+async def submit_chain(
+    rig: Rig,
+    readable: Sequence[bytes],
+    writable: Sequence[int],
+    layout: Layout | None = None,
+    queue: int = 0,
+    kick: bool = True,
+) -> Pending[Written]:
+    """Start a chain of any content. Raises QueueFull."""
+    driver = rig.driver
+    buffers = ChainBuffers(rig.memory, readable, writable, layout or driver.layout)
+    what = f"chain readable={buffers.readable_length} writable={buffers.writable_length}"
+    pending = Pending(what, buffers, lambda done: Written(done.buffers.written(), done.written_len), rig.run_until)
+    pending.head = rig.transport.queues[queue].add(buffers.chain, pending, driver.table_order)
+    pending.queue = queue
+    driver.pending.append(pending)
+    if kick:
+        await rig.transport.kick(queue)
+    return pending
+
+
+async def status(rig: Rig) -> Status:
+    """Read Status."""
+    return Status(await rig.bus.read(Reg.STATUS))
+
+
+async def write_status(rig: Rig, value: int) -> Status:
+    """Write Status and read it back."""
+    await rig.bus.write(Reg.STATUS, value)
+    return await status(rig)
+
+
+async def offered_features(rig: Rig) -> int:
+    """The two feature words."""
+    word = 0
+    for select in (0, 1):
+        await rig.bus.write(Reg.DEVICE_FEATURES_SEL, select)
+        word |= await rig.bus.read(Reg.DEVICE_FEATURES) << 32 * select
+    return word
+
+
+async def accept_features(rig: Rig, word: int) -> None:
+    """Write the two words of accepted features."""
+    for select in (0, 1):
+        await rig.bus.write(Reg.DRIVER_FEATURES_SEL, select)
+        await rig.bus.write(Reg.DRIVER_FEATURES, word >> 32 * select & WORD)
+
+
+async def queue_sizes(rig: Rig) -> list[int]:
+    """QueueSizeMax of the queues that exist."""
+    sizes: list[int] = []
+    while True:
+        await rig.bus.write(Reg.QUEUE_SEL, len(sizes))
+        size = await rig.bus.read(Reg.QUEUE_SIZE_MAX)
+        if not size:
+            return sizes
+        sizes.append(size)
+
+
+async def program(rig: Rig, index: int, layout: SplitLayout, ready: int = 1) -> int:
+    """Write the set-up of a queue and QueueReady; returns what that reads then."""
+    await rig.bus.write(Reg.QUEUE_SEL, index)
+    await rig.bus.write(Reg.QUEUE_SIZE, layout.size)
+    for low, high, address in (
+        (Reg.QUEUE_DESC_LOW, Reg.QUEUE_DESC_HIGH, layout.desc_addr),
+        (Reg.QUEUE_DRIVER_LOW, Reg.QUEUE_DRIVER_HIGH, layout.driver_addr),
+        (Reg.QUEUE_DEVICE_LOW, Reg.QUEUE_DEVICE_HIGH, layout.device_addr),
+    ):
+        await rig.bus.write(low, address & WORD)
+        await rig.bus.write(high, address >> 32)
+    await rig.bus.write(Reg.QUEUE_READY, ready)
+    return await rig.bus.read(Reg.QUEUE_READY)
+
+
+async def stop_queue(rig: Rig, index: int) -> None:
+    """Write QueueReady = 0 and wait until it reads 0."""
+    await rig.bus.write(Reg.QUEUE_SEL, index)
+    await rig.bus.write(Reg.QUEUE_READY, 0)
+    for _ in range(1000):
+        if not await rig.bus.read(Reg.QUEUE_READY):
+            return
+    raise AssertionError(f"QueueReady of queue {index}: expected 0 within 1000 reads after writing 0, seen 1")
+
+
+async def expect_idle(rig: Rig, what: str, ns: int = PATIENCE_NS, irq: bool = False) -> None:
+    """For some time no used idx moves and the interrupt line is and stays low (or, with `irq`, may be high)."""
+    before = {queue.index: queue.used_idx for queue in rig.transport.queues.values()}
+    await rig.delay(ns)
+    after = {queue.index: queue.used_idx for queue in rig.transport.queues.values()}
+    expect(after, before, f"used.idx by queue {what}")
+    if not irq:
+        expect(rig.irq.level, False, f"interrupt line {what}")
+
+
+async def expect_needs_reset(rig: Rig) -> None:
+    """The device notifies that it needs a reset, and does nothing more (2.1.2)."""
+    with expect_error(DeviceError):
+        await rig.run_until(lambda: False)
+    expect(await status(rig), LIVE | Status.DEVICE_NEEDS_RESET, "Status after a fatal error")
+    expect(await rig.bus.read(Reg.INTERRUPT_STATUS), 0, "InterruptStatus after the acknowledgement")
+    for index in rig.transport.queues:
+        await rig.bus.write(Reg.QUEUE_NOTIFY, index)
+    await expect_idle(rig, "while DEVICE_NEEDS_RESET is set")
+
+
+def with_hook(kind: type[ClassDriver], hook: Callable[[ClassDriver], Any]) -> type[ClassDriver]:
+    """A class driver that calls `hook` when its queues are ready, just before DRIVER_OK."""
+
+    class Hooked(kind):  # type: ignore[valid-type, misc]
+        async def pre_device_initialization(self, transport: Any) -> None:
+            await super().pre_device_initialization(transport)
+            await hook(self)
+
+    return Hooked
+
+
+def replace_queue(rig: Rig, index: int, size: int) -> SplitVirtqueue:
+    """Put fresh rings in the place of a queue that is not ready; they are still to be programmed."""
+    rig.transport.queues[index] = SplitVirtqueue(rig.memory, index, size, rig.index_init, rig.rng)
+    return rig.transport.queues[index]
+
+
+def _show(value: Any) -> str:
+    return f"{value:#x}" if type(value) is int else repr(value)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every test body on the model of every configuration that it suits: no simulator, no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import pytest
+
+from cocotbext.virtio.model_bench import run
+from tests import bodies as themes
+from tests.bodies import reference
+from tests.bodies.model_rig import ModelRig
+from tests.bodies.rig import Body
+from tests.sim.configs import CONFIGS
+from virtio_model.spec import DeviceType
+
+MODULES = [import_module(f"{themes.__name__}.{module.name}") for module in iter_modules(themes.__path__)]
+BODIES = [body for module in MODULES for body in vars(module).values() if isinstance(body, Body)]
+#: Bodies for devices that are built to be refused or read-only, and the configurations to run them on.
+SPECIAL = {
+    "identity.unknown_device_type": ("unknown_id",),
+    "identity.mismatching_device_type": ("net_id",),
+    "identity.unsupported_version": ("bad_version",),
+    "identity.placeholder": ("placeholder",),
+    "blk.read_only_disk": ("blk_ro",),
+}
+EXTRA: Mapping[str, Mapping[str, int]] = {
+    "placeholder": {"Device": DeviceType.RNG, "DeviceId": 0},
+    "one_queue": {"Device": DeviceType.BLK, "NumQueues": 1, "QueueSizeMax0": 128},
+}
+ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "blk", "blk_wrap", "one_queue")
+
+
+def parameters_of(config: str) -> Mapping[str, int]:
+    return CONFIGS[config] if config in CONFIGS else EXTRA[config]
+
+
+def runs() -> Iterator[Any]:
+    """Each body with each of its cases on each configuration."""
+    for body in BODIES:
+        for config in SPECIAL.get(body.name, ORDINARY):
+            if reference.device_type(parameters_of(config)) in body.devices:
+                for case in body.cases or ("",):
+                    yield pytest.param(body, config, case, id="-".join(filter(None, (body.name, case, config))))
+
+
+@pytest.mark.parametrize(("body", "config", "case"), list(runs()))
+def test_body(body: Body, config: str, case: str) -> None:
+    async def whole(rig: ModelRig) -> None:
+        await body(rig, *([case] if case else []))
+        await rig.finish(body.used)
+
+    run(whole(ModelRig(parameters_of(config), seed=1)))
+
+
+def test_special_bodies_exist() -> None:
+    assert {body.name for body in BODIES} >= set(SPECIAL)
+    assert len(BODIES) > 80
