@@ -18,6 +18,8 @@ async def magic_value(dut: Any) -> None:
     """MagicValue reads "virt" after reset (4.2.2)."""
     Clock(dut.clk_i, 10, "ns").start()
     bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i, dut.rst_ni, reset_active_level=False)
+    for name in ("arready", "rvalid", "awready", "wready", "bvalid"):  # there is no memory here
+        getattr(dut, f"m_axi_{name}").value = 0
     dut.rst_ni.value = 0
     await ClockCycles(dut.clk_i, 4)
     await FallingEdge(dut.clk_i)

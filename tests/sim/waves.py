@@ -133,12 +133,13 @@ def write_save_file(dump: Path, target: Path) -> int:
                     if texts:
                         filter_file = target.with_name(f"{signal.name.replace('.', '-')}.gtkwfilter")
                         filter_file.write_text(make_translation_filter(texts, "hex", signal.width) + "\n")
-                    save.trace(
-                        signal.path,
-                        alias=alias(signal),
-                        datafmt="hex",
-                        translate_filter_file=str(filter_file.resolve()) if filter_file else None,
-                    )
+                    translate = str(filter_file.resolve()) if filter_file else None
+                    if signal.values and signal.width > 1:
+                        # GTKWave ignores a filter for a signal with an enum type, but not for the same bits combined.
+                        bits = [(index, signal.path) for index in range(signal.width)]
+                        save.trace_combined(alias(signal), bits, translate_filter_file=translate)
+                    else:
+                        save.trace(signal.path, alias=alias(signal), translate_filter_file=translate)
                     count += 1
     return count
 

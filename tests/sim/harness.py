@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Test bodies on a simulated device: bench, tap and scoreboard for the configuration named in the environment."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.triggers import First, SimTimeoutError, with_timeout
+
+from cocotbext.virtio.events import DmaRead, DmaWrite, Event
+from cocotbext.virtio.scoreboard import Scoreboard
+from cocotbext.virtio.sim.bench import PERIOD_NS, SimBench
+from cocotbext.virtio.sim.tap import Tap
+from cocotbext.virtio.violation import ScoreboardError
+from tests.bodies import reference
+from tests.bodies.rig import Body, Rig
+from virtio_model import MemoryStorage
+from virtio_model.spec import SECTOR
+
+#: How often, in cycles, the scoreboard is given what the tap saw.
+FEED_CYCLES = 1000
+#: A device is idle when its memory bus has been so for this many cycles.
+QUIET_CYCLES = 150
+QUIET_ATTEMPTS = 1000
+
+_log = logging.getLogger("virtio.harness")
+
+
+class NotIdle(AssertionError):
+    """The device goes on accessing memory although nothing is outstanding."""
+
+
+def parameters() -> Mapping[str, int]:
+    """The HDL parameters of this simulation, as the runner passes them on."""
+    return dict(json.loads(os.environ.get("VIRTIO_PARAMETERS", "{}")))
+
+
+def disk_image() -> bytes:
+    """The disk file as it is now, whole sectors of it; empty if there is none."""
+    path = os.environ.get("VIRTIO_DISK")
+    content = Path(path).read_bytes() if path else b""
+    return content[: len(content) // SECTOR * SECTOR]
+
+
+class SimRig(SimBench, Rig):
+    """A rig on a simulated device. Everything seen on its pins goes through the scoreboard."""
+
+    tap: Tap
+    lockstep: Scoreboard
+    storage: MemoryStorage
+
+    @classmethod
+    async def build(cls, dut: Any, timing: str) -> SimRig:
+        """Reset the device, with tap and scoreboard in place before that."""
+        given = parameters()
+        image = disk_image()
+        storage = MemoryStorage(len(image) // SECTOR)
+        for sector in range(storage.capacity):
+            storage.write(sector, image[sector * SECTOR : (sector + 1) * SECTOR])
+        lockstep = Scoreboard(reference.function(given, storage), **reference.device_options(given))
+        tap = Tap(dut.u_tap, lockstep.report)
+        rig = await cls.create(dut, timing=timing)
+        assert isinstance(rig, cls)
+        rig.tap, rig.lockstep, rig.storage = tap, lockstep, storage
+        rig.scoreboard = lockstep
+        rig.sync_hooks.append(rig.collect)
+        rig.index_init = given.get("IndexInit", 0)
+        rig.bus_bytes = len(dut.m_axi_wstrb)
+        return rig
+
+    async def run(self, body: Body, *arguments: Any) -> None:
+        """Run a body to its verdict. Raises what it or, rather, what the scoreboard has to say."""
+        whole = cocotb.start_soon(self._whole(body, *arguments))
+        feeding = cocotb.start_soon(self._feed())
+        try:
+            await First(whole, feeding)
+        except ScoreboardError:
+            raise
+        except Exception as error:
+            raise self._explain(error) from error
+        finally:
+            whole.cancel()
+            feeding.cancel()
+            self.tap.stop()
+
+    async def finish(self, min_used: int = 1) -> None:
+        if self.transport.live:
+            await self.drain()
+        await self._become_quiet()
+        await super().finish(min_used)
+
+    async def bus_reset(self) -> None:
+        """As that of the bench, with a healthy and fast disk of its whole size."""
+        self.set_knob("store_capacity", len(disk_image()) // SECTOR)
+        self.set_knob("store_error_sector", (1 << 64) - 1)
+        self.set_knob("store_latency", 0)
+        self.set_knob("entropy_gap", 0)
+        await super().bus_reset()
+
+    def collect(self) -> list[Event]:
+        """Let the scoreboard have what happened so far. Raises ScoreboardError."""
+        events = self.tap.drain()
+        for event in events:
+            self.lockstep.feed(event)
+        return events
+
+    async def delay(self, ns: int) -> None:
+        await self.cycles(max(1, ns // PERIOD_NS))
+
+    async def power_cycle(self) -> None:
+        await self.bus_reset()
+
+    async def set_capacity(self, sectors: int) -> None:
+        await self.sync()
+        self.storage.resize(sectors)
+        self.lockstep.config_changed(self.tap.cycle)
+        self.set_knob("store_capacity", sectors)
+        await self.cycles(2)
+
+    async def fail_sector(self, sector: int | None) -> None:
+        await self.sync()
+        self.storage.bad_sectors = set() if sector is None else {sector}
+        self.set_knob("store_error_sector", (1 << 64) - 1 if sector is None else sector)
+        await self.cycles(1)
+
+    async def slow_down(self, cycles: int) -> None:
+        self.set_knob("store_latency", cycles)
+        self.set_knob("entropy_gap", cycles)
+        await self.cycles(1)
+
+    def image(self) -> bytes:
+        return disk_image()
+
+    async def _whole(self, body: Body, *arguments: Any) -> None:
+        try:
+            await with_timeout(cocotb.start_soon(body(self, *arguments)), body.limit_us, "us")
+        except SimTimeoutError:
+            raise TimeoutError(f"{body.name}: expected to end within {body.limit_us} us, seen it running") from None
+        await self.finish(body.used)
+        _log.info("%s: %d used buffers, %d interrupts", body.name, self.transport.used_count, self.transport.interrupts)
+
+    async def _feed(self) -> None:
+        while True:
+            await self.cycles(FEED_CYCLES)
+            self.collect()
+
+    async def _become_quiet(self) -> None:
+        """Wait until the device has nothing more to do, and take its last interrupts."""
+        for _ in range(QUIET_ATTEMPTS):
+            await self.cycles(QUIET_CYCLES)
+            busy = any(isinstance(event, DmaRead | DmaWrite) for event in self.collect())
+            if self.transport.live and self.irq.level:
+                await self.transport.handle_interrupt()
+            elif not busy and not self.tap.open_transfers:
+                return
+        raise NotIdle(f"BENCH-QUIET device expected idle for {QUIET_CYCLES} cycles, seen DMA without end")
+
+    def _explain(self, error: Exception) -> Exception:
+        """What the scoreboard says to what led to `error`, or else the error itself."""
+        self.lockstep.fail_fast = False
+        try:
+            self.collect()
+            self.lockstep.finish(0, self.tap.cycle)
+        except ScoreboardError as verdict:
+            return ScoreboardError([*verdict.violations])
+        except Exception as failure:
+            _log.warning("no verdict of the scoreboard: %s", failure)
+        return error
+
+
+async def on_device(dut: Any, body: Body, *arguments: Any, timing: str = "light") -> None:
+    """Run a test body on the simulated device, with a bus timing of "none", "light" or "heavy"."""
+    rig = await SimRig.build(dut, timing)
+    await rig.run(body, *arguments)
