@@ -5,7 +5,7 @@
 // used in this cycle.
 
 module virtio_arb #(
-    parameter int Requests = 2,
+    parameter  int Requests   = 2,
     localparam int IndexWidth = (Requests > 1) ? $clog2(Requests) : 1
 ) (
     input  logic                  clk_i,

@@ -12,32 +12,32 @@ module virtio_avail_reader #(
     parameter int Batch = 8,
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1
 ) (
-    input  logic                                    clk_i,
-    input  logic                                    rst_ni,
-    input  logic                                    clear_i,
-    input  logic                                    visit_valid_i,
-    output logic                                    visit_ready_o,
-    input  logic                   [QueueWidth-1:0] visit_queue_i,
-    output logic                   [ NumQueues-1:0] rearm_o,
-    input  logic                   [ NumQueues-1:0] enabled_i,      // pulse: start from IndexInit
-    output logic                   [QueueWidth-1:0] queue_o,        // being visited
-    output logic                                    active_o,
-    input  virtio_pkg::queue_cfg_t                  cfg_i,          // of queue_o
-    input  logic                   [          15:0] used_idx_i,     // of queue_o
-    output logic              [NumQueues-1:0][15:0] last_avail_o,
+    input  logic                                            clk_i,
+    input  logic                                            rst_ni,
+    input  logic                                            clear_i,
+    input  logic                                            visit_valid_i,
+    output logic                                            visit_ready_o,
+    input  logic                   [  QueueWidth-1:0]       visit_queue_i,
+    output logic                   [   NumQueues-1:0]       rearm_o,
+    input  logic                   [   NumQueues-1:0]       enabled_i,       // pulse: start from IndexInit
+    output logic                   [  QueueWidth-1:0]       queue_o,         // being visited
+    output logic                                            active_o,
+    input  virtio_pkg::queue_cfg_t                          cfg_i,           // of queue_o
+    input  logic                   [            15:0]       used_idx_i,      // of queue_o
+    output logic                   [   NumQueues-1:0][15:0] last_avail_o,
     // DMA read client
-    output logic                                    rd_req_valid_o,
-    input  logic                                    rd_req_ready_i,
-    output logic                   [          63:0] rd_req_addr_o,
-    input  logic                                    rd_rsp_valid_i,
-    input  logic                   [AxiDataWidth-1:0] rd_rsp_data_i,
-    input  logic                                    rd_rsp_err_i,
+    output logic                                            rd_req_valid_o,
+    input  logic                                            rd_req_ready_i,
+    output logic                   [            63:0]       rd_req_addr_o,
+    input  logic                                            rd_rsp_valid_i,
+    input  logic                   [AxiDataWidth-1:0]       rd_rsp_data_i,
+    input  logic                                            rd_rsp_err_i,
     // Heads
-    output logic                                    head_valid_o,
-    input  logic                                    head_ready_i,
-    output logic                                    head_fault_o,
-    output logic                   [QueueWidth-1:0] head_queue_o,
-    output logic                   [          15:0] head_o
+    output logic                                            head_valid_o,
+    input  logic                                            head_ready_i,
+    output logic                                            head_fault_o,
+    output logic                   [  QueueWidth-1:0]       head_queue_o,
+    output logic                   [            15:0]       head_o
 );
 
   localparam int HeadFifoDepth = 2 * Batch;
@@ -74,26 +74,26 @@ module virtio_avail_reader #(
   endfunction
 
   // Of a queue of 32768 idx may be that far ahead: the distances are 16 bits, the comparison is "more than".
-  assign distance   = idx_q - last_avail_q[queue_q];
-  assign in_flight  = idx_q - used_idx_i;
-  assign idx_bad    = distance > cfg_i.size || in_flight > cfg_i.size;
-  assign count      = (distance > 16'(Batch)) ? 16'(Batch) : distance;
-  assign all_got    = got_q == count_q;
+  assign distance = idx_q - last_avail_q[queue_q];
+  assign in_flight = idx_q - used_idx_i;
+  assign idx_bad = distance > cfg_i.size || in_flight > cfg_i.size;
+  assign count = (distance > 16'(Batch)) ? 16'(Batch) : distance;
+  assign all_got = got_q == count_q;
   assign start_slot = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
 
   // The 16-bit value asked for lies in the lanes of its address.
   assign entry_addr = cfg_i.driver_addr + 64'd4 + {47'd0, ask_slot_q, 1'b0};
   assign value_addr = (state_q == WaitIdx) ? cfg_i.driver_addr + 64'd2
                                            : cfg_i.driver_addr + 64'd4 + {47'd0, got_slot_q, 1'b0};
-  assign value      = 16'(rd_rsp_data_i >> {value_addr[LaneWidth-1:0], 3'b000});
-  assign head_bad   = rd_rsp_err_i || value >= cfg_i.size;
-  assign head_push  = (state_q == Entries && rd_rsp_valid_i && !bad_q && !head_bad) || head_faulty;
+  assign value = 16'(rd_rsp_data_i >> {value_addr[LaneWidth-1:0], 3'b000});
+  assign head_bad = rd_rsp_err_i || value >= cfg_i.size;
+  assign head_push = (state_q == Entries && rd_rsp_valid_i && !bad_q && !head_bad) || head_faulty;
   assign head_faulty = state_q == Fault;
 
   // A visit needs room for its whole batch and a fault mark.
-  assign visit_ready_o  = state_q == Idle && head_count < ($clog2(HeadFifoDepth) + 1)'(HeadFifoDepth - Batch);
+  assign visit_ready_o = state_q == Idle && head_count < ($clog2(HeadFifoDepth) + 1)'(HeadFifoDepth - Batch);
   assign rd_req_valid_o = state_q == AskIdx || (state_q == Entries && asked_q != count_q);
-  assign rd_req_addr_o  = (state_q == AskIdx) ? cfg_i.driver_addr + 64'd2 : entry_addr;
+  assign rd_req_addr_o = (state_q == AskIdx) ? cfg_i.driver_addr + 64'd2 : entry_addr;
 
   always_comb begin
     state_d = state_q;

@@ -93,7 +93,7 @@ module virtio_axil_slave (
   always_comb begin
     rd_state_d = rd_state_q;
     case (rd_state_q)
-      RdIdle: if (s_axil_arvalid && s_axil_arready) rd_state_d = RdApply;
+      RdIdle:  if (s_axil_arvalid && s_axil_arready) rd_state_d = RdApply;
       RdApply: rd_state_d = RdRespond;
       default: if (s_axil_rready) rd_state_d = RdIdle;
     endcase

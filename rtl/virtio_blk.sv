@@ -10,18 +10,18 @@
 //   rsp <- data, id, status byte    <-
 
 module virtio_blk #(
-    parameter int DataWidth = 64,
-    parameter bit ReadOnly = 1'b0,                          // offers RO, refuses writes
-    parameter logic [31:0] SegMax = 32'd126,                // 0: SEG_MAX not offered
-    parameter logic [31:0] SizeMax = 32'd0,                 // 0: SIZE_MAX not offered
-    parameter logic [31:0] BlkSize = 32'd512,               // 0: BLK_SIZE not offered
-    parameter logic [159:0] SerialId = "virtio-mmio-rtl-0001",  // GET_ID, first character leftmost
-    localparam int Bytes = DataWidth / 8
+    parameter  int           DataWidth = 64,
+    parameter  bit           ReadOnly  = 1'b0,                    // offers RO, refuses writes
+    parameter  logic [ 31:0] SegMax    = 32'd126,                 // 0: SEG_MAX not offered
+    parameter  logic [ 31:0] SizeMax   = 32'd0,                   // 0: SIZE_MAX not offered
+    parameter  logic [ 31:0] BlkSize   = 32'd512,                 // 0: BLK_SIZE not offered
+    parameter  logic [159:0] SerialId  = "virtio-mmio-rtl-0001",  // GET_ID, first character leftmost
+    localparam int           Bytes     = DataWidth / 8
 ) (
     input  logic                 clk_i,
     input  logic                 rst_ni,
     // Storage
-    input  logic [         63:0] capacity_i,           // sectors; may change at any time
+    input  logic [         63:0] capacity_i,            // sectors; may change at any time
     output logic                 store_cmd_valid_o,
     input  logic                 store_cmd_ready_i,
     output logic [          1:0] store_cmd_op_o,
@@ -82,11 +82,11 @@ module virtio_blk #(
   state_e state_q, state_d;
   logic [31:0] readable_len_q, writable_len_q;
   logic [127:0] header_q;
-  logic [1:0] header_beat_q;
+  logic [  1:0] header_beat_q;
   logic header_err_q, header_done, req_done_q, answerable, answerable_q;
   logic [7:0] status_q, status_d;
   logic [159:0] id_q, id_bytes;
-  logic [6:0] id_left_q;
+  logic [ 6:0] id_left_q;
   logic [63:0] capacity_q;
 
   logic [31:0] req_type, in_len, out_len, data_len;
@@ -109,7 +109,9 @@ module virtio_blk #(
                              ({63'd0, BlkSize != 32'd0} << BLK_F_BLK_SIZE);
 
   always_comb begin
-    case ({config_rd_offset_i[11:2], 2'b00})
+    case ({
+      config_rd_offset_i[11:2], 2'b00
+    })
       12'd0:   config_rd_data_o = capacity_q[31:0];
       12'd4:   config_rd_data_o = capacity_q[63:32];
       12'd8:   config_rd_data_o = SizeMax;
@@ -133,12 +135,12 @@ module virtio_blk #(
   assign header_done = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
 
   // What becomes of it: a move of sectors, the id, or a status at once.
-  assign decide   = state_q == Decide && mover_ready;
-  assign is_read  = req_type == BLK_T_IN && fits;
-  assign is_write = req_type == BLK_T_OUT && fits && !ReadOnly;
-  assign is_flush = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
-  assign start    = decide && !header_err_q && !device_reset_i && (is_read || is_write || is_flush);
-  assign op       = is_write ? STORE_WRITE : is_flush ? STORE_FLUSH : STORE_READ;
+  assign decide      = state_q == Decide && mover_ready;
+  assign is_read     = req_type == BLK_T_IN && fits;
+  assign is_write    = req_type == BLK_T_OUT && fits && !ReadOnly;
+  assign is_flush    = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
+  assign start       = decide && !header_err_q && !device_reset_i && (is_read || is_write || is_flush);
+  assign op          = is_write ? STORE_WRITE : is_flush ? STORE_FLUSH : STORE_READ;
 
   always_comb begin
     state_d  = state_q;
@@ -149,7 +151,7 @@ module virtio_blk #(
         if (chain_valid_i && answerable) state_d = Header;
         else if (chain_valid_i) state_d = Status;
       end
-      Header: if (header_done) state_d = Decide;
+      Header:  if (header_done) state_d = Decide;
       Decide: begin
         if (decide) state_d = Status;
         if (start) state_d = Move;
@@ -178,7 +180,7 @@ module virtio_blk #(
 
   // What the request does not use of the readable part is dropped when that is known.
   assign chain_ready_o = state_q == Idle && !device_reset_i;
-  assign req_ready_o   = (state_q == Header && !HeaderSharesBeat) || (state_q == Move && pack_in_ready);
+  assign req_ready_o = (state_q == Header && !HeaderSharesBeat) || (state_q == Move && pack_in_ready);
   assign req_skip_o    = (chain_ready_o && chain_valid_i && !answerable && chain_readable_len_i != 32'd0) ||
                          (decide && !(start && is_write) && !req_done_q) ||
                          (state_q == Move && mover_done && !req_done_q);
@@ -228,17 +230,18 @@ module virtio_blk #(
         id_left_q <= (in_len > 32'(IdBytes)) ? 7'(IdBytes) : in_len[6:0];
       end
       if (state_q == Id && rsp_ready_i) begin
-        id_q      <= id_q >> DataWidth;
+        id_q      <= 160'({{DataWidth{1'b0}}, id_q} >> DataWidth);
         id_left_q <= id_left_q - 7'(Bytes);
       end
     end
   end
 
   // Data of a write, freed of the header.
-  always_comb begin
-    req_bytes = '0;
-    for (int i = 0; i < Bytes; i++) req_bytes = req_bytes + {{OffsetWidth{1'b0}}, req_keep_i[i]};
-  end
+  function automatic logic [OffsetWidth:0] count_ones(input logic [Bytes-1:0] keep);
+    count_ones = '0;
+    for (int i = 0; i < Bytes; i++) count_ones = count_ones + {{OffsetWidth{1'b0}}, keep[i]};
+  endfunction
+  assign req_bytes = count_ones(req_keep_i);
 
   virtio_byte_pack #(
       .DataWidth(DataWidth)

@@ -57,17 +57,17 @@ module virtio_blk_mover #(
   } state_e;
 
   state_e state_q, state_d;
-  logic [1:0] op_q;
-  logic [63:0] sector_q;    // next to be commanded
+  logic [ 1:0] op_q;
+  logic [63:0] sector_q;  // next to be commanded
   logic [22:0] to_command_q;
   logic failed_q, sector_bad_q;
-  logic [BeatWidth-1:0] beat_q;      // beats of the sector entering the store
-  logic [BeatWidth:0] owed_q;        // beats of commands taken that the storage has not yet got
-  logic [1:0] outstanding_q;         // commands begun and not yet answered
+  logic [BeatWidth-1:0] beat_q;  // beats of the sector entering the store
+  logic [  BeatWidth:0] owed_q;  // beats of commands taken that the storage has not yet got
+  logic [          1:0] outstanding_q;  // commands begun and not yet answered
 
-  logic cmd_valid_q;
-  logic [1:0] cmd_op_q;
-  logic [63:0] cmd_sector_q;
+  logic                 cmd_valid_q;
+  logic [          1:0] cmd_op_q;
+  logic [         63:0] cmd_sector_q;
 
   logic reading, writing, cmd_free, give_cmd, rsp_taken, owe;
   logic in_valid, in_room, in_taken, sector_end, wr_good, commit, rollback, clear, out_valid, out_taken;
@@ -77,29 +77,29 @@ module virtio_blk_mover #(
   assign writing = op_q == STORE_WRITE;
 
   // Commands. A read needs room for its sector; a write is commanded as its sector becomes complete.
-  assign cmd_free           = !cmd_valid_q || store_cmd_ready_i;
-  assign wr_good            = writing && in_taken && sector_end && !sector_bad_q && !wr_err_i;
+  assign cmd_free = !cmd_valid_q || store_cmd_ready_i;
+  assign wr_good = writing && in_taken && sector_end && !sector_bad_q && !wr_err_i;
   assign give_cmd           = state_q == Move && cmd_free && to_command_q != '0 && !failed_q && (writing ? wr_good :
                               reading ? {1'b0, outstanding_q} + 3'((stored + (BeatWidth + 1)'(SectorBeats - 1)) >> (BeatWidth - 1))
                                         < 3'(Held) : 1'b1);
-  assign store_cmd_valid_o  = cmd_valid_q;
-  assign store_cmd_op_o     = cmd_op_q;
+  assign store_cmd_valid_o = cmd_valid_q;
+  assign store_cmd_op_o = cmd_op_q;
   assign store_cmd_sector_o = cmd_sector_q;
-  assign store_rsp_ready_o  = !reading || beat_q == BeatWidth'(SectorBeats);
-  assign rsp_taken          = store_rsp_valid_i && store_rsp_ready_o;
-  assign owe                = cmd_valid_q && store_cmd_ready_i && cmd_op_q == STORE_WRITE;
+  assign store_rsp_ready_o = !reading || beat_q == BeatWidth'(SectorBeats);
+  assign rsp_taken = store_rsp_valid_i && store_rsp_ready_o;
+  assign owe = cmd_valid_q && store_cmd_ready_i && cmd_op_q == STORE_WRITE;
 
   // Sector store.
   assign wr_ready_o          = state_q == Move && writing && !failed_q && to_command_q != '0 && in_room &&
                                (cmd_free || !sector_end) && outstanding_q != 2'(Held);
   assign store_rdata_ready_o = reading && in_room && beat_q != BeatWidth'(SectorBeats);
-  assign in_valid            = reading ? store_rdata_valid_i && store_rdata_ready_o : wr_valid_i && wr_ready_o;
-  assign in_taken            = in_valid;
-  assign sector_end          = beat_q == BeatWidth'(SectorBeats - 1);
-  assign commit              = reading ? rsp_taken && !store_rsp_error_i && !failed_q && state_q == Move : wr_good;
+  assign in_valid = reading ? store_rdata_valid_i && store_rdata_ready_o : wr_valid_i && wr_ready_o;
+  assign in_taken = in_valid;
+  assign sector_end = beat_q == BeatWidth'(SectorBeats - 1);
+  assign commit = reading ? rsp_taken && !store_rsp_error_i && !failed_q && state_q == Move : wr_good;
   assign rollback            = reading ? rsp_taken && !commit
                                        : device_reset_i || (in_taken && sector_end && (sector_bad_q || wr_err_i));
-  assign clear               = device_reset_i && reading;
+  assign clear = device_reset_i && reading;
 
   virtio_fifo #(
       .Width(DataWidth),

@@ -35,7 +35,7 @@ module virtio_byte_pack #(
   logic [OffsetWidth+1:0] fill_q, fill_d;  // bytes held, 0 to 2 * Bytes
   logic rd_word_q, last_q;
   logic push, pop, full_word;
-  logic [OffsetWidth:0] wr_pos;             // where the next byte goes, modulo 2 * Bytes
+  logic [  OffsetWidth:0] wr_pos;  // where the next byte goes, modulo 2 * Bytes
   logic [OffsetWidth-1:0] rotate;
   logic [2*DataWidth-1:0] doubled;
   logic [2*Bytes-1:0] wr_en, wr_mask;

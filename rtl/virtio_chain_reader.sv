@@ -14,31 +14,31 @@ module virtio_chain_reader #(
     parameter int BufferBeats = 64,  // power of two, at least MaxBurst
     localparam int Bytes = AxiDataWidth / 8
 ) (
-    input  logic                                clk_i,
-    input  logic                                rst_ni,
-    input  logic                                clear_i,
-    input  logic                                seg_valid_i,
-    output logic                                seg_ready_o,
-    input  virtio_pkg::segment_t                seg_i,
+    input  logic                                    clk_i,
+    input  logic                                    rst_ni,
+    input  logic                                    clear_i,
+    input  logic                                    seg_valid_i,
+    output logic                                    seg_ready_o,
+    input  virtio_pkg::segment_t                    seg_i,
     // DMA read client
-    output logic                                rd_req_valid_o,
-    input  logic                                rd_req_ready_i,
-    output logic                 [        63:0] rd_req_addr_o,
-    output logic                 [         7:0] rd_req_len_o,
-    output logic                 [         2:0] rd_req_size_o,
-    input  logic                                rd_rsp_valid_i,
+    output logic                                    rd_req_valid_o,
+    input  logic                                    rd_req_ready_i,
+    output logic                 [            63:0] rd_req_addr_o,
+    output logic                 [             7:0] rd_req_len_o,
+    output logic                 [             2:0] rd_req_size_o,
+    input  logic                                    rd_rsp_valid_i,
     input  logic                 [AxiDataWidth-1:0] rd_rsp_data_i,
-    input  logic                                rd_rsp_last_i,
-    input  logic                                rd_rsp_err_i,
+    input  logic                                    rd_rsp_last_i,
+    input  logic                                    rd_rsp_err_i,
     // To the device type
-    output logic                                req_valid_o,
-    input  logic                                req_ready_i,
+    output logic                                    req_valid_o,
+    input  logic                                    req_ready_i,
     output logic                 [AxiDataWidth-1:0] req_data_o,
-    output logic                 [   Bytes-1:0] req_keep_o,
-    output logic                                req_last_o,
-    output logic                                req_err_o,
-    input  logic                                req_skip_i,
-    output logic                                skip_busy_o  // the chain skipped last is not yet gone
+    output logic                 [       Bytes-1:0] req_keep_o,
+    output logic                                    req_last_o,
+    output logic                                    req_err_o,
+    input  logic                                    req_skip_i,
+    output logic                                    skip_busy_o      // the chain skipped last is not yet gone
 );
 
   localparam int OffsetWidth = $clog2(Bytes);
@@ -58,7 +58,7 @@ module virtio_chain_reader #(
   logic narrow;
   logic [32:0] whole_beats, beats;
   logic [31:0] burst_bytes;
-  logic [2:0] burst_size;
+  logic [ 2:0] burst_size;
   logic issue, issue_last, mark, take_seg;
 
   logic [RoomWidth-1:0] reserved_q;
@@ -108,16 +108,16 @@ module virtio_chain_reader #(
 
   assign rd_req_valid_o = busy_q && !cut_q && info_room && !(info_valid && info_mark) &&
                           reserved_q + RoomWidth'(beats) <= RoomWidth'(BufferBeats);
-  assign rd_req_addr_o  = addr_q;
-  assign rd_req_len_o   = beats[7:0] - 8'd1;
-  assign rd_req_size_o  = burst_size;
-  assign issue          = rd_req_valid_o && rd_req_ready_i;
-  assign issue_last     = issue && seg_last_q && left_q == burst_bytes;
+  assign rd_req_addr_o = addr_q;
+  assign rd_req_len_o = beats[7:0] - 8'd1;
+  assign rd_req_size_o = burst_size;
+  assign issue = rd_req_valid_o && rd_req_ready_i;
+  assign issue_last = issue && seg_last_q && left_q == burst_bytes;
   // The end of a chain cut short is passed on as a mark that carries no byte.
   assign mark           = cut_q && info_count == '0 && reserved_q != RoomWidth'(BufferBeats) &&
                           (busy_q ? seg_last_q : seg_valid_i && seg_i.last);
-  assign seg_ready_o    = cut_q ? !busy_q && (!seg_i.last || mark) : !busy_q;
-  assign take_seg       = seg_valid_i && seg_ready_o && !cut_q;
+  assign seg_ready_o = cut_q ? !busy_q && (!seg_i.last || mark) : !busy_q;
+  assign take_seg = seg_valid_i && seg_ready_o && !cut_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin

@@ -10,32 +10,32 @@ module virtio_chain_retire #(
     parameter int TagWidth = 3,
     localparam int Bytes = AxiDataWidth / 8
 ) (
-    input  logic                                clk_i,
-    input  logic                                rst_ni,
-    input  logic                                clear_i,
-    input  logic                                burst_issued_i,
-    input  logic                 [TagWidth-1:0] burst_tag_i,
-    input  logic                                burst_done_i,
-    input  logic                 [TagWidth-1:0] burst_done_tag_i,
-    input  logic                                burst_done_err_i,
-    input  logic                                retire_valid_i,
-    output logic                                retire_ready_o,
-    input  virtio_pkg::completion_t             retire_i,
-    input  logic                 [TagWidth-1:0] retire_tag_i,
-    input  logic                                retire_tail_i,
-    input  logic                 [        63:0] retire_tail_addr_i,
-    input  logic                 [        15:0] retire_tail_bytes_i,
+    input  logic                                       clk_i,
+    input  logic                                       rst_ni,
+    input  logic                                       clear_i,
+    input  logic                                       burst_issued_i,
+    input  logic                    [    TagWidth-1:0] burst_tag_i,
+    input  logic                                       burst_done_i,
+    input  logic                    [    TagWidth-1:0] burst_done_tag_i,
+    input  logic                                       burst_done_err_i,
+    input  logic                                       retire_valid_i,
+    output logic                                       retire_ready_o,
+    input  virtio_pkg::completion_t                    retire_i,
+    input  logic                    [    TagWidth-1:0] retire_tag_i,
+    input  logic                                       retire_tail_i,
+    input  logic                    [            63:0] retire_tail_addr_i,
+    input  logic                    [            15:0] retire_tail_bytes_i,
     // DMA write client
-    output logic                                wr_req_valid_o,
-    input  logic                                wr_req_ready_i,
-    output logic                 [        63:0] wr_req_addr_o,
-    output logic                 [AxiDataWidth-1:0] wr_data_o,
-    output logic                 [   Bytes-1:0] wr_strb_o,
-    input  logic                                wr_done_i,
-    input  logic                                wr_done_err_i,
-    output logic                                cpl_valid_o,
-    input  logic                                cpl_ready_i,
-    output virtio_pkg::completion_t             cpl_o
+    output logic                                       wr_req_valid_o,
+    input  logic                                       wr_req_ready_i,
+    output logic                    [            63:0] wr_req_addr_o,
+    output logic                    [AxiDataWidth-1:0] wr_data_o,
+    output logic                    [       Bytes-1:0] wr_strb_o,
+    input  logic                                       wr_done_i,
+    input  logic                                       wr_done_err_i,
+    output logic                                       cpl_valid_o,
+    input  logic                                       cpl_ready_i,
+    output virtio_pkg::completion_t                    cpl_o
 );
 
   import virtio_pkg::*;
@@ -124,12 +124,12 @@ module virtio_chain_retire #(
   end
 
   assign wr_req_valid_o = state_q == TailWrite;
-  assign wr_req_addr_o  = {tail_addr[63:OffsetWidth], {OffsetWidth{1'b0}}};
-  assign wr_data_o      = {Bytes{failed_q[tag] ? tail_bytes[15:8] : tail_bytes[7:0]}};
-  assign wr_strb_o      = Bytes'(1) << tail_addr[OffsetWidth-1:0];
+  assign wr_req_addr_o = {tail_addr[63:OffsetWidth], {OffsetWidth{1'b0}}};
+  assign wr_data_o = {Bytes{failed_q[tag] ? tail_bytes[15:8] : tail_bytes[7:0]}};
+  assign wr_strb_o = Bytes'(1) << tail_addr[OffsetWidth-1:0];
 
-  assign cpl_valid_o    = state_q == Report;
-  assign cpl_o          = {
+  assign cpl_valid_o = state_q == Report;
+  assign cpl_o = {
     chain.fault || fault_q,
     chain.queue_index,
     chain.head,

@@ -15,42 +15,42 @@ module virtio_chain_writer #(
     parameter int TagWidth = 3,
     localparam int Bytes = AxiDataWidth / 8
 ) (
-    input  logic                                clk_i,
-    input  logic                                rst_ni,
-    input  logic                                clear_i,
-    input  logic                                chain_valid_i,
-    output logic                                chain_ready_o,
-    input  virtio_pkg::chain_t                  chain_i,
-    input  logic                                seg_valid_i,
-    output logic                                seg_ready_o,
-    input  virtio_pkg::segment_t                seg_i,
+    input  logic                                       clk_i,
+    input  logic                                       rst_ni,
+    input  logic                                       clear_i,
+    input  logic                                       chain_valid_i,
+    output logic                                       chain_ready_o,
+    input  virtio_pkg::chain_t                         chain_i,
+    input  logic                                       seg_valid_i,
+    output logic                                       seg_ready_o,
+    input  virtio_pkg::segment_t                       seg_i,
     // From the device type
-    input  logic                                rsp_valid_i,
-    output logic                                rsp_ready_o,
-    input  logic                 [AxiDataWidth-1:0] rsp_data_i,
-    input  logic                 [   Bytes-1:0] rsp_keep_i,
-    input  logic                                rsp_last_i,
-    input  logic                                rsp_tail_i,
-    input  logic                 [         7:0] rsp_tail_err_i,
+    input  logic                                       rsp_valid_i,
+    output logic                                       rsp_ready_o,
+    input  logic                    [AxiDataWidth-1:0] rsp_data_i,
+    input  logic                    [       Bytes-1:0] rsp_keep_i,
+    input  logic                                       rsp_last_i,
+    input  logic                                       rsp_tail_i,
+    input  logic                    [             7:0] rsp_tail_err_i,
     // DMA write client
-    output logic                                wr_req_valid_o,
-    input  logic                                wr_req_ready_i,
-    output logic                 [        63:0] wr_req_addr_o,
-    output logic                 [         7:0] wr_req_len_o,
-    output logic                 [TagWidth-1:0] wr_req_tag_o,
-    output logic                 [AxiDataWidth-1:0] wr_data_o,
-    output logic                 [   Bytes-1:0] wr_strb_o,
-    input  logic                                wr_pop_i,
-    output logic                                burst_issued_o,  // pulse: one more burst for burst_tag_o
-    output logic                 [TagWidth-1:0] burst_tag_o,
+    output logic                                       wr_req_valid_o,
+    input  logic                                       wr_req_ready_i,
+    output logic                    [            63:0] wr_req_addr_o,
+    output logic                    [             7:0] wr_req_len_o,
+    output logic                    [    TagWidth-1:0] wr_req_tag_o,
+    output logic                    [AxiDataWidth-1:0] wr_data_o,
+    output logic                    [       Bytes-1:0] wr_strb_o,
+    input  logic                                       wr_pop_i,
+    output logic                                       burst_issued_o,      // pulse: one more burst for burst_tag_o
+    output logic                    [    TagWidth-1:0] burst_tag_o,
     // To virtio_chain_retire
-    output logic                                retire_valid_o,
-    input  logic                                retire_ready_i,
-    output virtio_pkg::completion_t             retire_o,       // written_len without the tail byte
-    output logic                 [TagWidth-1:0] retire_tag_o,
-    output logic                                retire_tail_o,
-    output logic                 [        63:0] retire_tail_addr_o,
-    output logic                 [        15:0] retire_tail_bytes_o  // {on error, on success}
+    output logic                                       retire_valid_o,
+    input  logic                                       retire_ready_i,
+    output virtio_pkg::completion_t                    retire_o,            // written_len without the tail byte
+    output logic                    [    TagWidth-1:0] retire_tag_o,
+    output logic                                       retire_tail_o,
+    output logic                    [            63:0] retire_tail_addr_o,
+    output logic                    [            15:0] retire_tail_bytes_o  // {on error, on success}
 );
 
   import virtio_pkg::*;
@@ -59,11 +59,11 @@ module virtio_chain_writer #(
   localparam int BurstWidth = $clog2(MaxBurst) + 1;
 
   typedef enum logic [2:0] {
-    Chain,   // wait for the next chain
-    Data,    // move its answer
-    Close,   // end the burst left open
-    Tail,    // go to the last writable byte
-    Drop,    // give up segments not used
+    Chain,  // wait for the next chain
+    Data,   // move its answer
+    Close,  // end the burst left open
+    Tail,   // go to the last writable byte
+    Drop,   // give up segments not used
     Retire
   } state_e;
 
@@ -94,12 +94,13 @@ module virtio_chain_writer #(
   logic [BurstWidth-1:0] burst_beats_q, beats_now;
   logic beat_room, cmd_room;
   logic [63:0] cmd_addr;
-  logic [7:0] cmd_len;
+  logic [ 7:0] cmd_len;
 
-  always_comb begin
-    rsp_bytes = '0;
-    for (int i = 0; i < Bytes; i++) rsp_bytes = rsp_bytes + {{OffsetWidth{1'b0}}, rsp_keep_i[i]};
-  end
+  function automatic logic [OffsetWidth:0] count_ones(input logic [Bytes-1:0] keep);
+    count_ones = '0;
+    for (int i = 0; i < Bytes; i++) count_ones = count_ones + {{OffsetWidth{1'b0}}, keep[i]};
+  endfunction
+  assign rsp_bytes      = count_ones(rsp_keep_i);
 
   // Input side.
   assign between_chains = state_q == Chain;
@@ -133,7 +134,7 @@ module virtio_chain_writer #(
     starved = fill < {1'b0, room};
     piece   = starved ? fill[OffsetWidth:0] : room;
   end
-  assign move    = state_q == Data && seg_held_q && fill != '0 && (!starved || ended_q) && beat_room && cmd_room;
+  assign move = state_q == Data && seg_held_q && fill != '0 && (!starved || ended_q) && beat_room && cmd_room;
   assign end_seg = move && seg_left_q == {{(31 - OffsetWidth) {1'b0}}, piece};
 
   assign beats_now = (burst_open_q ? burst_beats_q : '0) + BurstWidth'(1);
@@ -141,14 +142,14 @@ module virtio_chain_writer #(
                                 (word_addr[11:0] | 12'(Bytes - 1)) == 12'hfff ||
                                 (ended_q && fill == {1'b0, piece}));
   assign burst_push = burst_close || (state_q == Close && burst_open_q && cmd_room);
-  assign cmd_addr   = burst_open_q ? burst_addr_q : word_addr;
-  assign cmd_len    = (state_q == Close) ? 8'(burst_beats_q) - 8'd1 : 8'(beats_now) - 8'd1;
+  assign cmd_addr = burst_open_q ? burst_addr_q : word_addr;
+  assign cmd_len = (state_q == Close) ? 8'(burst_beats_q) - 8'd1 : 8'(beats_now) - 8'd1;
 
   // While data is moved a segment is taken as the one before is full; on the way to the tail, or to the end, all are up to the last.
   assign chain_ready_o = state_q == Chain;
   assign seg_ready_o   = !exhausted_q && ((state_q == Data && !seg_held_q) ||
                                           ((state_q == Tail || state_q == Drop) && !(seg_held_q && seg_last_q)));
-  assign take_seg      = seg_valid_i && seg_ready_o;
+  assign take_seg = seg_valid_i && seg_ready_o;
 
   always_comb begin
     state_d = state_q;

@@ -12,38 +12,38 @@ module virtio_desc_walker #(
     parameter int MaxChain = 256,
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1
 ) (
-    input  logic                                    clk_i,
-    input  logic                                    rst_ni,
-    input  logic                                    clear_i,
-    input  logic                                    head_valid_i,
-    output logic                                    head_ready_o,
-    input  logic                                    head_fault_i,
-    input  logic                   [QueueWidth-1:0] head_queue_i,
-    input  logic                   [          15:0] head_i,
-    output logic                   [QueueWidth-1:0] queue_o,
-    input  virtio_pkg::queue_cfg_t                  cfg_i,          // of queue_o
+    input  logic                                      clk_i,
+    input  logic                                      rst_ni,
+    input  logic                                      clear_i,
+    input  logic                                      head_valid_i,
+    output logic                                      head_ready_o,
+    input  logic                                      head_fault_i,
+    input  logic                   [  QueueWidth-1:0] head_queue_i,
+    input  logic                   [            15:0] head_i,
+    output logic                   [  QueueWidth-1:0] queue_o,
+    input  virtio_pkg::queue_cfg_t                    cfg_i,             // of queue_o
     // DMA read client
-    output logic                                    rd_req_valid_o,
-    input  logic                                    rd_req_ready_i,
-    output logic                   [          63:0] rd_req_addr_o,
-    output logic                   [           7:0] rd_req_len_o,
-    output logic                   [           2:0] rd_req_size_o,
-    input  logic                                    rd_rsp_valid_i,
+    output logic                                      rd_req_valid_o,
+    input  logic                                      rd_req_ready_i,
+    output logic                   [            63:0] rd_req_addr_o,
+    output logic                   [             7:0] rd_req_len_o,
+    output logic                   [             2:0] rd_req_size_o,
+    input  logic                                      rd_rsp_valid_i,
     input  logic                   [AxiDataWidth-1:0] rd_rsp_data_i,
-    input  logic                                    rd_rsp_last_i,
-    input  logic                                    rd_rsp_err_i,
+    input  logic                                      rd_rsp_last_i,
+    input  logic                                      rd_rsp_err_i,
     // Segment stores
-    output logic                                    readable_valid_o,
-    input  logic                                    readable_ready_i,
-    output logic                                    writable_valid_o,
-    input  logic                                    writable_ready_i,
-    output virtio_pkg::segment_t                    seg_o,
-    output logic                                    seg_commit_o,
-    output logic                                    seg_rollback_o,
+    output logic                                      readable_valid_o,
+    input  logic                                      readable_ready_i,
+    output logic                                      writable_valid_o,
+    input  logic                                      writable_ready_i,
+    output virtio_pkg::segment_t                      seg_o,
+    output logic                                      seg_commit_o,
+    output logic                                      seg_rollback_o,
     // Chains: to the device type and to the chain writer
-    output logic                                    chain_valid_o,
-    input  logic                                    chain_ready_i,
-    output virtio_pkg::chain_t                      chain_o
+    output logic                                      chain_valid_o,
+    input  logic                                      chain_ready_i,
+    output virtio_pkg::chain_t                        chain_o
 );
 
   import virtio_pkg::*;
@@ -57,7 +57,7 @@ module virtio_desc_walker #(
     Ask,
     Wait,
     Check,
-    Store,  // give the segment held back, now that it is known whether it was the last of its part
+    Store,   // give the segment held back, now that it is known whether it was the last of its part
     Finish,
     Halted
   } state_e;
@@ -83,40 +83,38 @@ module virtio_desc_walker #(
   logic [32:0] total;
   logic part_ends, store_ready;
 
-  assign desc_addr     = desc_q[63:0];
-  assign desc_len      = desc_q[95:64];
+  assign desc_addr = desc_q[63:0];
+  assign desc_len = desc_q[95:64];
   assign desc_has_next = desc_q[96+DESC_NEXT_BIT];
   assign desc_writable = desc_q[96+DESC_WRITE_BIT];
   assign desc_indirect = desc_q[96+DESC_INDIRECT_BIT];
-  assign desc_next     = desc_q[127:112];
-  assign empty         = desc_len == 32'd0;
+  assign desc_next = desc_q[127:112];
+  assign empty = desc_len == 32'd0;
 
   // A buffer that passes the end of the address space can be reached by no bus; a part of more than 2^32 - 1 bytes by no length.
-  assign last_byte     = {1'b0, desc_addr} + {33'd0, desc_len} - 65'd1;
-  assign total         = {1'b0, desc_writable ? writable_len_q : readable_len_q} + {1'b0, desc_len};
+  assign last_byte = {1'b0, desc_addr} + {33'd0, desc_len} - 65'd1;
+  assign total = {1'b0, desc_writable ? writable_len_q : readable_len_q} + {1'b0, desc_len};
   assign malformed     = err_q || desc_indirect || (writable_seen_q && !desc_writable) ||
                          (desc_has_next && (desc_next >= cfg_i.size || count_q == cfg_i.size || count_q == 16'(MaxChain))) ||
                          (!empty && (last_byte >> AxiAddrWidth) != 65'd0) || total[32];
 
-  assign queue_o        = queue_q;
-  assign head_ready_o   = state_q == Idle;
+  assign queue_o = queue_q;
+  assign head_ready_o = state_q == Idle;
   assign rd_req_valid_o = state_q == Ask;
-  assign rd_req_addr_o  = cfg_i.desc_addr + {44'd0, index_q, 4'd0};
-  assign rd_req_len_o   = 8'(DescBeats - 1);
-  assign rd_req_size_o  = 3'(DescSize);
+  assign rd_req_addr_o = cfg_i.desc_addr + {44'd0, index_q, 4'd0};
+  assign rd_req_len_o = 8'(DescBeats - 1);
+  assign rd_req_size_o = 3'(DescSize);
 
   // Held segment: the last of its part if the chain ends or the next one belongs to the writable part.
-  assign part_ends        = (!desc_has_next && (empty || stored_q)) || (!empty && desc_writable && !held_writable_q);
+  assign part_ends = (!desc_has_next && (empty || stored_q)) || (!empty && desc_writable && !held_writable_q);
   assign readable_valid_o = state_q == Store && held_q && !held_writable_q;
   assign writable_valid_o = state_q == Store && held_q && held_writable_q;
-  assign store_ready      = !held_q || (held_writable_q ? writable_ready_i : readable_ready_i);
-  assign seg_o            = {held_addr_q, held_len_q, part_ends};
-  assign seg_commit_o     = state_q == Finish && chain_ready_i && !fault_q;
-  assign seg_rollback_o   = state_q == Finish && fault_q;
-  assign chain_valid_o    = state_q == Finish;
-  assign chain_o          = {
-    fault_q, {(16 - QueueWidth) {1'b0}}, queue_q, head_q, readable_len_q, writable_len_q
-  };
+  assign store_ready = !held_q || (held_writable_q ? writable_ready_i : readable_ready_i);
+  assign seg_o = {held_addr_q, held_len_q, part_ends};
+  assign seg_commit_o = state_q == Finish && chain_ready_i && !fault_q;
+  assign seg_rollback_o = state_q == Finish && fault_q;
+  assign chain_valid_o = state_q == Finish;
+  assign chain_o = {fault_q, {(16 - QueueWidth) {1'b0}}, queue_q, head_q, readable_len_q, writable_len_q};
 
   always_comb begin
     state_d = state_q;
@@ -125,8 +123,8 @@ module virtio_desc_walker #(
         if (head_valid_i && head_fault_i) state_d = Finish;
         else if (head_valid_i) state_d = Ask;
       end
-      Ask:   if (rd_req_ready_i) state_d = Wait;
-      Wait:  if (rd_rsp_valid_i && rd_rsp_last_i) state_d = Check;
+      Ask: if (rd_req_ready_i) state_d = Wait;
+      Wait: if (rd_rsp_valid_i && rd_rsp_last_i) state_d = Check;
       Check: begin
         // An empty buffer in mid-chain leaves the segment held back where it is.
         state_d = Store;
@@ -181,7 +179,7 @@ module virtio_desc_walker #(
           readable_len_q  <= '0;
           writable_len_q  <= '0;
         end
-        Ask: if (rd_req_ready_i) count_q <= count_q + 16'd1;
+        Ask:     if (rd_req_ready_i) count_q <= count_q + 16'd1;
         Wait: begin
           if (rd_rsp_valid_i) begin
             err_q <= err_q || rd_rsp_err_i;

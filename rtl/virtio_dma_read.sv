@@ -14,41 +14,41 @@ module virtio_dma_read #(
     parameter int Clients = 2,
     parameter int Outstanding = 8  // power of two
 ) (
-    input  logic                           clk_i,
-    input  logic                           rst_ni,
-    input  logic                           flush_i,
-    output logic                           idle_o,
+    input  logic                          clk_i,
+    input  logic                          rst_ni,
+    input  logic                          flush_i,
+    output logic                          idle_o,
     // Clients
-    input  logic [ Clients-1:0]            req_valid_i,
-    output logic [ Clients-1:0]            req_ready_o,
-    input  logic [ Clients-1:0][63:0]      req_addr_i,
-    input  logic [ Clients-1:0][ 7:0]      req_len_i,
-    input  logic [ Clients-1:0][ 2:0]      req_size_i,
-    output logic [ Clients-1:0]            rsp_valid_o,
-    output logic [AxiDataWidth-1:0]        rsp_data_o,
-    output logic                           rsp_last_o,
-    output logic                           rsp_err_o,
+    input  logic [     Clients-1:0]       req_valid_i,
+    output logic [     Clients-1:0]       req_ready_o,
+    input  logic [     Clients-1:0][63:0] req_addr_i,
+    input  logic [     Clients-1:0][ 7:0] req_len_i,
+    input  logic [     Clients-1:0][ 2:0] req_size_i,
+    output logic [     Clients-1:0]       rsp_valid_o,
+    output logic [AxiDataWidth-1:0]       rsp_data_o,
+    output logic                          rsp_last_o,
+    output logic                          rsp_err_o,
     // AXI4
-    output logic [AxiIdWidth-1:0]          m_axi_arid,
-    output logic [AxiAddrWidth-1:0]        m_axi_araddr,
-    output logic [ 7:0]                    m_axi_arlen,
-    output logic [ 2:0]                    m_axi_arsize,
-    output logic                           m_axi_arvalid,
-    input  logic                           m_axi_arready,
-    input  logic [AxiIdWidth-1:0]          m_axi_rid,
-    input  logic [AxiDataWidth-1:0]        m_axi_rdata,
-    input  logic [ 1:0]                    m_axi_rresp,
-    input  logic                           m_axi_rlast,
-    input  logic                           m_axi_rvalid,
-    output logic                           m_axi_rready
+    output logic [  AxiIdWidth-1:0]       m_axi_arid,
+    output logic [AxiAddrWidth-1:0]       m_axi_araddr,
+    output logic [             7:0]       m_axi_arlen,
+    output logic [             2:0]       m_axi_arsize,
+    output logic                          m_axi_arvalid,
+    input  logic                          m_axi_arready,
+    input  logic [  AxiIdWidth-1:0]       m_axi_rid,
+    input  logic [AxiDataWidth-1:0]       m_axi_rdata,
+    input  logic [             1:0]       m_axi_rresp,
+    input  logic                          m_axi_rlast,
+    input  logic                          m_axi_rvalid,
+    output logic                          m_axi_rready
 );
 
   localparam int ClientWidth = (Clients > 1) ? $clog2(Clients) : 1;
 
   // Flat views: Icarus 11 takes no variable index on a packed array of vectors.
   wire [Clients*64-1:0] req_addr = req_addr_i;
-  wire [Clients*8-1:0] req_len = req_len_i;
-  wire [Clients*3-1:0] req_size = req_size_i;
+  wire [ Clients*8-1:0] req_len = req_len_i;
+  wire [ Clients*3-1:0] req_size = req_size_i;
 
   logic req_any, accept, ar_free;
   logic [Clients-1:0] grant;

@@ -15,37 +15,37 @@ module virtio_dma_write #(
     parameter int Outstanding = 8,  // power of two
     localparam int StrbWidth = AxiDataWidth / 8
 ) (
-    input  logic                                 clk_i,
-    input  logic                                 rst_ni,
-    input  logic                                 flush_i,
-    output logic                                 idle_o,
+    input  logic                                      clk_i,
+    input  logic                                      rst_ni,
+    input  logic                                      flush_i,
+    output logic                                      idle_o,
     // Clients
-    input  logic [ Clients-1:0]                  req_valid_i,
-    output logic [ Clients-1:0]                  req_ready_o,
-    input  logic [ Clients-1:0][63:0]            req_addr_i,
-    input  logic [ Clients-1:0][ 7:0]            req_len_i,
-    input  logic [ Clients-1:0][TagWidth-1:0]    req_tag_i,
-    input  logic [ Clients-1:0][AxiDataWidth-1:0] w_data_i,
-    input  logic [ Clients-1:0][StrbWidth-1:0]   w_strb_i,
-    output logic [ Clients-1:0]                  w_pop_o,
-    output logic [ Clients-1:0]                  done_valid_o,
-    output logic [TagWidth-1:0]                  done_tag_o,
-    output logic                                 done_err_o,
+    input  logic [     Clients-1:0]                   req_valid_i,
+    output logic [     Clients-1:0]                   req_ready_o,
+    input  logic [     Clients-1:0][            63:0] req_addr_i,
+    input  logic [     Clients-1:0][             7:0] req_len_i,
+    input  logic [     Clients-1:0][    TagWidth-1:0] req_tag_i,
+    input  logic [     Clients-1:0][AxiDataWidth-1:0] w_data_i,
+    input  logic [     Clients-1:0][   StrbWidth-1:0] w_strb_i,
+    output logic [     Clients-1:0]                   w_pop_o,
+    output logic [     Clients-1:0]                   done_valid_o,
+    output logic [    TagWidth-1:0]                   done_tag_o,
+    output logic                                      done_err_o,
     // AXI4
-    output logic [AxiIdWidth-1:0]                m_axi_awid,
-    output logic [AxiAddrWidth-1:0]              m_axi_awaddr,
-    output logic [ 7:0]                          m_axi_awlen,
-    output logic                                 m_axi_awvalid,
-    input  logic                                 m_axi_awready,
-    output logic [AxiDataWidth-1:0]              m_axi_wdata,
-    output logic [StrbWidth-1:0]                 m_axi_wstrb,
-    output logic                                 m_axi_wlast,
-    output logic                                 m_axi_wvalid,
-    input  logic                                 m_axi_wready,
-    input  logic [AxiIdWidth-1:0]                m_axi_bid,
-    input  logic [ 1:0]                          m_axi_bresp,
-    input  logic                                 m_axi_bvalid,
-    output logic                                 m_axi_bready
+    output logic [  AxiIdWidth-1:0]                   m_axi_awid,
+    output logic [AxiAddrWidth-1:0]                   m_axi_awaddr,
+    output logic [             7:0]                   m_axi_awlen,
+    output logic                                      m_axi_awvalid,
+    input  logic                                      m_axi_awready,
+    output logic [AxiDataWidth-1:0]                   m_axi_wdata,
+    output logic [   StrbWidth-1:0]                   m_axi_wstrb,
+    output logic                                      m_axi_wlast,
+    output logic                                      m_axi_wvalid,
+    input  logic                                      m_axi_wready,
+    input  logic [  AxiIdWidth-1:0]                   m_axi_bid,
+    input  logic [             1:0]                   m_axi_bresp,
+    input  logic                                      m_axi_bvalid,
+    output logic                                      m_axi_bready
 );
 
   localparam int ClientWidth = (Clients > 1) ? $clog2(Clients) : 1;
@@ -66,9 +66,9 @@ module virtio_dma_write #(
   logic [7:0] aw_len_q;
 
   logic w_active_q, w_load, w_free, w_ends;  // beats of the burst `w_client_q` are still to be loaded
-  logic w_void_q;                            // its client has been flushed
+  logic                   w_void_q;  // its client has been flushed
   logic [ClientWidth-1:0] w_client_q;
-  logic [7:0] w_left_q;
+  logic [            7:0] w_left_q;
   logic w_valid_q, w_last_q;
   logic [AxiDataWidth-1:0] w_data_q;
   logic [StrbWidth-1:0] w_strb_q;

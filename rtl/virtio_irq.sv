@@ -6,9 +6,9 @@
 module virtio_irq (
     input  logic       clk_i,
     input  logic       rst_ni,
-    input  logic       clear_i,        // device reset
-    input  logic       used_event_i,   // pulse: used buffer notification
-    input  logic       config_event_i, // pulse: configuration change notification
+    input  logic       clear_i,         // device reset
+    input  logic       used_event_i,    // pulse: used buffer notification
+    input  logic       config_event_i,  // pulse: configuration change notification
     input  logic       ack_en_i,
     input  logic [1:0] ack_i,
     output logic [1:0] status_o,

@@ -97,7 +97,7 @@ module virtio_mmio_blk #(
   logic [63:0] driver_features;
   logic [11:0] config_rd_offset, config_wr_offset;
   logic [31:0] config_wr_data;
-  logic [3:0] config_wr_strb;
+  logic [ 3:0] config_wr_strb;
   logic [15:0] chain_queue;
   logic [31:0] chain_readable_len, chain_writable_len;
   logic req_valid, req_last, req_err, req_skip;

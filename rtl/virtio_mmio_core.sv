@@ -21,11 +21,11 @@ module virtio_mmio_core #(
     parameter logic [NumQueues*16-1:0] QueueSizeMax = {NumQueues{16'd256}},
     parameter logic [31:0] DeviceId = 32'd0,
     parameter logic [31:0] VendorId = 32'd0,
-    parameter logic [31:0] Version = 32'd2,        // 2 by the standard; another value only to test drivers
-    parameter logic [15:0] IndexInit = 16'd0,      // 0 by the standard; another value only to test the wrap
-    parameter int AccessTimeout = 1024,            // longest wait of a register write, cycles
-    parameter int MaxBurst = 16,                   // beats of a DMA burst, power of two
-    parameter int ReadBufferBeats = 64,            // power of two, at least MaxBurst
+    parameter logic [31:0] Version = 32'd2,  // 2 by the standard; another value only to test drivers
+    parameter logic [15:0] IndexInit = 16'd0,  // 0 by the standard; another value only to test the wrap
+    parameter int AccessTimeout = 1024,  // longest wait of a register write, cycles
+    parameter int MaxBurst = 16,  // beats of a DMA burst, power of two
+    parameter int ReadBufferBeats = 64,  // power of two, at least MaxBurst
     localparam int Bytes = AxiDataWidth / 8
 ) (
     input  logic                    clk_i,

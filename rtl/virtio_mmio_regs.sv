@@ -35,7 +35,7 @@ module virtio_mmio_regs #(
     output logic                   [          11:0] config_wr_offset_o,
     output logic                   [          31:0] config_wr_data_o,
     output logic                   [           3:0] config_wr_strb_o,
-    input  logic                                    config_changed_i,   // pulse, in the cycle of the change
+    input  logic                                    config_changed_i,    // pulse, in the cycle of the change
     // Ring front end
     input  logic                                    fatal_i,
     input  logic                                    quiet_i,
@@ -64,34 +64,34 @@ module virtio_mmio_regs #(
   logic [31:0] device_features_sel_q, driver_features_sel_q, queue_sel_q, generation_q;
   logic [WaitWidth-1:0] wait_left_q;
   logic control_en, live_write, status_en, features_en, ack_en;
-  logic [7:0] status;
-  logic [1:0] interrupt_status;
+  logic [ 7:0] status;
+  logic [ 1:0] interrupt_status;
   logic [15:0] queue_size_max;
   logic queue_ready, queue_stopping, needs_reset_event, driver_ok;
 
-  assign control_en = wr_en_i && wr_strb_i == 4'hf && wr_addr_i < REG_CONFIG && !Placeholder;
-  assign live_write = control_en && !device_reset_o;
-  assign status_en  = control_en && wr_addr_i == REG_STATUS;
+  assign control_en  = wr_en_i && wr_strb_i == 4'hf && wr_addr_i < REG_CONFIG && !Placeholder;
+  assign live_write  = control_en && !device_reset_o;
+  assign status_en   = control_en && wr_addr_i == REG_STATUS;
   assign features_en = control_en && wr_addr_i == REG_DRIVER_FEATURES;
   assign ack_en      = live_write && wr_addr_i == REG_INTERRUPT_ACK;
-  assign driver_ok  = (status & STATUS_DRIVER_OK) != 8'd0;
+  assign driver_ok   = (status & STATUS_DRIVER_OK) != 8'd0;
 
   virtio_status u_status (
       .clk_i,
       .rst_ni,
-      .status_en_i      (status_en),
-      .features_en_i    (features_en),
-      .features_sel_i   (driver_features_sel_q),
+      .status_en_i   (status_en),
+      .features_en_i (features_en),
+      .features_sel_i(driver_features_sel_q),
       .wr_data_i,
       .device_features_i,
       .fatal_i,
       .quiet_i,
-      .status_o         (status),
+      .status_o      (status),
       .driver_features_o,
       .live_o,
       .device_reset_o,
       .needs_reset_o,
-      .config_event_o   (needs_reset_event)
+      .config_event_o(needs_reset_event)
   );
 
   virtio_irq u_irq (
@@ -147,7 +147,7 @@ module virtio_mmio_regs #(
         REG_DEVICE_FEATURES_SEL: device_features_sel_q <= wr_data_i;
         REG_DRIVER_FEATURES_SEL: driver_features_sel_q <= wr_data_i;
         REG_QUEUE_SEL:           queue_sel_q <= wr_data_i;
-        default: ;
+        default:                 ;
       endcase
     end
   end
@@ -163,7 +163,7 @@ module virtio_mmio_regs #(
     else if (wr_en_i) wait_left_q <= WaitWidth'(AccessTimeout);
     else if (wait_left_q != '0) wait_left_q <= wait_left_q - 1'b1;
   end
-  assign wr_wait_o = wait_left_q != '0 && (device_reset_o || queue_stopping);
+  assign wr_wait_o          = wait_left_q != '0 && (device_reset_o || queue_stopping);
 
   assign config_rd_offset_o = rd_addr_i - REG_CONFIG;
   assign config_wr_en_o     = wr_en_i && wr_addr_i >= REG_CONFIG && !device_reset_o && !Placeholder;

@@ -5,15 +5,15 @@
 // reader leaves buffers behind (`rearm_i`). `enable_i` masks queues that must not be visited now; a pending mark waits for them.
 
 module virtio_notify #(
-    parameter int NumQueues = 2,
+    parameter  int NumQueues  = 2,
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1
 ) (
     input  logic                  clk_i,
     input  logic                  rst_ni,
     input  logic                  clear_i,
-    input  logic [ NumQueues-1:0] live_i,     // ready queues while DRIVER_OK is set
-    input  logic [ NumQueues-1:0] notify_i,   // pulse: QueueNotify written
-    input  logic [ NumQueues-1:0] rearm_i,    // pulse
+    input  logic [ NumQueues-1:0] live_i,         // ready queues while DRIVER_OK is set
+    input  logic [ NumQueues-1:0] notify_i,       // pulse: QueueNotify written
+    input  logic [ NumQueues-1:0] rearm_i,        // pulse
     input  logic [ NumQueues-1:0] enable_i,
     output logic                  visit_valid_o,
     input  logic                  visit_ready_i,

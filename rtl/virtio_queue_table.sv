@@ -11,25 +11,25 @@ module virtio_queue_table #(
     parameter logic [NumQueues*16-1:0] QueueSizeMax = {NumQueues{16'd256}},
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1
 ) (
-    input  logic                                   clk_i,
-    input  logic                                   rst_ni,
-    input  logic                                   clear_i,   // device reset
-    input  logic                   [         31:0] sel_i,
-    input  logic                                   wr_en_i,
-    input  logic                   [         11:0] wr_addr_i,
-    input  logic                   [         31:0] wr_data_i,
-    output logic                   [         15:0] size_max_o, // of the selected queue
-    output logic                                   ready_o,    // of the selected queue, as the driver reads it
-    output logic                                   stopping_o, // the selected queue was stopped and is still busy
-    output logic                   [NumQueues-1:0] ready_all_o,
-    output logic                   [NumQueues-1:0] enabled_o,  // pulse: the queue has just become ready
-    input  logic                   [NumQueues-1:0] busy_i,
+    input  logic                                    clk_i,
+    input  logic                                    rst_ni,
+    input  logic                                    clear_i,        // device reset
+    input  logic                   [          31:0] sel_i,
+    input  logic                                    wr_en_i,
+    input  logic                   [          11:0] wr_addr_i,
+    input  logic                   [          31:0] wr_data_i,
+    output logic                   [          15:0] size_max_o,     // of the selected queue
+    output logic                                    ready_o,        // of the selected queue, as the driver reads it
+    output logic                                    stopping_o,     // the selected queue was stopped and is still busy
+    output logic                   [ NumQueues-1:0] ready_all_o,
+    output logic                   [ NumQueues-1:0] enabled_o,      // pulse: the queue has just become ready
+    input  logic                   [ NumQueues-1:0] busy_i,
     input  logic                   [QueueWidth-1:0] avail_queue_i,
-    output virtio_pkg::queue_cfg_t                 avail_cfg_o,
+    output virtio_pkg::queue_cfg_t                  avail_cfg_o,
     input  logic                   [QueueWidth-1:0] desc_queue_i,
-    output virtio_pkg::queue_cfg_t                 desc_cfg_o,
+    output virtio_pkg::queue_cfg_t                  desc_cfg_o,
     input  logic                   [QueueWidth-1:0] used_queue_i,
-    output virtio_pkg::queue_cfg_t                 used_cfg_o
+    output virtio_pkg::queue_cfg_t                  used_cfg_o
 );
 
   import virtio_pkg::*;
@@ -52,25 +52,29 @@ module virtio_queue_table #(
     reachable = (last >> AxiAddrWidth) == 65'd0;
   endfunction
 
-  assign exists      = sel_i < NumQueues;
-  assign sel         = sel_i[QueueWidth-1:0];
-  assign size        = size_q[sel];
-  assign desc_addr   = desc_addr_q[sel];
+  assign exists = sel_i < NumQueues;
+  assign sel = sel_i[QueueWidth-1:0];
+  assign size = size_q[sel];
+  assign desc_addr = desc_addr_q[sel];
   assign driver_addr = driver_addr_q[sel];
   assign device_addr = device_addr_q[sel];
-  assign size_max_o  = exists ? QueueSizeMax[16*sel+:16] : 16'd0;
-  assign stopping_o  = exists && !ready_q[sel] && busy_i[sel];
-  assign ready_o     = exists && (ready_q[sel] || busy_i[sel]);
-  assign writable    = wr_en_i && exists && !ready_q[sel] && !busy_i[sel];
+  assign size_max_o = exists ? QueueSizeMax[16*sel+:16] : 16'd0;
+  assign stopping_o = exists && !ready_q[sel] && busy_i[sel];
+  assign ready_o = exists && (ready_q[sel] || busy_i[sel]);
+  assign writable = wr_en_i && exists && !ready_q[sel] && !busy_i[sel];
   assign ready_all_o = ready_q;
-  assign enabled_o   = enabled_q;
+  assign enabled_o = enabled_q;
 
   // Area lengths by 2.7: 16 N, 6 + 2 N, 6 + 8 N. The product of N and 16 fits, N being at most 32768 here.
   assign usable = size != 32'd0 && size <= {16'd0, size_max_o} &&
       desc_addr[3:0] == 4'd0 && driver_addr[0] == 1'b0 && device_addr[1:0] == 2'd0 &&
-      reachable(desc_addr, {44'd0, size[15:0], 4'd0}) &&
-      reachable(driver_addr, {47'd0, size[15:0], 1'd0} + 64'd6) &&
-      reachable(device_addr, {45'd0, size[15:0], 3'd0} + 64'd6);
+      reachable(
+      desc_addr, {44'd0, size[15:0], 4'd0}
+  ) && reachable(
+      driver_addr, {47'd0, size[15:0], 1'd0} + 64'd6
+  ) && reachable(
+      device_addr, {45'd0, size[15:0], 3'd0} + 64'd6
+  );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
@@ -100,29 +104,20 @@ module virtio_queue_table #(
               enabled_q[sel] <= 1'b1;
             end
           end
-          default: ;
+          default:               ;
         endcase
       end
     end
   end
 
   assign avail_cfg_o = {
-    size_q[avail_queue_i][15:0],
-    desc_addr_q[avail_queue_i],
-    driver_addr_q[avail_queue_i],
-    device_addr_q[avail_queue_i]
+    size_q[avail_queue_i][15:0], desc_addr_q[avail_queue_i], driver_addr_q[avail_queue_i], device_addr_q[avail_queue_i]
   };
   assign desc_cfg_o = {
-    size_q[desc_queue_i][15:0],
-    desc_addr_q[desc_queue_i],
-    driver_addr_q[desc_queue_i],
-    device_addr_q[desc_queue_i]
+    size_q[desc_queue_i][15:0], desc_addr_q[desc_queue_i], driver_addr_q[desc_queue_i], device_addr_q[desc_queue_i]
   };
   assign used_cfg_o = {
-    size_q[used_queue_i][15:0],
-    desc_addr_q[used_queue_i],
-    driver_addr_q[used_queue_i],
-    device_addr_q[used_queue_i]
+    size_q[used_queue_i][15:0], desc_addr_q[used_queue_i], driver_addr_q[used_queue_i], device_addr_q[used_queue_i]
   };
 
 endmodule

@@ -45,16 +45,16 @@ module virtio_rng #(
   logic word_taken, beat_full, last;
 
   assign entropy_ready_o = state_q == Fill;
-  assign word_taken      = entropy_valid_i && entropy_ready_o;
-  assign beat_full       = word_q == WordWidth'(Words - 1) || left_q <= ({{(32 - WordWidth) {1'b0}}, word_q} + 32'd1) * 4;
-  assign last            = left_q <= 32'(Bytes);
+  assign word_taken = entropy_valid_i && entropy_ready_o;
+  assign beat_full = word_q == WordWidth'(Words - 1) || left_q <= ({{(32 - WordWidth) {1'b0}}, word_q} + 32'd1) * 4;
+  assign last = left_q <= 32'(Bytes);
 
-  assign chain_ready_o   = state_q == Idle && !device_reset_i;
-  assign req_skip_o      = chain_ready_o && chain_valid_i && chain_readable_len_i != 32'd0;
-  assign rsp_valid_o     = state_q == Give;
-  assign rsp_data_o      = data_q;
-  assign rsp_keep_o      = last ? ~({Bytes{1'b1}} << left_q) : '1;
-  assign rsp_last_o      = last;
+  assign chain_ready_o = state_q == Idle && !device_reset_i;
+  assign req_skip_o = chain_ready_o && chain_valid_i && chain_readable_len_i != 32'd0;
+  assign rsp_valid_o = state_q == Give;
+  assign rsp_data_o = data_q;
+  assign rsp_keep_o = last ? ~({Bytes{1'b1}} << left_q) : '1;
+  assign rsp_last_o = last;
 
   always_comb begin
     state_d = state_q;

@@ -15,56 +15,56 @@ module virtio_split_ring #(
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
 ) (
-    input  logic                                    clk_i,
-    input  logic                                    rst_ni,
-    input  logic                                    clear_i,
+    input logic clk_i,
+    input logic rst_ni,
+    input logic clear_i,
     // Queues
-    input  logic                   [ NumQueues-1:0] live_i,
-    input  logic                   [ NumQueues-1:0] notify_i,
-    input  logic                   [ NumQueues-1:0] enabled_i,
-    input  logic                   [ NumQueues-1:0] want_i,         // the device type takes chains of these queues now
-    output logic                   [ NumQueues-1:0] busy_o,
-    output logic                   [QueueWidth-1:0] avail_queue_o,
-    input  virtio_pkg::queue_cfg_t                  avail_cfg_i,
-    output logic                   [QueueWidth-1:0] desc_queue_o,
-    input  virtio_pkg::queue_cfg_t                  desc_cfg_i,
-    output logic                   [QueueWidth-1:0] used_queue_o,
-    input  virtio_pkg::queue_cfg_t                  used_cfg_i,
-    output logic                                    used_event_o,
-    output logic                                    fatal_o,
+    input logic [NumQueues-1:0] live_i,
+    input logic [NumQueues-1:0] notify_i,
+    input logic [NumQueues-1:0] enabled_i,
+    input logic [NumQueues-1:0] want_i,  // the device type takes chains of these queues now
+    output logic [NumQueues-1:0] busy_o,
+    output logic [QueueWidth-1:0] avail_queue_o,
+    input virtio_pkg::queue_cfg_t avail_cfg_i,
+    output logic [QueueWidth-1:0] desc_queue_o,
+    input virtio_pkg::queue_cfg_t desc_cfg_i,
+    output logic [QueueWidth-1:0] used_queue_o,
+    input virtio_pkg::queue_cfg_t used_cfg_i,
+    output logic used_event_o,
+    output logic fatal_o,
     // DMA
-    output logic                   [           2:0] rd_req_valid_o,
-    input  logic                   [           2:0] rd_req_ready_i,
-    output logic                   [ 2:0][    63:0] rd_req_addr_o,
-    output logic                   [ 2:0][     7:0] rd_req_len_o,
-    output logic                   [ 2:0][     2:0] rd_req_size_o,
-    input  logic                   [           2:0] rd_rsp_valid_i,
-    input  logic                   [AxiDataWidth-1:0] rd_rsp_data_i,
-    input  logic                                    rd_rsp_last_i,
-    input  logic                                    rd_rsp_err_i,
-    output logic                                    wr_req_valid_o,
-    input  logic                                    wr_req_ready_i,
-    output logic                   [          63:0] wr_req_addr_o,
-    output logic                   [AxiDataWidth-1:0] wr_data_o,
-    output logic                   [     Bytes-1:0] wr_strb_o,
-    input  logic                                    wr_done_i,
-    input  logic                                    wr_done_err_i,
+    output logic [2:0] rd_req_valid_o,
+    input logic [2:0] rd_req_ready_i,
+    output logic [2:0][63:0] rd_req_addr_o,
+    output logic [2:0][7:0] rd_req_len_o,
+    output logic [2:0][2:0] rd_req_size_o,
+    input logic [2:0] rd_rsp_valid_i,
+    input logic [AxiDataWidth-1:0] rd_rsp_data_i,
+    input logic rd_rsp_last_i,
+    input logic rd_rsp_err_i,
+    output logic wr_req_valid_o,
+    input logic wr_req_ready_i,
+    output logic [63:0] wr_req_addr_o,
+    output logic [AxiDataWidth-1:0] wr_data_o,
+    output logic [Bytes-1:0] wr_strb_o,
+    input logic wr_done_i,
+    input logic wr_done_err_i,
     // Streams
-    output logic                                    readable_valid_o,
-    input  logic                                    readable_ready_i,
-    output virtio_pkg::segment_t                    readable_o,
-    output logic                                    writable_valid_o,
-    input  logic                                    writable_ready_i,
-    output virtio_pkg::segment_t                    writable_o,
-    output logic                                    device_chain_valid_o,  // to the device type: well-formed ones
-    input  logic                                    device_chain_ready_i,
-    output virtio_pkg::chain_t                      device_chain_o,
-    output logic                                    writer_chain_valid_o,  // to the chain writer: all
-    input  logic                                    writer_chain_ready_i,
-    output virtio_pkg::chain_t                      writer_chain_o,
-    input  logic                                    cpl_valid_i,
-    output logic                                    cpl_ready_o,
-    input  virtio_pkg::completion_t                 cpl_i
+    output logic readable_valid_o,
+    input logic readable_ready_i,
+    output virtio_pkg::segment_t readable_o,
+    output logic writable_valid_o,
+    input logic writable_ready_i,
+    output virtio_pkg::segment_t writable_o,
+    output logic device_chain_valid_o,  // to the device type: well-formed ones
+    input logic device_chain_ready_i,
+    output virtio_pkg::chain_t device_chain_o,
+    output logic writer_chain_valid_o,  // to the chain writer: all
+    input logic writer_chain_ready_i,
+    output virtio_pkg::chain_t writer_chain_o,
+    input logic cpl_valid_i,
+    output logic cpl_ready_o,
+    input virtio_pkg::completion_t cpl_i
 );
 
   import virtio_pkg::*;
@@ -74,7 +74,7 @@ module virtio_split_ring #(
 
   logic visit_valid, visit_ready;
   logic [QueueWidth-1:0] visit_queue;
-  logic [NumQueues-1:0] rearm;
+  logic [ NumQueues-1:0] rearm;
   logic avail_active, used_active;
   logic [NumQueues-1:0][15:0] last_avail, used_idx;
 

@@ -76,11 +76,11 @@ module virtio_status (
     end
   end
 
-  assign status_o          = resetting_q ? STATUS_DEVICE_NEEDS_RESET : status_q;
+  assign status_o = resetting_q ? STATUS_DEVICE_NEEDS_RESET : status_q;
   assign driver_features_o = driver_features_q;
-  assign device_reset_o    = resetting_q;
-  assign needs_reset_o     = (status_q & STATUS_DEVICE_NEEDS_RESET) != 8'd0;
-  assign live_o            = (status_q & (STATUS_DRIVER_OK | STATUS_DEVICE_NEEDS_RESET | STATUS_FAILED)) == STATUS_DRIVER_OK;
-  assign config_event_o    = fatal_i && !needs_reset_o && (status_q & STATUS_DRIVER_OK) != 8'd0;
+  assign device_reset_o = resetting_q;
+  assign needs_reset_o = (status_q & STATUS_DEVICE_NEEDS_RESET) != 8'd0;
+  assign live_o = (status_q & (STATUS_DRIVER_OK | STATUS_DEVICE_NEEDS_RESET | STATUS_FAILED)) == STATUS_DRIVER_OK;
+  assign config_event_o = fatal_i && !needs_reset_o && (status_q & STATUS_DRIVER_OK) != 8'd0;
 
 endmodule

@@ -12,34 +12,34 @@ module virtio_used_writer #(
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
 ) (
-    input  logic                                    clk_i,
-    input  logic                                    rst_ni,
-    input  logic                                    clear_i,
-    input  logic                   [ NumQueues-1:0] enabled_i,       // pulse: start from IndexInit
-    input  logic                                    cpl_valid_i,
-    output logic                                    cpl_ready_o,
-    input  virtio_pkg::completion_t                 cpl_i,
-    output logic                   [QueueWidth-1:0] queue_o,
-    input  virtio_pkg::queue_cfg_t                  cfg_i,           // of queue_o
-    output logic                                    active_o,
-    output logic              [NumQueues-1:0][15:0] used_idx_o,      // counts an idx from when its write is issued
+    input logic clk_i,
+    input logic rst_ni,
+    input logic clear_i,
+    input logic [NumQueues-1:0] enabled_i,  // pulse: start from IndexInit
+    input logic cpl_valid_i,
+    output logic cpl_ready_o,
+    input virtio_pkg::completion_t cpl_i,
+    output logic [QueueWidth-1:0] queue_o,
+    input virtio_pkg::queue_cfg_t cfg_i,  // of queue_o
+    output logic active_o,
+    output logic [NumQueues-1:0][15:0] used_idx_o,  // counts an idx from when its write is issued
     // DMA write client
-    output logic                                    wr_req_valid_o,
-    input  logic                                    wr_req_ready_i,
-    output logic                   [          63:0] wr_req_addr_o,
-    output logic                   [AxiDataWidth-1:0] wr_data_o,
-    output logic                   [     Bytes-1:0] wr_strb_o,
-    input  logic                                    wr_done_i,
-    input  logic                                    wr_done_err_i,
+    output logic wr_req_valid_o,
+    input logic wr_req_ready_i,
+    output logic [63:0] wr_req_addr_o,
+    output logic [AxiDataWidth-1:0] wr_data_o,
+    output logic [Bytes-1:0] wr_strb_o,
+    input logic wr_done_i,
+    input logic wr_done_err_i,
     // DMA read client
-    output logic                                    rd_req_valid_o,
-    input  logic                                    rd_req_ready_i,
-    output logic                   [          63:0] rd_req_addr_o,
-    input  logic                                    rd_rsp_valid_i,
-    input  logic                   [AxiDataWidth-1:0] rd_rsp_data_i,
-    input  logic                                    rd_rsp_err_i,
-    output logic                                    used_event_o,    // pulse
-    output logic                                    fatal_o          // pulse
+    output logic rd_req_valid_o,
+    input logic rd_req_ready_i,
+    output logic [63:0] rd_req_addr_o,
+    input logic rd_rsp_valid_i,
+    input logic [AxiDataWidth-1:0] rd_rsp_data_i,
+    input logic rd_rsp_err_i,
+    output logic used_event_o,  // pulse
+    output logic fatal_o  // pulse
 );
 
   import virtio_pkg::*;
@@ -142,7 +142,7 @@ module virtio_used_writer #(
       end
       Flags: if (rd_req_ready_i) state_d = FlagsWait;
       FlagsWait: if (rd_rsp_valid_i) state_d = Idle;
-      Fatal:   state_d = Halted;
+      Fatal: state_d = Halted;
       default: ;
     endcase
   end
@@ -187,10 +187,10 @@ module virtio_used_writer #(
     assign used_idx_o[i] = used_idx_q[i] + ((state_q == IdxWait && queue_q == QueueWidth'(i)) ? 16'd1 : 16'd0);
   end
 
-  assign cpl_ready_o  = state_q == Idle;
+  assign cpl_ready_o = state_q == Idle;
   assign used_event_o = state_q == FlagsWait && rd_rsp_valid_i && (rd_rsp_err_i || !no_interrupt);
-  assign queue_o  = queue_q;
+  assign queue_o = queue_q;
   assign active_o = state_q != Idle && state_q != Halted;
-  assign fatal_o  = state_q == Fatal;
+  assign fatal_o = state_q == Fatal;
 
 endmodule

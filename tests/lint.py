@@ -93,7 +93,7 @@ def hdl_checks() -> Iterator[Check]:
             name = " ".join([top, *values])
             flags = tuple(f"-G{value}" for value in values)
             off = tuple(f"-Wno-{warning}" for warning in SLANG_OFF)
-            lint = ("verilator", "--lint-only", "-Wall", "--top-module", top, *flags, *files)
+            lint = ("verilator", "--lint-only", "-Wall", "tests/lint.vlt", "--top-module", top, *flags, *files)
             slang = (sys.executable, "-m", "tests.slang", "-Weverything", *off, "--top", top, *flags, *files)
             icarus = ("iverilog", "-g2012", "-t", "null", "-s", top, *(f"-P{top}.{value}" for value in values), *files)
             yield Check(f"verilator {name}", lint)

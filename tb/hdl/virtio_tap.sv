@@ -143,7 +143,8 @@ module virtio_tap #(
     rst_n_q = 1'b1;
     irq_q = 1'b0;
     unknowns_q = 0;
-    if (LogDepth < 64 || (LogDepth & (LogDepth - 1)) != 0) $fatal(1, "virtio_tap: LogDepth must be a power of two >= 64");
+    if (LogDepth < 64 || (LogDepth & (LogDepth - 1)) != 0)
+      $fatal(1, "virtio_tap: LogDepth must be a power of two >= 64");
     if (AxiIdWidth > 8) $fatal(1, "virtio_tap: AxiIdWidth above 8");
     if (AxiAddrWidth > 64) $fatal(1, "virtio_tap: AxiAddrWidth above 64");
   end

@@ -85,10 +85,10 @@ module virtio_tb #(
   localparam logic [NumQueues*16-1:0] QueueSizeMax = {{NumQueues{16'(QueueSizeMax1)}} << 16} | (NumQueues * 16)'(QueueSizeMax0);
 
   // Knobs.
-  logic [63:0] store_capacity;      // sectors
-  logic [31:0] store_latency;       // cycles at most
+  logic [63:0] store_capacity;  // sectors
+  logic [31:0] store_latency;  // cycles at most
   logic [63:0] store_error_sector;  // all ones: none
-  logic [31:0] entropy_gap;         // cycles at most
+  logic [31:0] entropy_gap;  // cycles at most
   initial begin
     store_capacity     = 64'd0;
     store_latency      = 32'd0;
@@ -183,7 +183,7 @@ module virtio_tb #(
     );
   end else begin : g_blk
     logic cmd_valid, cmd_ready, wdata_valid, wdata_ready, rdata_valid, rdata_ready, rsp_valid, rsp_ready, rsp_error;
-    logic [1:0] cmd_op;
+    logic [ 1:0] cmd_op;
     logic [63:0] cmd_sector;
     logic [AxiDataWidth-1:0] wdata, rdata;
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.triggers import First, SimTimeoutError, with_timeout
+from cocotb.triggers import First
 
 from cocotbext.virtio.events import DmaRead, DmaWrite, Event
 from cocotbext.virtio.scoreboard import Scoreboard
@@ -77,16 +77,14 @@ class SimRig(SimBench, Rig):
     async def run(self, body: Body, *arguments: Any) -> None:
         """Run a body to its verdict. Raises what it or, rather, what the scoreboard has to say."""
         whole = cocotb.start_soon(self._whole(body, *arguments))
-        feeding = cocotb.start_soon(self._feed())
+        watch = cocotb.start_soon(self._watch(body))
         try:
-            await First(whole, feeding)
+            await First(whole, watch)
         except ScoreboardError:
             raise
         except Exception as error:
             raise self._explain(error) from error
         finally:
-            whole.cancel()
-            feeding.cancel()
             self.tap.stop()
 
     async def finish(self, min_used: int = 1) -> None:
@@ -138,17 +136,17 @@ class SimRig(SimBench, Rig):
         return disk_image()
 
     async def _whole(self, body: Body, *arguments: Any) -> None:
-        try:
-            await with_timeout(cocotb.start_soon(body(self, *arguments)), body.limit_us, "us")
-        except SimTimeoutError:
-            raise TimeoutError(f"{body.name}: expected to end within {body.limit_us} us, seen it running") from None
+        await body(self, *arguments)
         await self.finish(body.used)
         _log.info("%s: %d used buffers, %d interrupts", body.name, self.transport.used_count, self.transport.interrupts)
 
-    async def _feed(self) -> None:
-        while True:
+    async def _watch(self, body: Body) -> None:
+        """Feed the scoreboard, and end what takes too long."""
+        deadline_ns = self.now_ns() + 1000 * body.limit_us
+        while self.now_ns() < deadline_ns:
             await self.cycles(FEED_CYCLES)
             self.collect()
+        raise TimeoutError(f"{body.name}: expected to end within {body.limit_us} us, seen it running")
 
     async def _become_quiet(self) -> None:
         """Wait until the device has nothing more to do, and take its last interrupts."""

@@ -31,7 +31,7 @@ class RegisterWrite:
 
 @dataclass(frozen=True)
 class DmaRead:
-    """One read burst of the device: the bytes it asked for and got. `start` is AR's cycle, `cycle` the last R beat's."""
+    """One read burst of the device: the bytes it asked for and got, from AR (`start`) to the last R beat (`cycle`)."""
 
     start: int
     cycle: int

@@ -71,8 +71,10 @@ class InterruptChecker:
         self._undecided: dict[int, _Undecided] = {}
         self.config_seen = False
         self._acknowledged = cycle
+        self._acknowledging = dict.fromkeys(_BITS, -1)
         self._low_by = cycle + self._irq_bound if self.level else None
         self._high_by: int | None = None
+        self._suppressed = ""
 
     def published(self, queue: int, cycle: int) -> None:
         """The device's used idx of `queue` was answered in `cycle`."""
@@ -94,6 +96,7 @@ class InterruptChecker:
             return
         if undecided.cause in self._causes:
             self._causes.remove(undecided.cause)
+        self._suppressed = "" if wanted else f"; avail flags of queue {queue} said NO_INTERRUPT in cycle {cycle}"
         if wanted:
             self._add(Interrupt.USED_BUFFER, cycle, cycle + self._irq_bound, True, "used idx", queue)
 
@@ -115,6 +118,9 @@ class InterruptChecker:
 
     def acknowledge(self, event: RegisterWrite) -> None:
         """InterruptACK was written."""
+        for bit in _BITS:
+            if event.value & bit:
+                self._acknowledging[bit] = event.cycle
         for cause in list(self._causes):
             if not event.value & cause.bit:
                 continue
@@ -154,7 +160,8 @@ class InterruptChecker:
         """The interrupt line has changed."""
         possible = [cause for cause in self._causes if cause.earliest <= event.cycle]
         if event.level and not possible:
-            self._violate("IRQ-UNDUE", "the line rose with nothing to tell", 0, 1, event.cycle)
+            text = f"the line rose with nothing to tell{self._suppressed}"
+            self._violate("IRQ-UNDUE", text, 0, 1, event.cycle)
         if not event.level and self._acknowledged < self.risen:
             self._violate("IRQ-LEVEL", "the line fell without an acknowledgement", 1, 0, event.cycle)
         self.level, self._changed = event.level, event.cycle
@@ -198,6 +205,8 @@ class InterruptChecker:
         self, bit: Interrupt, earliest: int, deadline: int, must: bool, why: str, queue: int | None = None
     ) -> Cause:
         cause = Cause(bit, earliest, deadline, must, why, queue)
+        if earliest <= self._acknowledging[bit]:  # the write of InterruptACK was still on the bus then
+            cause.must, cause.acknowledged = False, True
         self._causes.append(cause)
         self._low_by = None
         return cause

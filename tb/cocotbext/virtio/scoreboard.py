@@ -134,6 +134,10 @@ class Scoreboard:
                 self.report(Violation("BENCH-IDLE", text, expected=min_used, seen=self.used_total, cycle=now))
         finally:
             self.fail_fast = fail_fast
+        self.check()
+
+    def check(self) -> None:
+        """Raise `ScoreboardError` if a rule was broken so far; for the end of a test that has failed already."""
         if self.violations:
             raise ScoreboardError(self.violations.values())
 
