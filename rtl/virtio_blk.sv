@@ -83,7 +83,7 @@ module virtio_blk #(
   logic [31:0] readable_len_q, writable_len_q;
   logic [127:0] header_q;
   logic [  1:0] header_beat_q;
-  logic header_err_q, header_done, req_done_q, answerable, answerable_q;
+  logic header_err_q, header_done, req_done_q, writing_q, answerable, answerable_q;
   logic [7:0] status_q, status_d;
   logic [159:0] id_q, id_bytes;
   logic [ 6:0] id_left_q;
@@ -91,7 +91,7 @@ module virtio_blk #(
 
   logic [31:0] req_type, in_len, out_len, data_len;
   logic [63:0] sector;
-  logic fits, decide, start, is_read, is_write, is_flush, moving;
+  logic fits, decide, start, is_read, is_write, is_flush, moving, taking;
   logic [1:0] op;
 
   logic mover_ready, mover_done, mover_failed, rd_valid;
@@ -180,10 +180,11 @@ module virtio_blk #(
 
   // What the request does not use of the readable part is dropped when that is known.
   assign chain_ready_o = state_q == Idle && !device_reset_i;
-  assign req_ready_o = (state_q == Header && !HeaderSharesBeat) || (state_q == Move && pack_in_ready);
+  assign taking = state_q == Move && writing_q && !req_done_q;
+  assign req_ready_o = (state_q == Header && !HeaderSharesBeat) || (taking && pack_in_ready);
   assign req_skip_o    = (chain_ready_o && chain_valid_i && !answerable && chain_readable_len_i != 32'd0) ||
                          (decide && !(start && is_write) && !req_done_q) ||
-                         (state_q == Move && mover_done && !req_done_q);
+                         (taking && mover_done);
 
   // GET_ID: the first character comes first, that is in lane 0.
   for (genvar i = 0; i < IdBytes; i++) begin : g_id
@@ -199,6 +200,7 @@ module virtio_blk #(
       header_beat_q  <= '0;
       header_err_q   <= 1'b0;
       req_done_q     <= 1'b0;
+      writing_q      <= 1'b0;
       answerable_q   <= 1'b0;
       first_data_q   <= 1'b0;
       status_q       <= BLK_S_IOERR;
@@ -226,6 +228,7 @@ module virtio_blk #(
         else header_q <= 128'(req_data_i);
       end
       if (state_q == Decide) begin
+        writing_q <= start && is_write;
         id_q      <= id_bytes;
         id_left_q <= (in_len > 32'(IdBytes)) ? 7'(IdBytes) : in_len[6:0];
       end
@@ -249,7 +252,7 @@ module virtio_blk #(
       .clk_i,
       .rst_ni,
       .clear_i    (!moving),
-      .in_valid_i (moving && req_valid_i),
+      .in_valid_i (taking && req_valid_i),
       .in_ready_o (pack_in_ready),
       .in_data_i  (req_data_i),
       .in_offset_i(first_data_q ? OffsetWidth'(HeaderBytes) : '0),

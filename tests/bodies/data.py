@@ -59,7 +59,7 @@ async def destinations_of_every_length(rig: Rig) -> None:
             expect_true(_random(pending.result()), f"buffer of {length} bytes holds poison")
 
 
-@body(RNG, used=8, limit_us=40_000)
+@body(RNG, used=4, limit_us=40_000)
 async def destinations_of_every_length_and_alignment(rig: Rig) -> None:
     """Chains of elements of 0 to 130 bytes, at each alignment on the bus (SPLIT-DEV-011, HOST-035)."""
     driver = await work.start_as(rig, RngDriver)
@@ -70,7 +70,7 @@ async def destinations_of_every_length_and_alignment(rig: Rig) -> None:
             expect_true(_random(data), f"poison left at alignment {offset}")
 
 
-@body(BLK, used=16, limit_us=60_000)
+@body(BLK, used=8, limit_us=60_000)
 async def sources_and_destinations_of_every_length_and_alignment(rig: Rig) -> None:
     """Sectors written from, and read to, elements of 0 to 130 bytes, at each alignment on the bus (HOST-035)."""
     driver = await work.start_as(rig, BlkDriver)

@@ -205,11 +205,13 @@ async def available_before_driver_ok(rig: Rig) -> None:
     await work.settle(rig, pendings)
 
 
-@body(used=1)
+@body(used=2)
 async def wild_notifications(rig: Rig) -> None:
     """QueueNotify of queues that are not there, or not ready, does nothing (HOST-061, HOST-062)."""
     count = len(await work.queue_sizes(rig))
     await work.start(rig)
+    await work.serve(rig, 1)
+    await work.expect_idle(rig, "with nothing to do", ns=3000)
     pending = await work.ask(rig, kick=False)
     rig.transport.queues[0].publish()
     for value in (1, count, 0x1_0000, 0x8000_0000, WORD):

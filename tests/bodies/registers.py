@@ -85,7 +85,7 @@ async def reading_does_not_acknowledge(rig: Rig) -> None:
     expect(await rig.bus.read(Reg.INTERRUPT_STATUS), 0, "InterruptStatus after the acknowledgement")
 
 
-@body()
+@body(used=2)
 async def partial_writes_are_ignored(rig: Rig) -> None:
     """A control register takes whole words only: no reset, no notification, no acknowledgement by bytes (HOST-066)."""
     await work.start(rig)
@@ -101,12 +101,14 @@ async def partial_writes_are_ignored(rig: Rig) -> None:
     expect(await rig.bus.read(Reg.INTERRUPT_STATUS), Interrupt.USED_BUFFER, "InterruptStatus")
     expect(await rig.bus.read(Reg.QUEUE_READY), 1, "QueueReady")
     await work.settle(rig, [pending])
-    await work.ask(rig, kick=False)
+    await work.expect_idle(rig, "with nothing to do", ns=3000)
+    pending = await work.ask(rig, kick=False)
+    rig.transport.queues[0].publish()
     await rig.bus.write(Reg.QUEUE_NOTIFY, 0, 1)
     await rig.bus.write(Reg.QUEUE_NOTIFY, 0, 2)
-    await work.expect_idle(rig, "after partial writes to QueueNotify", ns=2000)
-    await rig.transport.kick(0)
-    await rig.drain()
+    await work.expect_idle(rig, "after partial writes to QueueNotify", ns=3000)
+    await rig.transport.notify(0)
+    await work.settle(rig, [pending])
 
 
 @body(used=0)

@@ -81,14 +81,16 @@ async def start_as(
     return await rig.start(kind, requests, **options)
 
 
-async def ask(rig: Rig, queue: int = 0, kick: bool = True, layout: Layout | None = None) -> Pending[Any]:
-    """Start a small request that any device serves: random bytes, or a sector. Raises QueueFull."""
+async def ask(
+    rig: Rig, queue: int = 0, kick: bool = True, layout: Layout | None = None, length: int | None = None
+) -> Pending[Any]:
+    """Start a small request that any device serves: some random bytes, or a sector. Raises QueueFull."""
     driver = rig.driver
     if isinstance(driver, BlkDriver):
         sector = rig.rng.randrange(driver.config.capacity)
         return await driver.submit(BlkType.IN, sector, writable=SECTOR, layout=layout, queue=queue, kick=kick)
     assert isinstance(driver, RngDriver)
-    return await driver.submit(rig.rng.randint(64, 128), layout, queue, kick)
+    return await driver.submit(length or rig.rng.randint(64, 128), layout, queue, kick)
 
 
 def check_served(pending: Pending[Any]) -> None:

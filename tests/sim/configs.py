@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .planted import PLANTED
+
 ROOT = Path(__file__).resolve().parents[2]
 TOP = "virtio_tb"
 CLOCK_PERIOD_NS = 10
@@ -22,15 +24,20 @@ RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
 CONFIGS: Mapping[str, Mapping[str, int]] = {
     "rng": {"Device": RNG},
     "rng32": {"Device": RNG, "AxiDataWidth": 32},
+    "rng512": {"Device": RNG, "AxiDataWidth": 512},
     "rng_wrap": {"Device": RNG, "IndexInit": 0xFFF0},
     "rng_oddsize": {"Device": RNG, "QueueSizeMax0": 100, "QueueSizeMax1": 7},
     "blk": {"Device": BLK},
+    "blk32": {"Device": BLK, "AxiDataWidth": 32},
     "blk128": {"Device": BLK, "AxiDataWidth": 128},
+    "blk512": {"Device": BLK, "AxiDataWidth": 512},
     "blk_wrap": {"Device": BLK, "IndexInit": 0xFFF0},
     "blk_ro": {"Device": BLK, "ReadOnly": 1},
     "unknown_id": {"Device": RNG, "DeviceId": NO_SUCH_DEVICE},
     "net_id": {"Device": RNG, "DeviceId": NET},
     "bad_version": {"Device": RNG, "Version": 1},
+    "placeholder": {"Device": RNG, "DeviceId": 0},
+    **{name: fault.parameters for name, fault in PLANTED.items()},
 }
 
 
@@ -53,7 +60,33 @@ class Plan:
         return self.icarus if sim == "icarus" else self.configs
 
 
-PLANS: tuple[Plan, ...] = (Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60),)
+_REFUSED = ("unknown_id", "net_id", "bad_version")
+
+PLANS: tuple[Plan, ...] = (
+    Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60),
+    Plan("test_identity", configs=("rng", "blk"), icarus=("rng",)),
+    Plan("test_refused", configs=_REFUSED, icarus=(*_REFUSED, "placeholder")),
+    Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
+    Plan("test_status", configs=("rng", "blk"), icarus=("rng",)),
+    Plan("test_registers", configs=("rng", "blk"), icarus=("blk",)),
+    Plan("test_queues", configs=("rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
+    Plan("test_rings", configs=("rng", "rng32", "rng_oddsize", "blk", "blk_wrap"), icarus=("rng_wrap",)),
+    Plan("test_memory", configs=("rng", "rng32", "blk", "blk128"), icarus=("blk",)),
+    Plan("test_interrupts", configs=("rng", "blk"), icarus=("rng",)),
+    Plan("test_faults", configs=("rng", "rng32", "blk"), icarus=("rng",)),
+    Plan("test_reset", configs=("rng", "blk"), icarus=("rng",)),
+    Plan("test_rng", configs=("rng", "rng32")),
+    Plan("test_blk", configs=("blk", "blk128"), icarus=("blk",)),
+    Plan("test_read_only", configs=("blk_ro",), icarus=("blk_ro",)),
+    Plan(
+        "test_disk",
+        configs=("blk",),
+        timeout_s=3600,
+        figures={"disk_sha256_match": "whole_image"},
+    ),
+    Plan("test_soak", configs=("rng", "rng32", "rng_oddsize", "blk", "blk128", "blk_wrap"), icarus=("blk",)),
+    Plan("test_planted", configs=tuple(PLANTED)[:4], icarus=tuple(PLANTED)),
+)
 
 
 def uses_disk(config: str) -> bool:

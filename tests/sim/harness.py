@@ -28,6 +28,8 @@ FEED_CYCLES = 1000
 #: A device is idle when its memory bus has been so for this many cycles.
 QUIET_CYCLES = 150
 QUIET_ATTEMPTS = 1000
+#: The bus timings that a test is worth repeating with.
+TIMINGS = ("none", "light", "heavy")
 
 _log = logging.getLogger("virtio.harness")
 
@@ -170,6 +172,11 @@ class SimRig(SimBench, Rig):
         except Exception as failure:
             _log.warning("no verdict of the scoreboard: %s", failure)
         return error
+
+
+def cases(body: Body) -> list[cocotb.Param]:
+    """The cases of a body, for `cocotb.parametrize`, by their names."""
+    return [cocotb.Param(case, case) for case in body.cases]
 
 
 async def on_device(dut: Any, body: Body, *arguments: Any, timing: str = "light") -> None:

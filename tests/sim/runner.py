@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import configs, disk, toolchain
+from .planted import PlantError, plant
 from .process import Outcome, execute, locked
 from .results import FAILED, WHOLE_RUN, CaseResult, RunResult, read_results
 from .selection import Run, filter_regex
@@ -60,7 +61,10 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     """Compile a configuration unless sources, parameters, options and tools are those of the build that is there."""
     directory = session.directory(sim, config) / "build"
     log = directory.parent / "build.log"
-    sources = configs.sources() if files is None else list(files)
+    try:
+        sources = plant(configs.sources() if files is None else files, config, directory.parent)
+    except PlantError as error:
+        return Build(directory, str(error), log)
     if not sources:
         return Build(directory, "there are no HDL sources", log)
     sources += toolchain.extra_sources(sim)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Identity, features, and the status ladder."""
+"""Discovery and the identity registers on the pins."""
 
 from __future__ import annotations
 

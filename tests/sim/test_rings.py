@@ -8,9 +8,7 @@ from typing import Any
 import cocotb
 
 from tests.bodies import rings
-from tests.sim.harness import on_device
-
-TIMINGS = ["none", "light", "heavy"]
+from tests.sim.harness import TIMINGS, on_device
 
 
 @cocotb.test()

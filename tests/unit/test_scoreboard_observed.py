@@ -189,6 +189,62 @@ def test_wide_fetches_are_allowed_by_the_standard() -> None:
     assert broken_rules(rig, events, strict=False) == set()
 
 
+def test_malformed_chain_is_known_at_its_first_odd_descriptor() -> None:
+    """The device need not read to the end of a chain that is too long already (2.7.5.2)."""
+    rig = rng_device()
+    half = 0x8000_0000
+    rig.add([(BUFFERS, half, False), (BUFFERS, half, False), (BUFFERS, 8, False), (BUFFERS, 8, True)])
+    rig.kick()
+    rig.handle_interrupt()
+    rig.reg_read(Reg.STATUS)
+    descriptors = [e for e in rig.events if isinstance(e, DmaRead) and QUEUE.desc_addr <= e.address < QUEUE.driver_addr]
+    assert len(descriptors) == 2
+    assert broken_rules(rig, rig.events, min_used=0) == set()
+
+
+def test_interrupt_owed_when_a_reset_begins() -> None:
+    """A device being reset owes nothing, and its line may rise and fall before the reset is answered."""
+    rig = rng_device()
+    rig.add([(BUFFERS, 8, True)])
+    rig.kick()
+    for rises in (True, False):
+        events = list(rig.events[: find(rig.events, IrqChange)])
+        at = events[-1].cycle
+        events.append(RegisterWrite(at + 5, at + 1000, Reg.STATUS, 0))
+        events += [IrqChange(at + 6, True), IrqChange(at + 7, False)] if rises else []
+        events += [EntropyWord(at + 900, 1), RegisterRead(at + 1010, at + 1011, Reg.STATUS, 0)]
+        assert broken_rules(rig, events) == set()
+
+
+def test_read_asked_for_before_the_buffer_was_given_back() -> None:
+    rig = blk_device()
+    write_request(rig, 0x77)
+    rig.kick()
+    rig.handle_interrupt()
+    idx = rig.events[find(rig.events, DmaWrite, writes_to(QUEUE.used_idx_address))]
+    assert isinstance(idx, DmaWrite)
+    for start, rules in ((idx.start - 1, set()), (idx.start, {"DMA-READ-OUTSIDE"})):
+        late = DmaRead(start, rig.now + 1, DATA, b"\x77")
+        assert broken_rules(rig, [*rig.events, late]) == rules
+
+
+def test_ring_full_and_refilled_before_the_response_to_used_idx() -> None:
+    """The driver sees used idx in memory before the device has its response, and may fill the ring again."""
+    rig = rng_device()
+    for head in range(QUEUE.size):
+        rig.add([(BUFFERS + 8 * head, 8, True)], head)
+    rig.kick()
+    rig.handle_interrupt()
+    at = find(rig.events, DmaWrite, writes_to(QUEUE.used_idx_address))
+    idx = rig.events[at]
+    assert isinstance(idx, DmaWrite)
+    refilled = DmaRead(idx.start + 1, idx.cycle - 1, QUEUE.avail_idx_address, (QUEUE.size + 1).to_bytes(2, "little"))
+    events = [*rig.events[:at], refilled, *rig.events[at:]]
+    assert broken_rules(rig, events) == {"VQ-UNUSED"}
+    too_far = DmaRead(rig.now, rig.now + 1, QUEUE.avail_idx_address, b"\x12\0")
+    assert "VQ-FAULT-IGNORED" in broken_rules(rig, [*rig.events, too_far])
+
+
 def test_configuration_change() -> None:
     """A change is notified, seen in ConfigGeneration and in the configuration, within the bound."""
     rig = blk_device()

@@ -6,12 +6,11 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from virtio_model import (
     AvailIndexError,
     Descriptor,
-    DescriptorChain,
     MemoryFault,
     RingAccessError,
     RingError,
@@ -21,70 +20,8 @@ from virtio_model import (
 from virtio_model.spec import DESC_BYTES, USED_ELEMENT_BYTES, DescFlag
 
 from .events import DmaRead, DmaWrite
-from .observed import ChainView, NotObserved, ObservedMemory, WrittenBytes
-
-
-@dataclass(eq=False)
-class Chain:
-    """A chain that the device has taken from the available ring.
-
-    `since` is the cycle from which on reads count for it; `early` if its ring entry was asked for before the avail idx
-    that covers it had come. `segments` grows as descriptors are read; `parsed` is set
-    once all have been, or `fault` if the chain is malformed. `writes` are the bursts into it, in order.
-    """
-
-    queue: int
-    head: int
-    since: int
-    early: bool = False
-    segments: list[Segment] = field(default_factory=list)
-    parsed: DescriptorChain | None = None
-    fault: RingError | None = None
-    waiting_at: int = 0
-    next_index: int = 0
-    written: WrittenBytes = field(default_factory=WrittenBytes)
-    writes: list[DmaWrite] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        """Whether all descriptors were read, for better or worse."""
-        return self.parsed is not None or self.fault is not None
-
-    def find(self, address: int) -> Segment | None:
-        """The segment that `address` lies in, a device-writable one if there are several."""
-        found = None
-        for segment in self.segments:
-            if segment.address <= address < segment.address + segment.length:
-                if segment.device_writable:
-                    return segment
-                found = segment
-        return found
-
-    def wrote(self, address: int, data: bytes, event: DmaWrite) -> None:
-        """The device wrote `data` into the chain, as part of burst `event`."""
-        if event.ok:
-            self.written.write(address, data)
-        if not self.writes or self.writes[-1] is not event:
-            self.writes.append(event)
-
-    @property
-    def failed_writes(self) -> list[DmaWrite]:
-        """Bursts into the chain that were answered with an error."""
-        return [event for event in self.writes if not event.ok]
-
-
-@dataclass
-class Element:
-    """A used ring slot since it was last published: bytes written, first and last cycles of the bursts."""
-
-    data: bytearray = field(default_factory=lambda: bytearray(USED_ELEMENT_BYTES))
-    mask: int = 0
-    start: int = 0
-    cycle: int = 0
-
-    @property
-    def complete(self) -> bool:
-        return self.mask == (1 << USED_ELEMENT_BYTES) - 1
+from .inflight import Chain, Element
+from .observed import ChainView, NotObserved, ObservedMemory
 
 
 @dataclass(frozen=True)
@@ -271,13 +208,12 @@ class QueueTracker:
             except MemoryFault:
                 break
             descriptor = Descriptor.unpack(data)
+            chain.next_index = descriptor.next
             if descriptor.flags & DescFlag.INDIRECT:
                 break
-            writable = bool(descriptor.flags & DescFlag.WRITE)
-            chain.segments.append(Segment(descriptor.addr, descriptor.len, writable))
-            if not descriptor.flags & DescFlag.NEXT or len(chain.segments) > layout.size:
+            chain.add(Segment(descriptor.addr, descriptor.len, bool(descriptor.flags & DescFlag.WRITE)))
+            if not descriptor.flags & DescFlag.NEXT or chain.odd(layout.size, queue.address_width):
                 break
-            chain.next_index = descriptor.next
         try:
             chain.parsed = queue.parse_chain(chain.head, self.view(chain.since))
         except NotObserved as missing:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from virtio_model import SplitQueue
 
-from .chains import Chain, QueueTracker
+from .chains import QueueTracker
 from .events import DmaRead, DmaWrite
+from .inflight import Chain
 from .violation import Report, Violation
 
 #: Bytes round an allowed one that a device may fetch along with it, unless it promises exact reads.
@@ -40,7 +41,7 @@ class DmaRules:
         self._retired: deque[tuple[Chain, int]] = deque(maxlen=32)
 
     def retire(self, chain: Chain, cycle: int) -> None:
-        """`chain` was given back to the driver in `cycle`."""
+        """`chain` was given back to the driver by a write of `cycle`; what was asked for before may still come."""
         self._retired.append((chain, cycle))
 
     def clear(self) -> None:
@@ -151,7 +152,7 @@ class DmaRules:
         for chain, cycle in reversed(self._retired):
             segment = chain.find(address)
             if segment is not None:
-                if isinstance(event, DmaRead) and event.start < cycle and not self._strict:
+                if isinstance(event, DmaRead) and event.start < cycle:
                     return
                 text += f", in a buffer that was given back in cycle {cycle}"
                 self._violate(rule, text, chain.queue, chain.head, event.cycle)

@@ -113,7 +113,7 @@ class InterruptChecker:
                 cause.deadline = min(cause.deadline, cycle + self._irq_bound)
 
     def may_fall(self, cycle: int) -> None:
-        """A reset was begun in `cycle`: the line may fall from then on."""
+        """A reset is under way that will be answered in `cycle`: the line may fall."""
         self._acknowledged = cycle
 
     def acknowledge(self, event: RegisterWrite) -> None:

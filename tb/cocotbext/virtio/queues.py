@@ -175,7 +175,7 @@ class LiveQueues:
         count = self._used.publish(tracker, idx, event, self._model.driver_features)
         for chain in before:
             if chain not in tracker.in_flight:
-                self._dma.retire(chain, event.cycle)
+                self._dma.retire(chain, event.start)
         if count:
             self.used_total += count
             self._interrupts.published(tracker.index, event.cycle)

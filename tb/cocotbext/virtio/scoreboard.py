@@ -91,7 +91,8 @@ class Scoreboard:
         if self._reset_write is not None and (register or begun > self._reset_write.cycle):
             self._reset(self._reset_write)
         self._now = max(self._now, begun)
-        self._interrupts.tick(begun)
+        if self._reset_write is None:  # a device being reset owes nothing
+            self._interrupts.tick(begun)
         match event:
             case RegisterWrite():
                 self._register_write(event)
@@ -146,7 +147,7 @@ class Scoreboard:
         full = event.strobe == _ALL_LANES
         if event.offset == Reg.STATUS and full and event.value == 0:
             self._reset_write = event
-            self._interrupts.may_fall(event.start)
+            self._interrupts.may_fall(event.cycle)
             return
         was_ready = [queue.ready for queue in self.model.queues]
         self.model.write(event.offset, event.value, strobe=event.strobe)

@@ -8,8 +8,9 @@ import struct
 from virtio_model import Blk, DeviceFunction, MemoryFault, RingError, Rng
 from virtio_model.spec import SECTOR
 
-from .chains import Chain, Element, QueueTracker
+from .chains import QueueTracker
 from .events import DmaWrite
+from .inflight import Chain, Element
 from .observed import ChainView, NotObserved, ObservedEntropy, ObservedMemory, UncertainStorage, WrittenBytes
 from .violation import Report, Violation
 

@@ -30,7 +30,7 @@ RULES: dict[str, Rule] = {
     "REG-RESET": Rule("reset takes Status back to 0", ("RESET-DEV-001",)),
     "REG-QUEUE": Rule("queue registers", ("MMIO-DEV-011", "MMIO-DEV-014", "MMIO-DEV-029")),
     "REG-ISR": Rule("InterruptStatus shows events until acknowledged", ("MMIO-DEV-027", "MMIO-DEV-028")),
-    "REG-SHM": Rule("shared memory regions that do not exist have length -1", ("SHM-DEV-001",)),
+    "REG-SHM": Rule("shared memory regions that do not exist have length -1", ("MMIO-DEV-022", "MMIO-DEV-023")),
     "REG-CONFIG": Rule("configuration space", ("MMIO-DEV-026", "CONFIG-DEV-002", "CONFIG-DEV-004")),
     "REG-GENERATION": Rule("ConfigGeneration changes with the configuration only", ("MMIO-DEV-025", "MMIO-DEV-030")),
     "REG-UNDEFINED": Rule("write-only and unlisted registers read 0 (project decision)"),

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chains and used elements between being taken by the device and being published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from virtio_model import DescriptorChain, RingError, Segment
+from virtio_model.spec import USED_ELEMENT_BYTES
+
+from .events import DmaWrite
+from .observed import WrittenBytes
+
+#: Bytes that either part of a chain can have (2.7.5.2).
+MAX_TOTAL = 0xFFFF_FFFF
+
+
+@dataclass(eq=False)
+class Chain:
+    """A chain that the device has taken from the available ring.
+
+    `since` is the cycle from which on reads count for it; `early` if its ring entry was asked for before the avail idx
+    that covers it had come. `segments` grows as descriptors are read; `parsed` is set
+    once all have been, or `fault` if the chain is malformed. `writes` are the bursts into it, in order.
+    """
+
+    queue: int
+    head: int
+    since: int
+    early: bool = False
+    segments: list[Segment] = field(default_factory=list)
+    parsed: DescriptorChain | None = None
+    fault: RingError | None = None
+    waiting_at: int = 0
+    next_index: int = 0
+    totals: list[int] = field(default_factory=lambda: [0, 0])
+    written: WrittenBytes = field(default_factory=WrittenBytes)
+    writes: list[DmaWrite] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all descriptors were read, for better or worse."""
+        return self.parsed is not None or self.fault is not None
+
+    def add(self, segment: Segment) -> None:
+        """One more descriptor was read."""
+        self.segments.append(segment)
+        self.totals[segment.device_writable] += segment.length
+
+    def odd(self, size: int, address_width: int) -> bool:
+        """Whether there is something about the segments that the model has to judge before the chain has ended."""
+        last = self.segments[-1]
+        misplaced = len(self.segments) > 1 and self.segments[-2].device_writable and not last.device_writable
+        too_long = len(self.segments) >= size or max(self.totals) > MAX_TOTAL
+        return misplaced or too_long or last.address + last.length > 1 << address_width
+
+    def find(self, address: int) -> Segment | None:
+        """The segment that `address` lies in, a device-writable one if there are several."""
+        found = None
+        for segment in self.segments:
+            if segment.address <= address < segment.address + segment.length:
+                if segment.device_writable:
+                    return segment
+                found = segment
+        return found
+
+    def wrote(self, address: int, data: bytes, event: DmaWrite) -> None:
+        """The device wrote `data` into the chain, as part of burst `event`."""
+        if event.ok:
+            self.written.write(address, data)
+        if not self.writes or self.writes[-1] is not event:
+            self.writes.append(event)
+
+    @property
+    def failed_writes(self) -> list[DmaWrite]:
+        """Bursts into the chain that were answered with an error."""
+        return [event for event in self.writes if not event.ok]
+
+
+@dataclass
+class Element:
+    """A used ring slot since it was last published: bytes written, first and last cycles of the bursts."""
+
+    data: bytearray = field(default_factory=lambda: bytearray(USED_ELEMENT_BYTES))
+    mask: int = 0
+    start: int = 0
+    cycle: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.mask == (1 << USED_ELEMENT_BYTES) - 1

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults put into copies of the RTL, each to be caught by the checker that exists for it.
+
+To add one, add a line to `PLANTED`: it becomes the configuration planted_NAME. A text that is not found exactly once
+fails the build, so that a fault cannot silently vanish when the RTL changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_RNG, _BLK = {"Device": 4}, {"Device": 2}
+
+
+class PlantError(Exception):
+    """The RTL does not have the text that a fault is to be put in place of."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """In rtl/`file`, `old` becomes `new`; `body` (theme.name) must then fail with one of `rules` in its message."""
+
+    file: str
+    old: str
+    new: str
+    rules: tuple[str, ...]
+    body: str = "rings.batches_of_any_size"
+    timing: str = "light"
+    parameters: Mapping[str, int] = field(default_factory=lambda: _RNG, hash=False)
+
+
+_FAULTS: Mapping[str, Fault] = {
+    "idx_before_element": Fault(
+        "virtio_used_writer.sv",
+        "else if (cpl_valid_i) state_d = Element;",
+        "else if (cpl_valid_i) state_d = Idx;",
+        ("VQ-ORDER-ELEMENT",),
+    ),
+    "wrong_len": Fault(
+        "virtio_chain_retire.sv",
+        "32'd0 : chain.written_len)",
+        "32'd0 : chain.written_len + 32'd1)",
+        ("VQ-USED-LEN",),
+    ),
+    "strobe_off_by_one": Fault(
+        "virtio_chain_writer.sv",
+        "<< piece) << offset}",
+        "<< piece) << offset << 1}",
+        ("VQ-DATA", "DMA-WRITE-OUTSIDE"),
+    ),
+    "lost_notify": Fault(
+        "virtio_notify.sv",
+        "| notify_i | rearm_i",
+        "| rearm_i",
+        ("VQ-NOTIFY-LOST",),
+        "interrupts.rises_once_for_each_event",
+    ),
+    "irq_before_idx": Fault(
+        "virtio_used_writer.sv",
+        "state_q == FlagsWait && rd_rsp_valid_i && (rd",
+        "state_q == Element || state_q == FlagsWait && rd_rsp_valid_i && (rd",
+        ("IRQ-UNDUE",),
+    ),
+    "irq_never": Fault(
+        "virtio_used_writer.sv",
+        "(rd_rsp_err_i || !no_interrupt);",
+        "1'b0;",
+        ("IRQ-MISSING",),
+    ),
+    "flag_ignored": Fault(
+        "virtio_used_writer.sv",
+        "(rd_rsp_err_i || !no_interrupt);",
+        "1'b1;",
+        ("IRQ-UNDUE",),
+        "interrupts.suppressed_by_the_flag",
+    ),
+    "payload_not_awaited": Fault(
+        "virtio_chain_retire.sv",
+        "outstanding_q[tag] == 8'd0;",
+        "1'b1;",
+        ("VQ-ORDER-PAYLOAD", "DMA-WRITE-OUTSIDE"),
+        timing="heavy",
+    ),
+    "wide_status_byte": Fault(
+        "virtio_chain_retire.sv",
+        "Bytes'(1) << tail_addr",
+        "Bytes'(3) << tail_addr",
+        ("DMA-WRITE-OUTSIDE",),
+        parameters=_BLK,
+    ),
+    "head_not_checked": Fault(
+        "virtio_avail_reader.sv",
+        "rd_rsp_err_i || value >= cfg_i.size;",
+        "rd_rsp_err_i;",
+        ("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED"),
+        "faults.chains_before_a_malformed_one_complete",
+    ),
+    "readable_after_writable_allowed": Fault(
+        "virtio_desc_walker.sv",
+        "(writable_seen_q && !desc_writable) ||",
+        "",
+        ("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED"),
+        "faults.malformed_chain readable_after_writable",
+    ),
+    "reset_does_not_wait": Fault(
+        "virtio_status.sv",
+        "resetting_d       = resetting_q && !quiet_i;",
+        "resetting_d       = 1'b0;",
+        ("DMA-AFTER-RESET",),
+        "reset.in_mid_request",
+        "heavy",
+    ),
+    "unoffered_features_accepted": Fault(
+        "virtio_status.sv",
+        "(driver_features_q & ~device_features_i) == 64'd0;",
+        "1'b1;",
+        ("REG-STATUS",),
+        "negotiation.driver_reports_the_refusal",
+    ),
+    "set_up_not_locked": Fault(
+        "virtio_queue_table.sv",
+        "exists && !ready_q[sel] && !busy_i[sel];",
+        "exists;",
+        ("DMA-READ-OUTSIDE", "DMA-WRITE-OUTSIDE"),
+        "queues.set_up_is_locked_while_ready",
+    ),
+    "write_lost": Fault(
+        "virtio_blk_mover.sv",
+        "cmd_sector_q <= sector_q;",
+        "cmd_sector_q <= writing ? sector_q ^ 64'd1 : sector_q;",
+        ("VQ-DATA",),
+        "blk.writes_are_read_back",
+        parameters=_BLK,
+    ),
+}
+
+PLANTED: Mapping[str, Fault] = {f"planted_{name}": fault for name, fault in _FAULTS.items()}
+
+
+def planted_text(fault: Fault, text: str) -> str:
+    """The source with the fault in it. Raises `PlantError`."""
+    found = text.count(fault.old)
+    if found != 1:
+        raise PlantError(f"{fault.file}: {fault.old!r} expected once, found {found} times")
+    return text.replace(fault.old, fault.new)
+
+
+def plant(sources: Sequence[Path], config: str, directory: Path) -> list[Path]:
+    """The sources of a configuration; of a planted one with a faulty copy, in `directory`, in the place of a file.
+
+    Raises `PlantError`.
+    """
+    fault = PLANTED.get(config)
+    if fault is None:
+        return list(sources)
+    places = [i for i, path in enumerate(sources) if path.name == fault.file]
+    if len(places) != 1:
+        raise PlantError(f"{fault.file}: expected one such file, found {len(places)}")
+    changed = list(sources)
+    copy = directory / "planted" / fault.file
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(planted_text(fault, sources[places[0]].read_text()))
+    changed[places[0]] = copy
+    return changed

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checkers on RTL with a fault in it: each configuration planted_* must be caught by the rule meant for it."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any
+
+import cocotb
+
+from tests.sim.harness import SimRig
+from tests.sim.planted import PLANTED
+
+
+@cocotb.test()
+async def fault_is_caught(dut: Any) -> None:
+    fault = PLANTED[os.environ["VIRTIO_CONFIG"]]
+    place, *case = fault.body.split()
+    theme, _, name = place.partition(".")
+    rig = await SimRig.build(dut, fault.timing)
+    try:
+        await rig.run(getattr(import_module(f"tests.bodies.{theme}"), name), *case)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        if any(rule in said for rule in fault.rules):
+            return
+        raise AssertionError(f"planted fault: expected one of {fault.rules}, seen {said}") from error
+    raise AssertionError(f"planted fault: expected one of {fault.rules}, seen nothing")

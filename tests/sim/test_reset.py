@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reset at any time, on the pins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+
+from tests.bodies import reset
+from tests.sim.harness import TIMINGS, on_device
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def in_mid_request(dut: Any, timing: str) -> None:
+    await on_device(dut, reset.in_mid_request, timing=timing)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def nothing_happens_after_it(dut: Any, timing: str) -> None:
+    await on_device(dut, reset.nothing_happens_after_it, timing=timing)
+
+
+@cocotb.test()
+async def storm(dut: Any) -> None:
+    await on_device(dut, reset.storm)
+
+
+@cocotb.test()
+async def indices_are_forgotten(dut: Any) -> None:
+    await on_device(dut, reset.indices_are_forgotten)
+
+
+@cocotb.test()
+async def set_up_is_forgotten(dut: Any) -> None:
+    await on_device(dut, reset.set_up_is_forgotten)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def by_wire(dut: Any, timing: str) -> None:
+    await on_device(dut, reset.by_wire, timing=timing)

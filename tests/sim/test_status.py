@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device status field on the pins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+
+from tests.bodies import status
+from tests.sim.harness import on_device
+
+
+@cocotb.test()
+async def resets_at_each_rung(dut: Any) -> None:
+    await on_device(dut, status.resets_at_each_rung)
+
+
+@cocotb.test()
+async def bits_accumulate(dut: Any) -> None:
+    await on_device(dut, status.bits_accumulate)
+
+
+@cocotb.test()
+async def undefined_bits_are_ignored(dut: Any) -> None:
+    await on_device(dut, status.undefined_bits_are_ignored)
+
+
+@cocotb.test()
+async def driver_ok_needs_features_ok(dut: Any) -> None:
+    await on_device(dut, status.driver_ok_needs_features_ok)
+
+
+@cocotb.test()
+async def failed_stops_work(dut: Any) -> None:
+    await on_device(dut, status.failed_stops_work)
