@@ -60,6 +60,7 @@ async def _fatal(rig: Rig, break_ring: Callable[[SplitVirtqueue], None]) -> None
     """After some good requests the ring is broken; the device says so, and a reset recovers it (HOST-102)."""
     await work.start(rig, size=_SIZE)
     await work.serve(rig, 2)
+    await work.calm_down(rig)
     queue = rig.transport.queues[0]
     before = queue.used_idx
     break_ring(queue)
@@ -135,6 +136,7 @@ async def dma_error_in_a_ring(rig: Rig, case: str) -> None:
     assert rig.faults is not None
     await work.start(rig, size=_SIZE)
     await work.serve(rig, 2)
+    await work.calm_down(rig)
     queue = rig.transport.queues[0]
     before = queue.used_idx
     address, length, read, write = PLACES[case](queue)
@@ -172,6 +174,7 @@ async def dma_error_on_the_status_byte(rig: Rig) -> None:
     assert rig.faults is not None
     driver = await work.start_as(rig, BlkDriver)
     await work.serve(rig, 2)
+    await work.calm_down(rig)
     pending = await driver.submit(BlkType.IN, 3, writable=SECTOR, kick=False)
     rig.faults.add(pending.chain[-1][0], 1, read=False)
     await driver.kick()

@@ -150,6 +150,7 @@ async def stops_and_starts_again(rig: Rig) -> None:
     """A queue with QueueReady 0 is not touched; ready again it starts anew (MMIO-DEV-013, MMIO-DEV-031, HOST-062)."""
     await work.start(rig)
     await work.serve(rig, 3)
+    await work.calm_down(rig)
     old = rig.transport.queues[0]
     await work.stop_queue(rig, 0)
     old.add([(rig.memory.allocate(16), 16, True)])
@@ -211,7 +212,7 @@ async def wild_notifications(rig: Rig) -> None:
     count = len(await work.queue_sizes(rig))
     await work.start(rig)
     await work.serve(rig, 1)
-    await work.expect_idle(rig, "with nothing to do", ns=3000)
+    await work.calm_down(rig)
     pending = await work.ask(rig, kick=False)
     rig.transport.queues[0].publish()
     for value in (1, count, 0x1_0000, 0x8000_0000, WORD):

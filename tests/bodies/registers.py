@@ -101,7 +101,7 @@ async def partial_writes_are_ignored(rig: Rig) -> None:
     expect(await rig.bus.read(Reg.INTERRUPT_STATUS), Interrupt.USED_BUFFER, "InterruptStatus")
     expect(await rig.bus.read(Reg.QUEUE_READY), 1, "QueueReady")
     await work.settle(rig, [pending])
-    await work.expect_idle(rig, "with nothing to do", ns=3000)
+    await work.calm_down(rig)
     pending = await work.ask(rig, kick=False)
     rig.transport.queues[0].publish()
     await rig.bus.write(Reg.QUEUE_NOTIFY, 0, 1)

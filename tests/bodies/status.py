@@ -66,6 +66,7 @@ async def failed_stops_work(rig: Rig) -> None:
     """After FAILED no queue is worked on, and only a reset helps (2.1.1, HOST-063)."""
     await work.start(rig)
     await work.serve(rig, 1)
+    await work.calm_down(rig)
     expect(await work.write_status(rig, Status.FAILED), LIVE | Status.FAILED, "Status")
     for _ in range(3):
         await work.ask(rig)

@@ -25,6 +25,8 @@ NEGOTIATED = Status.ACKNOWLEDGE | Status.DRIVER | Status.FEATURES_OK
 LIVE = NEGOTIATED | Status.DRIVER_OK
 #: Long enough for a device to do what it must not, in ns.
 PATIENCE_NS = 10_000
+#: Long enough for a device to become idle after its last request, in ns.
+CALM_NS = 3_000
 
 
 class Written(NamedTuple):
@@ -219,6 +221,13 @@ async def expect_idle(rig: Rig, what: str, ns: int = PATIENCE_NS, irq: bool = Fa
     expect(after, before, f"used.idx by queue {what}")
     if not irq:
         expect(rig.irq.level, False, f"interrupt line {what}")
+
+
+async def calm_down(rig: Rig) -> None:
+    """Let the device do what follows the last used buffer, and take the interrupt that may still come."""
+    await rig.delay(CALM_NS)
+    if rig.irq.level:
+        await rig.transport.handle_interrupt()
 
 
 async def expect_needs_reset(rig: Rig) -> None:

@@ -60,12 +60,11 @@ class Plan:
         return self.icarus if sim == "icarus" else self.configs
 
 
-_REFUSED = ("unknown_id", "net_id", "bad_version")
-
+# Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (
     Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60),
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng",)),
-    Plan("test_refused", configs=_REFUSED, icarus=(*_REFUSED, "placeholder")),
+    Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
     Plan("test_status", configs=("rng", "blk"), icarus=("rng",)),
     Plan("test_registers", configs=("rng", "blk"), icarus=("blk",)),
@@ -85,7 +84,7 @@ PLANS: tuple[Plan, ...] = (
         figures={"disk_sha256_match": "whole_image"},
     ),
     Plan("test_soak", configs=("rng", "rng32", "rng_oddsize", "blk", "blk128", "blk_wrap"), icarus=("blk",)),
-    Plan("test_planted", configs=tuple(PLANTED)[:4], icarus=tuple(PLANTED)),
+    Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED)),
 )
 
 

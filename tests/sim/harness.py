@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.triggers import First
+from cocotb.triggers import FallingEdge, First
 
 from cocotbext.virtio.events import DmaRead, DmaWrite, Event
 from cocotbext.virtio.scoreboard import Scoreboard
@@ -28,6 +28,8 @@ FEED_CYCLES = 1000
 #: A device is idle when its memory bus has been so for this many cycles.
 QUIET_CYCLES = 150
 QUIET_ATTEMPTS = 1000
+#: Value of the knob store_error_sector when no sector fails.
+NO_SECTOR = (1 << 64) - 1
 #: The bus timings that a test is worth repeating with.
 TIMINGS = ("none", "light", "heavy")
 
@@ -50,6 +52,14 @@ def disk_image() -> bytes:
     return content[: len(content) // SECTOR * SECTOR]
 
 
+def resize(storage: MemoryStorage, sectors: int) -> None:
+    """Change the size of the scoreboard's disk; what is new holds what the disk file does, or 0 beyond its end."""
+    image, first = disk_image(), storage.capacity
+    storage.resize(sectors)
+    for sector in range(first, min(sectors, len(image) // SECTOR)):
+        storage.write(sector, image[sector * SECTOR : (sector + 1) * SECTOR])
+
+
 class SimRig(SimBench, Rig):
     """A rig on a simulated device. Everything seen on its pins goes through the scoreboard."""
 
@@ -61,10 +71,8 @@ class SimRig(SimBench, Rig):
     async def build(cls, dut: Any, timing: str) -> SimRig:
         """Reset the device, with tap and scoreboard in place before that."""
         given = parameters()
-        image = disk_image()
-        storage = MemoryStorage(len(image) // SECTOR)
-        for sector in range(storage.capacity):
-            storage.write(sector, image[sector * SECTOR : (sector + 1) * SECTOR])
+        storage = MemoryStorage(0)
+        resize(storage, len(disk_image()) // SECTOR)
         lockstep = Scoreboard(reference.function(given, storage), **reference.device_options(given))
         tap = Tap(dut.u_tap, lockstep.report)
         rig = await cls.create(dut, timing=timing)
@@ -98,7 +106,7 @@ class SimRig(SimBench, Rig):
     async def bus_reset(self) -> None:
         """As that of the bench, with a healthy and fast disk of its whole size."""
         self.set_knob("store_capacity", len(disk_image()) // SECTOR)
-        self.set_knob("store_error_sector", (1 << 64) - 1)
+        self.set_knob("store_error_sector", NO_SECTOR)
         self.set_knob("store_latency", 0)
         self.set_knob("entropy_gap", 0)
         await super().bus_reset()
@@ -114,28 +122,32 @@ class SimRig(SimBench, Rig):
         await self.cycles(max(1, ns // PERIOD_NS))
 
     async def power_cycle(self) -> None:
+        await FallingEdge(self.dut.clk_i)
         await self.bus_reset()
 
     async def set_capacity(self, sectors: int) -> None:
         await self.sync()
-        self.storage.resize(sectors)
+        resize(self.storage, sectors)
         self.lockstep.config_changed(self.tap.cycle)
-        self.set_knob("store_capacity", sectors)
-        await self.cycles(2)
+        await self._turn(store_capacity=sectors)
 
     async def fail_sector(self, sector: int | None) -> None:
         await self.sync()
         self.storage.bad_sectors = set() if sector is None else {sector}
-        self.set_knob("store_error_sector", (1 << 64) - 1 if sector is None else sector)
-        await self.cycles(1)
+        await self._turn(store_error_sector=NO_SECTOR if sector is None else sector)
 
     async def slow_down(self, cycles: int) -> None:
-        self.set_knob("store_latency", cycles)
-        self.set_knob("entropy_gap", cycles)
-        await self.cycles(1)
+        await self._turn(store_latency=cycles, entropy_gap=cycles)
 
     def image(self) -> bytes:
         return disk_image()
+
+    async def _turn(self, **knobs: int) -> None:
+        """Set knobs between two clock edges."""
+        await FallingEdge(self.dut.clk_i)
+        for name, value in knobs.items():
+            self.set_knob(name, value)
+        await self.cycles(2)
 
     async def _whole(self, body: Body, *arguments: Any) -> None:
         await body(self, *arguments)

@@ -63,8 +63,8 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     log = directory.parent / "build.log"
     try:
         sources = plant(configs.sources() if files is None else files, config, directory.parent)
-    except PlantError as error:
-        return Build(directory, str(error), log)
+    except PlantError as reason:
+        return Build(directory, str(reason), log)
     if not sources:
         return Build(directory, "there are no HDL sources", log)
     sources += toolchain.extra_sources(sim)

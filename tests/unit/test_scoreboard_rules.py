@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import resources
 
 import pytest
 
@@ -484,3 +485,9 @@ def test_every_rule_has_a_planted_fault() -> None:
         "VQ-FAULT-IGNORED", "IRQ-CONFIG-MISSING", "VQ-FAULT-USED", "BENCH-IDLE",
     }  # fmt: skip
     assert {rule for rule in RULES if not rule.startswith("AXI-")} == planted | alone
+
+
+def test_rules_name_requirements_of_the_catalogue() -> None:
+    catalogue = (resources.files("virtio_model") / "data" / "requirements.yaml").read_text()
+    named = {requirement for rule in RULES.values() for requirement in rule.requirements}
+    assert {requirement for requirement in named if f"- id: {requirement}\n" not in catalogue} == set()
