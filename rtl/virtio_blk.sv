@@ -3,7 +3,7 @@
 //
 // Storage port, for DDR, an SD controller, a file: one command for each sector of 512 bytes (`store_cmd_op_o` of STORE_READ, STORE_WRITE,
 // STORE_FLUSH), answered in order on `store_rsp_*` by one beat each. A write's 512 bytes follow its command on `store_wdata_*`, all of
-// them known to be good; a read's come on `store_rdata_*` before its response. Streams are packed, lane 0 first. After a device reset
+// them known to be good; a read's come on `store_rdata_*` before its response (a failed read may come short). Streams are packed, lane 0 first. After a device reset
 // the commands begun before are still answered.
 //
 //   req -> header, virtio_byte_pack -> virtio_blk_mover -> storage
@@ -83,7 +83,7 @@ module virtio_blk #(
   logic [31:0] readable_len_q, writable_len_q;
   logic [127:0] header_q;
   logic [  1:0] header_beat_q;
-  logic header_err_q, header_done, req_done_q, writing_q, answerable, answerable_q;
+  logic header_err_q, header_done, req_done_q, writing_q, answerable, has_status_q;
   logic [7:0] status_q, status_d;
   logic [159:0] id_q, id_bytes;
   logic [ 6:0] id_left_q;
@@ -201,7 +201,7 @@ module virtio_blk #(
       header_err_q   <= 1'b0;
       req_done_q     <= 1'b0;
       writing_q      <= 1'b0;
-      answerable_q   <= 1'b0;
+      has_status_q   <= 1'b0;
       first_data_q   <= 1'b0;
       status_q       <= BLK_S_IOERR;
       id_q           <= '0;
@@ -212,7 +212,7 @@ module virtio_blk #(
       if (state_q == Idle) begin
         readable_len_q <= chain_readable_len_i;
         writable_len_q <= chain_writable_len_i;
-        answerable_q   <= chain_writable_len_i != 32'd0;
+        has_status_q   <= chain_writable_len_i != 32'd0;
         header_beat_q  <= '0;
         header_err_q   <= 1'b0;
         req_done_q     <= 1'b0;
@@ -319,9 +319,9 @@ module virtio_blk #(
       Status: begin
         rsp_valid_o = 1'b1;
         rsp_data_o  = DataWidth'(status_q);
-        rsp_keep_o  = answerable_q ? Bytes'(1) : '0;
+        rsp_keep_o  = has_status_q ? Bytes'(1) : '0;
         rsp_last_o  = 1'b1;
-        rsp_tail_o  = answerable_q;
+        rsp_tail_o  = has_status_q;
       end
       default: ;
     endcase

@@ -3,8 +3,8 @@
 //
 // `start_i` (while `ready_o`) begins: STORE_READ or STORE_WRITE of `count_i` sectors from `sector_i` on, or STORE_FLUSH. `done_o` then rises
 // and stays until the next start; `failed_o` says that not all went well. A sector passes the store only as a whole: a read one after
-// its good response, a write one (and its command) after its last byte came without `wr_err_i`. After a failure no further command is
-// given. A device reset forgets the move but finishes the commands begun; `ready_o` is low until then.
+// its good response, a write one (and its command) after its last byte came without `wr_err_i`. After a failure is known no further
+// command is given. A device reset forgets the move but finishes the commands begun; `ready_o` is low until then.
 //
 //   wr stream -> sector store -> store_wdata        store_rdata -> sector store -> rd stream
 
@@ -69,36 +69,38 @@ module virtio_blk_mover #(
   logic [          1:0] cmd_op_q;
   logic [         63:0] cmd_sector_q;
 
-  logic reading, writing, cmd_free, give_cmd, rsp_taken, owe;
-  logic in_valid, in_room, in_taken, sector_end, wr_good, commit, rollback, clear, out_valid, out_taken;
+  logic active, reading, writing, cmd_free, give_cmd, rsp_taken, owe;
+  logic in_room, in_taken, sector_end, wr_good, commit, rollback, clear, out_valid, out_taken;
   logic [BeatWidth:0] stored;
 
   assign reading = op_q == STORE_READ;
   assign writing = op_q == STORE_WRITE;
 
+  // In the very cycle of a device reset nothing more is begun.
+  assign active = state_q == Move && !device_reset_i;
+
   // Commands. A read needs room for its sector; a write is commanded as its sector becomes complete.
   assign cmd_free = !cmd_valid_q || store_cmd_ready_i;
   assign wr_good = writing && in_taken && sector_end && !sector_bad_q && !wr_err_i;
-  assign give_cmd           = state_q == Move && cmd_free && to_command_q != '0 && !failed_q && (writing ? wr_good :
+  assign give_cmd           = active && cmd_free && to_command_q != '0 && !failed_q && (writing ? wr_good :
                               reading ? {1'b0, outstanding_q} + 3'((stored + (BeatWidth + 1)'(SectorBeats - 1)) >> (BeatWidth - 1))
                                         < 3'(Held) : 1'b1);
   assign store_cmd_valid_o = cmd_valid_q;
   assign store_cmd_op_o = cmd_op_q;
   assign store_cmd_sector_o = cmd_sector_q;
-  assign store_rsp_ready_o = !reading || beat_q == BeatWidth'(SectorBeats);
+  assign store_rsp_ready_o = !reading || store_rsp_error_i || beat_q == BeatWidth'(SectorBeats);
   assign rsp_taken = store_rsp_valid_i && store_rsp_ready_o;
   assign owe = cmd_valid_q && store_cmd_ready_i && cmd_op_q == STORE_WRITE;
 
   // Sector store.
-  assign wr_ready_o          = state_q == Move && writing && !failed_q && to_command_q != '0 && in_room &&
+  assign wr_ready_o          = active && writing && !failed_q && to_command_q != '0 && in_room &&
                                (cmd_free || !sector_end) && outstanding_q != 2'(Held);
   assign store_rdata_ready_o = reading && in_room && beat_q != BeatWidth'(SectorBeats);
-  assign in_valid = reading ? store_rdata_valid_i && store_rdata_ready_o : wr_valid_i && wr_ready_o;
-  assign in_taken = in_valid;
+  assign in_taken = reading ? store_rdata_valid_i && store_rdata_ready_o : wr_valid_i && wr_ready_o;
   assign sector_end = beat_q == BeatWidth'(SectorBeats - 1);
   assign commit = reading ? rsp_taken && !store_rsp_error_i && !failed_q && state_q == Move : wr_good;
   assign rollback            = reading ? rsp_taken && !commit
-                                       : device_reset_i || (in_taken && sector_end && (sector_bad_q || wr_err_i));
+                                       : device_reset_i || failed_q || (in_taken && sector_end && (sector_bad_q || wr_err_i));
   assign clear = device_reset_i && reading;
 
   virtio_fifo #(
@@ -110,7 +112,7 @@ module virtio_blk_mover #(
       .clear_i    (clear),
       .commit_i   (commit),
       .rollback_i (rollback),
-      .in_valid_i (in_valid),
+      .in_valid_i (in_taken),
       .in_ready_o (in_room),
       .in_data_i  (reading ? store_rdata_i : wr_data_i),
       .out_valid_o(out_valid),
@@ -128,7 +130,7 @@ module virtio_blk_mover #(
     state_d = state_q;
     case (state_q)
       Idle: if (start_i) state_d = Move;
-      Move: if (done_o && start_i) state_d = Move;
+      Move: ;
       default: if (outstanding_q == 2'd0) state_d = Idle;
     endcase
     if (device_reset_i && state_q != Idle) state_d = Drain;

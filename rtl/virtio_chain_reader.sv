@@ -107,7 +107,7 @@ module virtio_chain_reader #(
   end
 
   assign rd_req_valid_o = busy_q && !cut_q && info_room && !(info_valid && info_mark) &&
-                          reserved_q + RoomWidth'(beats) <= RoomWidth'(BufferBeats);
+                          {1'b0, reserved_q} + (RoomWidth + 1)'(beats) <= (RoomWidth + 1)'(BufferBeats);
   assign rd_req_addr_o = addr_q;
   assign rd_req_len_o = beats[7:0] - 8'd1;
   assign rd_req_size_o = burst_size;

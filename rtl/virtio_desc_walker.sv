@@ -9,7 +9,6 @@ module virtio_desc_walker #(
     parameter int AxiDataWidth = 64,
     parameter int AxiAddrWidth = 64,
     parameter int NumQueues = 2,
-    parameter int MaxChain = 256,
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1
 ) (
     input  logic                                      clk_i,
@@ -95,7 +94,7 @@ module virtio_desc_walker #(
   assign last_byte = {1'b0, desc_addr} + {33'd0, desc_len} - 65'd1;
   assign total = {1'b0, desc_writable ? writable_len_q : readable_len_q} + {1'b0, desc_len};
   assign malformed     = err_q || desc_indirect || (writable_seen_q && !desc_writable) ||
-                         (desc_has_next && (desc_next >= cfg_i.size || count_q == cfg_i.size || count_q == 16'(MaxChain))) ||
+                         (desc_has_next && (desc_next >= cfg_i.size || count_q == cfg_i.size)) ||
                          (!empty && (last_byte >> AxiAddrWidth) != 65'd0) || total[32];
 
   assign queue_o = queue_q;

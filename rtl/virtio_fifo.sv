@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // First-word fall-through FIFO on a simple dual-port memory.
 //
-// Handshake: a word moves where valid and ready are both high. `count_o` is the number of words held, that on the
-// output included. `clear_i` empties it in one cycle and wins over a push. Writes become visible to the reader only after
+// Handshake: a word moves where valid and ready are both high. `count_o` is the number of committed words, that on
+// the output included. `clear_i` empties it in one cycle and wins over a push. Writes become visible to the reader only after
 // `commit_i`; `rollback_i` drops what was pushed since the last commit. Tie commit_i high for an ordinary FIFO.
 
 module virtio_fifo #(

@@ -15,6 +15,7 @@ module virtio_mmio_blk #(
     parameter logic [31:0] SegMax = 32'd126,
     parameter logic [31:0] SizeMax = 32'd0,
     parameter logic [31:0] BlkSize = 32'd512,
+    parameter logic [159:0] SerialId = "virtio-mmio-rtl-0001",  // GET_ID, first character leftmost
     localparam int Bytes = AxiDataWidth / 8
 ) (
     input  logic                    clk_i,
@@ -111,12 +112,19 @@ module virtio_mmio_blk #(
   logic config_changed, req_ready, rsp_tail;
   logic [7:0] rsp_tail_err;
 
+  // A driver that trusts seg_max must be able to lay a request out: header, segments, status.
+  virtio_param_check #(
+      .Ok     (SegMax == 32'd0 || SegMax + 32'd2 <= {16'd0, QueueSizeMax[15:0]}),
+      .Message("virtio_mmio_blk: SegMax + 2 must not exceed the size of queue 0")
+  ) u_check_seg_max ();
+
   virtio_blk #(
       .DataWidth(AxiDataWidth),
       .ReadOnly (ReadOnly),
       .SegMax   (SegMax),
       .SizeMax  (SizeMax),
-      .BlkSize  (BlkSize)
+      .BlkSize  (BlkSize),
+      .SerialId  (SerialId)
   ) u_blk (
       .clk_i,
       .rst_ni,

@@ -5,10 +5,11 @@
 //   chain_*   one a chain: queue, and the lengths in bytes of its device-readable and device-writable parts. The device type serves chains
 //             one after another; it may take the next before the last one is answered, but answers in order.
 //   req_*     the readable part as packed bytes, lane 0 first, only the last beat shorter (req_keep); no beat for an empty part.
-//             req_err marks bytes that could not be read. All beats are to be taken, or the rest dropped by a pulse on req_skip.
-//   rsp_*     the answer; see virtio_chain_writer. Exactly one rsp_last a chain.
-//   queue_want  level: chains of that queue may be fetched now. A device type lowers it while it could not serve one.
-//   device_reset  level: forget everything; no beat is taken or given.
+//             req_err marks bytes that could not be read. All beats are to be taken, or the rest dropped by a pulse on req_skip: not for an
+//             empty part, and at the latest in the cycle of the last beat.
+//   rsp_*     the answer; see virtio_chain_writer. Exactly one rsp_last a chain; a beat with rsp_tail is its last.
+//   queue_want  level: that queue's ring may be visited now. Chains taken before it fell still come.
+//   device_reset  level, during a device reset and while DEVICE_NEEDS_RESET is set: forget everything; no beat is taken or given.
 //   config_*  configuration space, byte offsets of aligned words, read combinationally; strobes on writes.
 //   config_changed  pulse, in the cycle in which a configuration field takes its new value.
 //   device_features_i  the bits of the device type; the core adds its own.

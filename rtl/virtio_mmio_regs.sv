@@ -63,7 +63,7 @@ module virtio_mmio_regs #(
 
   logic [31:0] device_features_sel_q, driver_features_sel_q, queue_sel_q, generation_q;
   logic [WaitWidth-1:0] wait_left_q;
-  logic control_en, live_write, status_en, features_en, ack_en;
+  logic control_en, live_write, status_en, features_en, ack_en, waits;
   logic [ 7:0] status;
   logic [ 1:0] interrupt_status;
   logic [15:0] queue_size_max;
@@ -152,6 +152,9 @@ module virtio_mmio_regs #(
     end
   end
 
+  // Only a device reset and the stop of a queue make their writer wait.
+  assign waits = (status_en && wr_data_i == 32'd0) || (live_write && wr_addr_i == REG_QUEUE_READY && !wr_data_i[0]);
+
   // The generation outlives a device reset: a driver may compare across it.
   always_ff @(posedge clk_i) begin
     if (!rst_ni) generation_q <= '0;
@@ -160,7 +163,7 @@ module virtio_mmio_regs #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) wait_left_q <= '0;
-    else if (wr_en_i) wait_left_q <= WaitWidth'(AccessTimeout);
+    else if (wr_en_i) wait_left_q <= waits ? WaitWidth'(AccessTimeout) : '0;
     else if (wait_left_q != '0) wait_left_q <= wait_left_q - 1'b1;
   end
   assign wr_wait_o          = wait_left_q != '0 && (device_reset_o || queue_stopping);

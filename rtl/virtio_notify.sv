@@ -28,7 +28,7 @@ module virtio_notify #(
       .clk_i,
       .rst_ni,
       .request_i(pending_q & live_i & enable_i),
-      .advance_i(visit_ready_i),
+      .advance_i(visit_valid_o && visit_ready_i),
       .valid_o  (visit_valid_o),
       .grant_o  (grant),
       .index_o  (visit_queue_o)

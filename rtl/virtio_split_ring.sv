@@ -140,8 +140,7 @@ module virtio_split_ring #(
   virtio_desc_walker #(
       .AxiDataWidth(AxiDataWidth),
       .AxiAddrWidth(AxiAddrWidth),
-      .NumQueues   (NumQueues),
-      .MaxChain    (MaxChain)
+      .NumQueues   (NumQueues)
   ) u_desc_walker (
       .clk_i,
       .rst_ni,

@@ -41,7 +41,7 @@ module virtio_status (
     driver_features_d = driver_features_q;
     beyond_d          = beyond_q;
     resetting_d       = resetting_q && !quiet_i;
-    if (fatal_i) status_d = status_d | STATUS_DEVICE_NEEDS_RESET;
+    if (fatal_i && !resetting_q) status_d = status_d | STATUS_DEVICE_NEEDS_RESET;
     if (features_en_i && !resetting_q && (status_q & STATUS_FEATURES_OK) == 8'd0) begin
       case (features_sel_i)
         32'd0:   driver_features_d[31:0] = wr_data_i;

@@ -130,6 +130,7 @@ module virtio_tap #(
   // verilog_format: on
   logic [RowRecords*RecordWidth-1:0] row_q;
   logic [AxiDataWidth-1:0] wdata;
+  logic [31:0] wdata_s;
   logic rst_n_q;
   logic irq_q;
   int unknowns_q;
@@ -228,7 +229,6 @@ module virtio_tap #(
   endtask
 
   // Write data with the bytes forced to 0 that carry no strobe
-  logic [31:0] wdata_s;
   always_comb begin
     for (int i = 0; i < StrbWidth; i++) wdata[i*8+:8] = (m_axi_wstrb[i] === 1'b0) ? 8'd0 : m_axi_wdata[i*8+:8];
     for (int i = 0; i < 4; i++) wdata_s[i*8+:8] = (s_axil_wstrb[i] === 1'b0) ? 8'd0 : s_axil_wdata[i*8+:8];
@@ -257,7 +257,7 @@ module virtio_tap #(
       if (entropy_valid_i && entropy_ready_i) push(Entropy, 0, BodyWidth'(entropy_data_i));
     end
     // A rise counts out of reset only: before, the line may hold anything.
-    if (irq_i === 1'b0 && irq_q || irq_i === 1'b1 && !irq_q && rst_ni === 1'b1) begin
+    if ((irq_i === 1'b0 && irq_q) || (irq_i === 1'b1 && !irq_q && rst_ni === 1'b1)) begin
       push(Irq, 0, BodyWidth'(irq_i));
       irq_q = irq_i;
     end

@@ -210,6 +210,18 @@ async def failing_sector(rig: Rig) -> None:
     await driver.write(9, image[9 * SECTOR : 10 * SECTOR])
 
 
+@body(BLK, used=3, limit_us=40_000)
+async def failing_sector_in_mid_write(rig: Rig) -> None:
+    """What a failed OUT had already fetched reaches neither the disk nor a later request (HOST-114, BLK-DEV-030)."""
+    driver = await work.start_as(rig, BlkDriver)
+    await rig.fail_sector(9)
+    result = await driver.request(BlkType.OUT, 9, b"A" * (3 * SECTOR))
+    expect((result.status, result.written_len), (BlkStatus.IOERR, 1), "status and used length of OUT")
+    await rig.fail_sector(None)
+    await driver.write(20, b"B" * SECTOR)
+    expect_true(await driver.read(20, 1) == b"B" * SECTOR, "sector 20 differs")
+
+
 @body(BLK, used=20, limit_us=40_000)
 async def slow_disk(rig: Rig) -> None:
     """A disk that takes its time delays the answers and nothing else."""

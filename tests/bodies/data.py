@@ -142,7 +142,7 @@ async def four_gib_are_crossed(rig: Rig) -> None:
     await work.serve(rig, 4)
 
 
-@body(used=3)
+@body(used=2)
 async def buffers_at_the_end_of_memory(rig: Rig) -> None:
     """The last byte of a memory is as good as any; nothing beyond it is asked for (HOST-028, HOST-091)."""
     await work.start(rig)

@@ -84,6 +84,14 @@ async def malformed_chain(rig: Rig, case: str) -> None:
     await _fatal(rig, lambda queue: _write_chain(rig, queue, CHAINS[case]))
 
 
+@body(used=10)
+async def address_above_the_bus(rig: Rig) -> None:
+    """An address that the bus has no bit for is fatal, and reaches nothing else (HOST-026); needs a device built so."""
+    expect_true(rig.address_width < 64, "the device has all 64 address bits")
+    beyond = (1 << rig.address_width) + rig.memory.regions[0].base
+    await _fatal(rig, lambda queue: _write_chain(rig, queue, [(16, _N, 1), (_ROOM, _W, 0, beyond)]))
+
+
 @body(used=10, cases=tuple(HEADS))
 async def head_outside_the_table(rig: Rig, case: str) -> None:
     """No descriptor beyond the table is read (HOST-005)."""

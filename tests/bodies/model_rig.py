@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from cocotbext.virtio.memory import regions_for
 from cocotbext.virtio.model_bench import ModelBench, ModelClock
 from virtio_model import MemoryStorage
 from virtio_model.spec import SECTOR, Reg
@@ -23,9 +24,11 @@ class ModelRig(ModelBench, Rig):
         for sector in range(capacity):
             storage.write(sector, content.randbytes(SECTOR))
         options = reference.device_options(parameters)
-        super().__init__(reference.function(parameters, storage, content.randbytes), seed, **options)
+        function = reference.function(parameters, storage, content.randbytes)
+        super().__init__(function, seed, regions=regions_for(options["address_width"]), **options)
         self.storage = storage
         self.index_init = options["index_init"]
+        self.address_width = options["address_width"]
         self.bus_bytes = parameters.get("AxiDataWidth", 64) // 8
 
     async def delay(self, ns: int) -> None:

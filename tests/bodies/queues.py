@@ -83,6 +83,18 @@ async def areas_past_the_end_of_the_address_space_are_refused(rig: Rig) -> None:
 
 
 @body()
+async def areas_above_the_bus_are_refused(rig: Rig) -> None:
+    """An area where the bus has no address bits is not taken (HOST-026, HOST-017); needs a device built so."""
+    good = _somewhere(rig)
+    for i in range(3):
+        areas = [good.desc_addr, good.driver_addr, good.device_addr]
+        areas[i] += 1 << rig.address_width
+        await _refused(rig, SplitLayout(good.size, *areas), f"area {i} at {areas[i]:#x}")
+    await work.start(rig)
+    await work.serve(rig, 1)
+
+
+@body()
 async def only_bit_0_of_ready_counts(rig: Rig) -> None:
     """QueueReady reads 0 or 1, whatever is written (HOST-064)."""
     for value, ready in ((2, 0), (0x8000_0001, 1), (0x8000_0000, 0), (WORD, 1)):

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from virtio_model.spec import Reg
+from cocotbext.virtio.drivers import BlkDriver
+from virtio_model.spec import SECTOR, BlkType, Reg
 
 from . import work
-from .rig import Rig, body
-from .work import expect
+from .rig import BLK, Rig, body
+from .work import expect, expect_true
 
 _BATCH = 6
 
@@ -30,6 +31,36 @@ async def in_mid_request(rig: Rig) -> None:
         expect(await rig.bus.read(Reg.INTERRUPT_STATUS), 0, "InterruptStatus after a reset")
         await work.start(rig)
         await work.serve(rig, 1)
+
+
+@body(BLK, used=160, limit_us=40_000)
+async def in_each_cycle_of_a_write(rig: Rig) -> None:
+    """A reset in any cycle of an OUT: its sector is old or new as a whole, the next OUT is served (HOST-094, HOST-119)."""
+    old, new = rig.image()[5 * SECTOR : 6 * SECTOR], b"A" * SECTOR
+    for cycle in range(40, 200):
+        driver = await work.start_as(rig, BlkDriver)
+        await driver.submit(BlkType.OUT, 5, new)
+        await rig.delay(10 * cycle)
+        await rig.reset_device()
+        driver = await work.start_as(rig, BlkDriver)
+        await driver.write(6, bytes([cycle]) * SECTOR)
+        seen = rig.image()
+        expect_true(seen[5 * SECTOR : 6 * SECTOR] in (old, new), f"sector 5 is torn at cycle {cycle}")
+        expect_true(seen[6 * SECTOR : 7 * SECTOR] == bytes([cycle]) * SECTOR, f"sector 6 differs at cycle {cycle}")
+        old = seen[5 * SECTOR : 6 * SECTOR]
+
+
+@body(used=0, limit_us=40_000)
+async def in_each_cycle_of_a_fault(rig: Rig) -> None:
+    """A reset in any cycle around a ring fault clears DEVICE_NEEDS_RESET for good (HOST-102, RESET-DEV-001)."""
+    for cycle in range(60):
+        await work.start(rig, size=16)
+        rig.transport.queues[0].put_head(16)
+        await rig.transport.kick(0)
+        await rig.delay(10 * cycle)
+        await rig.bus.write(Reg.STATUS, 0)
+        await rig.delay(300)
+        expect(await rig.bus.read(Reg.STATUS), 0, f"Status after a reset {cycle} cycles after the notification")
 
 
 @body(used=6)

@@ -22,8 +22,9 @@ class Rig(Bench, ABC):
 
     #: Where the device's ring indices start; 0 but for tests of their wrap.
     index_init: int = 0
-    #: Width of the DMA data bus.
+    #: Width of the DMA data bus, and of its addresses in bits.
     bus_bytes: int = 8
+    address_width: int = 64
 
     @abstractmethod
     async def delay(self, ns: int) -> None:

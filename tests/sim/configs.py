@@ -25,6 +25,7 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "rng": {"Device": RNG},
     "rng32": {"Device": RNG, "AxiDataWidth": 32},
     "rng512": {"Device": RNG, "AxiDataWidth": 512},
+    "rng_addr32": {"Device": RNG, "AxiAddrWidth": 32},
     "rng_wrap": {"Device": RNG, "IndexInit": 0xFFF0},
     "rng_oddsize": {"Device": RNG, "QueueSizeMax0": 100, "QueueSizeMax1": 7},
     "blk": {"Device": BLK},
@@ -32,6 +33,14 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "blk128": {"Device": BLK, "AxiDataWidth": 128},
     "blk512": {"Device": BLK, "AxiDataWidth": 512},
     "blk_wrap": {"Device": BLK, "IndexInit": 0xFFF0},
+    "blk_one_queue": {
+        "Device": BLK,
+        "NumQueues": 1,
+        "QueueSizeMax0": 128,
+        "SegMax": 0,
+        "SizeMax": 4096,
+        "BlkSize": 4096,
+    },
     "blk_ro": {"Device": BLK, "ReadOnly": 1},
     "unknown_id": {"Device": RNG, "DeviceId": NO_SUCH_DEVICE},
     "net_id": {"Device": RNG, "DeviceId": NET},
@@ -63,7 +72,7 @@ class Plan:
 # Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (
     Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60),
-    Plan("test_identity", configs=("rng", "blk"), icarus=("rng",)),
+    Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
     Plan("test_status", configs=("rng", "blk"), icarus=("rng",)),
@@ -76,6 +85,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_reset", configs=("rng", "blk"), icarus=("rng",)),
     Plan("test_rng", configs=("rng", "rng32")),
     Plan("test_blk", configs=("blk", "blk128"), icarus=("blk",)),
+    Plan("test_narrow", configs=(), icarus=("rng_addr32",)),
     Plan("test_read_only", configs=("blk_ro",), icarus=("blk_ro",)),
     Plan(
         "test_disk",
@@ -83,7 +93,7 @@ PLANS: tuple[Plan, ...] = (
         timeout_s=3600,
         figures={"disk_sha256_match": "whole_image"},
     ),
-    Plan("test_soak", configs=("rng", "rng32", "rng_oddsize", "blk", "blk128", "blk_wrap"), icarus=("blk",)),
+    Plan("test_soak", configs=("rng", "rng32", "rng_oddsize", "blk", "blk128", "blk_wrap"), icarus=("blk_one_queue",)),
     Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED)),
 )
 

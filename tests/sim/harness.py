@@ -82,6 +82,7 @@ class SimRig(SimBench, Rig):
         rig.sync_hooks.append(rig.collect)
         rig.index_init = given.get("IndexInit", 0)
         rig.bus_bytes = len(dut.m_axi_wstrb)
+        rig.address_width = len(dut.m_axi_awaddr)
         return rig
 
     async def run(self, body: Body, *arguments: Any) -> None:

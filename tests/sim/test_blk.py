@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import blk, data, faults, interrupts, registers
+from tests.bodies import blk, data, faults, interrupts, registers, reset
 from tests.sim.harness import TIMINGS, on_device
 
 
@@ -78,6 +78,12 @@ async def configuration_fields(dut: Any) -> None:
 
 
 @cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def failing_sector_in_mid_write(dut: Any, timing: str) -> None:
+    await on_device(dut, blk.failing_sector_in_mid_write, timing=timing)
+
+
+@cocotb.test()
 async def failing_sector(dut: Any) -> None:
     await on_device(dut, blk.failing_sector)
 
@@ -126,3 +132,8 @@ async def dma_error_in_data_read(dut: Any) -> None:
 @cocotb.test()
 async def dma_error_in_data_written(dut: Any) -> None:
     await on_device(dut, faults.dma_error_in_data_written)
+
+
+@cocotb.test()
+async def in_each_cycle_of_a_write(dut: Any) -> None:
+    await on_device(dut, reset.in_each_cycle_of_a_write, timing="none")

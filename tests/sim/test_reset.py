@@ -42,3 +42,8 @@ async def set_up_is_forgotten(dut: Any) -> None:
 @cocotb.parametrize(timing=TIMINGS)
 async def by_wire(dut: Any, timing: str) -> None:
     await on_device(dut, reset.by_wire, timing=timing)
+
+
+@cocotb.test()
+async def in_each_cycle_of_a_fault(dut: Any) -> None:
+    await on_device(dut, reset.in_each_cycle_of_a_fault)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -16,7 +16,6 @@ from tests.bodies import reference
 from tests.bodies.model_rig import ModelRig
 from tests.bodies.rig import Body
 from tests.sim.configs import CONFIGS
-from virtio_model.spec import DeviceType
 
 MODULES = [import_module(f"{themes.__name__}.{module.name}") for module in iter_modules(themes.__path__)]
 BODIES = [body for module in MODULES for body in vars(module).values() if isinstance(body, Body)]
@@ -27,23 +26,17 @@ SPECIAL = {
     "identity.unsupported_version": ("bad_version",),
     "identity.placeholder": ("placeholder",),
     "blk.read_only_disk": ("blk_ro",),
+    "faults.address_above_the_bus": ("rng_addr32",),
+    "queues.areas_above_the_bus_are_refused": ("rng_addr32",),
 }
-EXTRA: Mapping[str, Mapping[str, int]] = {
-    "placeholder": {"Device": DeviceType.RNG, "DeviceId": 0},
-    "one_queue": {"Device": DeviceType.BLK, "NumQueues": 1, "QueueSizeMax0": 128},
-}
-ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "blk", "blk_wrap", "one_queue")
-
-
-def parameters_of(config: str) -> Mapping[str, int]:
-    return CONFIGS[config] if config in CONFIGS else EXTRA[config]
+ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue")
 
 
 def runs() -> Iterator[Any]:
     """Each body with each of its cases on each configuration."""
     for body in BODIES:
         for config in SPECIAL.get(body.name, ORDINARY):
-            if reference.device_type(parameters_of(config)) in body.devices:
+            if reference.device_type(CONFIGS[config]) in body.devices:
                 for case in body.cases or ("",):
                     yield pytest.param(body, config, case, id="-".join(filter(None, (body.name, case, config))))
 
@@ -54,7 +47,7 @@ def test_body(body: Body, config: str, case: str) -> None:
         await body(rig, *([case] if case else []))
         await rig.finish(body.used)
 
-    run(whole(ModelRig(parameters_of(config), seed=1)))
+    run(whole(ModelRig(CONFIGS[config], seed=1)))
 
 
 def test_special_bodies_exist() -> None:

@@ -102,11 +102,14 @@ class QueueTracker:
         """The first available ring slot in a burst, not yet taken note of, that no idx known covers."""
         if _covers(event, self.layout.avail_idx_address, 2) or self.fault is not None:
             return None
+        available = self.available
+        if self.suspect is not None:  # a used idx may be on its way that makes it right
+            available = (self.suspect.avail_idx - self.queue.last_avail) & 0xFFFF
         ring = self.layout.avail_entry_address(0)
         first = max(event.address - ring, 0) // 2
         end = min(event.address + len(event.data) - ring + 1, 2 * self.layout.size) // 2
         for slot in range(first, end):
-            if (slot - self.queue.avail_slot) % self.layout.size >= self.available:
+            if (slot - self.queue.avail_slot) % self.layout.size >= available:
                 return slot
         return None
 

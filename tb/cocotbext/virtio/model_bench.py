@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from virtio_model import Blk, DeviceFunction, MemoryStorage, MmioDevice, Rng
 
 from .backing import DeviceView, RegionMemory
 from .bench import Bench
-from .memory import DEFAULT_REGIONS, GuardedMemory
+from .memory import DEFAULT_REGIONS, GuardedMemory, Region
 
 T = TypeVar("T")
 
@@ -81,16 +81,17 @@ class ModelBench(Bench):
         seed: int = 0,
         device_class: Callable[..., MmioDevice] = MmioDevice,
         capacity: int = 64,
+        regions: Sequence[Region] = DEFAULT_REGIONS,
         **options: Any,
     ) -> None:
-        backing = RegionMemory(DEFAULT_REGIONS)
+        backing = RegionMemory(regions)
         faults = DeviceView(backing)
         self.storage = MemoryStorage(0)
         options.setdefault("num_queues", 2)
         made = self._function(function, seed, capacity) if isinstance(function, str) else function
         self.device = device_class(made, faults, **options)
         clock = ModelClock()
-        memory = GuardedMemory(backing, DEFAULT_REGIONS, random.Random(f"memory {seed}"))
+        memory = GuardedMemory(backing, regions, random.Random(f"memory {seed}"))
         super().__init__(ModelBus(self.device), memory, ModelInterrupt(self.device, clock), clock, seed, faults=faults)
 
     def _function(self, name: str, seed: int, capacity: int) -> DeviceFunction:
