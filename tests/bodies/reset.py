@@ -35,7 +35,7 @@ async def in_mid_request(rig: Rig) -> None:
 
 @body(BLK, used=160, limit_us=40_000)
 async def in_each_cycle_of_a_write(rig: Rig) -> None:
-    """A reset in any cycle of an OUT: its sector is old or new as a whole, the next OUT is served (HOST-094, HOST-119)."""
+    """A reset in any cycle of an OUT: its sector is old or new as a whole, the next is served (HOST-094, 119)."""
     old, new = rig.image()[5 * SECTOR : 6 * SECTOR], b"A" * SECTOR
     for cycle in range(40, 200):
         driver = await work.start_as(rig, BlkDriver)

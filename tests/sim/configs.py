@@ -63,6 +63,7 @@ class Plan:
     icarus: tuple[str, ...] = ()
     timeout_s: int = 600
     figures: Mapping[str, str] = field(default_factory=dict, hash=False)
+    users_disk: bool = False  # serves the file named by DISK=; the other modules write where they like
 
     def on(self, sim: str) -> tuple[str, ...]:
         """The configurations this module runs on under a simulator."""
@@ -92,8 +93,13 @@ PLANS: tuple[Plan, ...] = (
         configs=("blk",),
         timeout_s=3600,
         figures={"disk_sha256_match": "whole_image"},
+        users_disk=True,
     ),
-    Plan("test_soak", configs=("rng", "rng32", "rng_oddsize", "blk", "blk128", "blk_wrap"), icarus=("blk_one_queue",)),
+    Plan(
+        "test_soak",
+        configs=("rng", "rng32", "rng_oddsize", "blk", "blk32", "blk128", "blk512", "blk_wrap"),
+        icarus=("blk_one_queue",),
+    ),
     Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED)),
 )
 

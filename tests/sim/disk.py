@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from virtio_model.spec import SECTOR
+
 from .selection import UsageError
 
 _UUID = "76697274-696f-4d4d-494f-000000000001"
@@ -23,10 +25,14 @@ class Disk:
     note: str = ""
 
     def place(self, directory: Path) -> Path:
-        """The image for a run in `directory`: a copy of its own, unless the user wants the file itself written."""
+        """The image for a run in `directory`: a writable copy, filled up to a whole sector, or the file itself."""
         if self.in_place:
             return self.base
-        return Path(shutil.copy(self.base, directory / "disk.img"))
+        copy = Path(shutil.copyfile(self.base, directory / "disk.img"))
+        if rest := copy.stat().st_size % SECTOR:
+            with copy.open("ab") as image:
+                image.write(bytes(SECTOR - rest))
+        return copy
 
 
 def user_disk(path: str, write: bool) -> Disk:
@@ -34,11 +40,16 @@ def user_disk(path: str, write: bool) -> Disk:
     file = Path(path).resolve()
     if not file.is_file():
         raise UsageError(f"DISK={path}: no such file")
-    if file.stat().st_size < 512:
-        raise UsageError(f"DISK={path}: shorter than one sector of 512 bytes")
+    size = file.stat().st_size
+    if not size:
+        raise UsageError(f"DISK={path}: empty")
+    if write and size % SECTOR:
+        raise UsageError(f"DISK={path}: {size} bytes are not whole sectors of {SECTOR}, as DISK_WRITE=1 needs")
     if not os.access(file, os.R_OK | (os.W_OK if write else 0)):
         raise UsageError(f"DISK={path}: not {'writable' if write else 'readable'}")
-    return Disk(file, in_place=write, note=f"disk: {file}{', written in place' if write else ', copied for each run'}")
+    return Disk(
+        file, in_place=write, note=f"disk: {file}{', written in place' if write else ', of which a copy is served'}"
+    )
 
 
 def docs_disk(docs: Path, target: Path) -> Disk:

@@ -68,14 +68,14 @@ class SimRig(SimBench, Rig):
     storage: MemoryStorage
 
     @classmethod
-    async def build(cls, dut: Any, timing: str) -> SimRig:
-        """Reset the device, with tap and scoreboard in place before that."""
+    async def build(cls, dut: Any, timing: str, seed: int | None = None) -> SimRig:
+        """Reset the device, with tap and scoreboard in place before that. `seed` is cocotb's own by default."""
         given = parameters()
         storage = MemoryStorage(0)
         resize(storage, len(disk_image()) // SECTOR)
         lockstep = Scoreboard(reference.function(given, storage), **reference.device_options(given))
         tap = Tap(dut.u_tap, lockstep.report)
-        rig = await cls.create(dut, timing=timing)
+        rig = await cls.create(dut, seed=seed, timing=timing)
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage = tap, lockstep, storage
         rig.scoreboard = lockstep

@@ -151,9 +151,8 @@ def execute(runs: Sequence[Run], sim: str, session: runner.Session, jobs: int) -
 def session_for(request: Request, runs: Sequence[Run]) -> runner.Session:
     """The settings that all runs share, with the disk image made if one of them needs it."""
     image = None
-    if request.disk:
-        image = disk.user_disk(request.disk, request.disk_write)
-    elif any(configs.uses_disk(run.config) for run in runs):
+    users = disk.user_disk(request.disk, request.disk_write) if request.disk else None
+    if any(configs.uses_disk(run.config) for run in runs):
         image = disk.docs_disk(configs.ROOT / "docs", runner.BUILD_ROOT / f"docs-{os.getpid()}.img")
     builds = len({run.config for run in runs})
     return runner.Session(
@@ -161,6 +160,7 @@ def session_for(request: Request, runs: Sequence[Run]) -> runner.Session:
         waves=request.waves,
         test_filter=request.test_filter,
         disk=image,
+        users_disk=users,
         timeout_s=request.timeout_s,
         make_jobs=max(1, request.jobs // builds),
     )
@@ -181,17 +181,16 @@ def regress(request: Request, json_path: Path, junit_path: Path) -> list[RunResu
         config=request.config,
         test_filter=request.test_filter,
     )
-    jobs = 1 if request.disk_write else request.jobs
     session = session_for(request, runs)
-    print(f"seed {request.seed}, {len(runs)} runs on {request.sim}, {jobs} at a time", flush=True)
-    if session.disk:
-        print(session.disk.note)
+    print(f"seed {request.seed}, {len(runs)} runs on {request.sim}, {request.jobs} at a time", flush=True)
+    for image in filter(None, (session.disk, session.users_disk)):
+        print(image.note)
     if request.waves and request.sim == "verilator" and not toolchain.has_fst_headers():
         print("note: VCD instead of FST: the lz4 and zlib headers are missing (run `make deps`)")
     try:
-        results = execute(runs, request.sim, session, jobs)
+        results = execute(runs, request.sim, session, request.jobs)
     finally:
-        if session.disk and not request.disk:
+        if session.disk:
             session.disk.base.unlink(missing_ok=True)
     write_junit(results, junit_path)
     figures = summary(results, seed=request.seed, sim=request.sim, wall_s=time.monotonic() - start)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import configs, disk, toolchain
+from . import configs, toolchain
+from .disk import Disk
 from .planted import PlantError, plant
 from .process import Outcome, execute, locked
 from .results import FAILED, WHOLE_RUN, CaseResult, RunResult, read_results
@@ -31,10 +32,17 @@ class Session:
     seed: int
     waves: bool = False
     test_filter: str = ""
-    disk: disk.Disk | None = None
+    disk: Disk | None = None
+    users_disk: Disk | None = None
     timeout_s: int = 0  # 0: as the plan says
     make_jobs: int = 1
     root: Path = BUILD_ROOT
+
+    def disk_of(self, run: Run) -> Disk | None:
+        """The disk that a run serves, if its device has one."""
+        if not configs.uses_disk(run.config):
+            return None
+        return self.users_disk if run.plan.users_disk and self.users_disk else self.disk
 
     def directory(self, sim: str, config: str) -> Path:
         """Where a configuration is built and its modules run."""
@@ -125,8 +133,8 @@ def simulate(result: RunResult, built: Build, session: Session) -> None:
     (directory / "seed").write_text(f"{session.seed}\n")
     env = run_environment(run, session, directory)
     plusargs = [*toolchain.run_args(run.sim, session.seed), f"+entropy_seed={session.seed & 0x7FFFFFFF}"]
-    if session.disk and configs.uses_disk(run.config):
-        env["VIRTIO_DISK"] = str(session.disk.place(directory))
+    if image := session.disk_of(run):
+        env["VIRTIO_DISK"] = str(image.place(directory))
         plusargs.append(f"+disk={env['VIRTIO_DISK']}")
     if session.waves and run.sim == "icarus":
         plusargs.append(f"+dumpfile_path={directory / toolchain.wave_file(run.sim)}")

@@ -12,13 +12,16 @@ import cocotb
 from tests.sim.harness import SimRig
 from tests.sim.planted import PLANTED
 
+#: The same in every run: whether a fault shows may depend on chance, that a checker sees it must not.
+_SEED = 1
+
 
 @cocotb.test()
 async def fault_is_caught(dut: Any) -> None:
     fault = PLANTED[os.environ["VIRTIO_CONFIG"]]
     place, *case = fault.body.split()
     theme, _, name = place.partition(".")
-    rig = await SimRig.build(dut, fault.timing)
+    rig = await SimRig.build(dut, fault.timing, seed=_SEED)
     try:
         await rig.run(getattr(import_module(f"tests.bodies.{theme}"), name), *case)
     except Exception as error:

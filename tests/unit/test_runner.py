@@ -232,6 +232,27 @@ def test_disk_is_copied_unless_written_in_place(tmp_path: Path) -> None:
         disk.user_disk(str(tmp_path / "nope"), write=False)
 
 
+def test_disk_of_any_length_is_served_as_whole_sectors(tmp_path: Path) -> None:
+    image = tmp_path / "user.img"
+    image.write_bytes(b"x" * 700)
+    (tmp_path / "run").mkdir()
+    image.chmod(0o444)
+    placed = disk.user_disk(str(image), write=False).place(tmp_path / "run")
+    assert placed.read_bytes() == b"x" * 700 + bytes(324)
+    assert placed.stat().st_mode & 0o200, "the copy is writable although the file is not"
+    with pytest.raises(UsageError, match="whole sectors"):
+        disk.user_disk(str(image), write=True)
+
+
+def test_only_the_disk_module_serves_the_users_disk(tmp_path: Path) -> None:
+    ours, users = disk.Disk(tmp_path / "ours"), disk.Disk(tmp_path / "users", in_place=True)
+    session = runner.Session(seed=1, disk=ours, users_disk=users)
+    plans = {plan.module: plan for plan in configs.PLANS}
+    assert session.disk_of(selection.Run("verilator", "blk", plans["test_disk"])) is users
+    assert session.disk_of(selection.Run("verilator", "blk", plans["test_blk"])) is ours
+    assert session.disk_of(selection.Run("verilator", "rng", plans["test_rng"])) is None
+
+
 def test_disk_without_mke2fs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *args, **kwargs: None)
     made = disk.docs_disk(tmp_path, tmp_path / "disk.img")
