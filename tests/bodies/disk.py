@@ -63,7 +63,7 @@ def _note(**figures: object) -> None:
     path.write_text(json.dumps({**known, **figures}))
 
 
-@body(BLK, used=8, limit_us=10_000_000)
+@body(BLK, used=1, limit_us=10_000_000)
 async def whole_image(rig: Rig) -> None:
     """Every sector of the disk, read through the device, by its SHA-256."""
     driver = await work.start_as(rig, BlkDriver)
@@ -83,7 +83,7 @@ async def writes_reach_the_disk(rig: Rig) -> None:
     expect(driver.has(BlkFeature.RO), False, "RO feature")
     before = rig.image()
     capacity = driver.config.capacity
-    places = {0, 1, capacity - 1, capacity // 2, *rig.rng.sample(range(capacity), min(4, capacity))}
+    places = {0, capacity - 1, capacity // 2, *rig.rng.sample(range(capacity), min(4, capacity))}
     contents = {sector: rig.rng.randbytes(SECTOR) for sector in sorted(places)}
     for sector, data in contents.items():
         await driver.write(sector, data)
