@@ -68,14 +68,17 @@ class SimRig(SimBench, Rig):
     storage: MemoryStorage
 
     @classmethod
-    async def build(cls, dut: Any, timing: str, seed: int | None = None) -> SimRig:
-        """Reset the device, with tap and scoreboard in place before that. `seed` is cocotb's own by default."""
+    async def build(cls, dut: Any, timing: str, seed: int | None = None, **options: Any) -> SimRig:
+        """Reset the device, with tap and scoreboard in place before that. `seed` is cocotb's own by default.
+
+        `options` go to `SimBench.create`.
+        """
         given = parameters()
         storage = MemoryStorage(0)
         resize(storage, len(disk_image()) // SECTOR)
         lockstep = Scoreboard(reference.function(given, storage), **reference.device_options(given))
         tap = Tap(dut.u_tap, lockstep.report)
-        rig = await cls.create(dut, seed=seed, timing=timing)
+        rig = await cls.create(dut, seed=seed, timing=timing, **options)
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage = tap, lockstep, storage
         rig.scoreboard = lockstep
@@ -192,7 +195,7 @@ def cases(body: Body) -> list[cocotb.Param]:
     return [cocotb.Param(case, case) for case in body.cases]
 
 
-async def on_device(dut: Any, body: Body, *arguments: Any, timing: str = "light") -> None:
+async def on_device(dut: Any, body: Body, *arguments: Any, timing: str = "light", **options: Any) -> None:
     """Run a test body on the simulated device, with a bus timing of "none", "light" or "heavy"."""
-    rig = await SimRig.build(dut, timing)
+    rig = await SimRig.build(dut, timing, **options)
     await rig.run(body, *arguments)

@@ -21,6 +21,7 @@ from .axil import AxiLiteRegisters
 from .axiram import AxiMemory
 from .irq import PinInterrupt
 from .pins import known, require_port
+from .stock_ram import StockRam
 from .timing import Timing, profile
 
 PERIOD_NS = 10
@@ -37,7 +38,7 @@ class SimBench(Bench):
     """
 
     def __init__(
-        self, dut: Any, seed: int, axil: AxiLiteRegisters, axi: AxiMemory, memory: GuardedMemory, reset: Any
+        self, dut: Any, seed: int, axil: AxiLiteRegisters, axi: AxiMemory | StockRam, memory: GuardedMemory, reset: Any
     ) -> None:
         self.dut = dut
         self.axil = axil
@@ -54,6 +55,7 @@ class SimBench(Bench):
         timing: str | Timing = "light",
         scoreboard: Scoreboard | None = None,
         regions: Sequence[Region] = DEFAULT_REGIONS,
+        memory_kind: type[AxiMemory] | type[StockRam] = AxiMemory,
     ) -> SimBench:
         """Start the clock, bind the buses, apply `timing` ("none", "light", "heavy") by seed and reset the device.
 
@@ -71,7 +73,7 @@ class SimBench(Bench):
         axil = AxiLiteRegisters(dut, clock, reset)
         mapped = regions_for(len(require_port(dut, "m_axi_awaddr", "an AXI4 master")), regions)
         backing = RegionMemory(mapped)
-        axi = AxiMemory(dut, clock, reset, backing)
+        axi = memory_kind(dut, clock, reset, backing)
         memory = GuardedMemory(backing, mapped, random.Random(f"memory {seed}"))
         bench = cls(dut, seed, axil, axi, memory, reset)
         bench.scoreboard = scoreboard
