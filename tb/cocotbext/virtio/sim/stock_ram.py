@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """cocotbext-axi's own `AxiRam` as the memory of the device's DMA, sharing its bytes with the driver.
 
-It knows neither error windows nor DECERR nor latency, which is why `AxiMemory` is the default. As a second opinion on what a
-memory does with the device's bursts it is welcome: it shares no code with ours above the channels.
+It knows neither error windows nor DECERR nor latency, which is why `AxiMemory` is the default. As a second opinion on
+what a memory does with the device's bursts it is welcome: it shares no code with ours above the channels.
 """
 
 from __future__ import annotations
