@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ from tests.sim.toolchain import check_available
 
 BUILD = ROOT / "sim_build"
 _ONE_TEST = ("TEST", "CONFIG", "SIM", "WAVES", "DISK", "DISK_WRITE", "COCOTB_TEST_FILTER")
+#: A gate must give the same answer twice; `make sim` explores, with a new seed each time.
+GATE_SEED = "20261122"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def run_leg(leg: Leg, env: Mapping[str, str]) -> dict[str, int]:
 def main(parts: Sequence[Leg] | None = None) -> int:
     start = time.monotonic()
     env = {key: value for key, value in os.environ.items() if key not in _ONE_TEST}
-    env["SEED"] = env.get("SEED") or env.get("COCOTB_RANDOM_SEED") or str(random.SystemRandom().randrange(1, 1 << 31))
+    env["SEED"] = env.get("SEED") or env.get("COCOTB_RANDOM_SEED") or GATE_SEED
     counted: dict[str, dict[str, int]] = {}
     for leg in legs() if parts is None else parts:
         if leg.name == "icarus":
