@@ -244,6 +244,7 @@ async def expect_needs_reset(rig: Rig) -> None:
 def with_hook(kind: type[ClassDriver], hook: Callable[[ClassDriver], Any]) -> type[ClassDriver]:
     """A class driver that calls `hook` when its queues are ready, just before DRIVER_OK."""
 
+    # mypy takes no base class from a variable.
     class Hooked(kind):  # type: ignore[valid-type, misc]
         async def pre_device_initialization(self, transport: Any) -> None:
             await super().pre_device_initialization(transport)

@@ -54,6 +54,7 @@ class Scoreboard:
         self.fail_fast = fail_fast
         self.waived = frozenset(waived)
         self.violations: dict[str, tuple[Violation, int]] = {}
+        # The options are typed where they belong, in MmioDevice.
         self.model = MmioDevice(function, Memory(0, 0), autorun=False, **device_options)  # type: ignore[arg-type]
         self._log = logging.getLogger("virtio.scoreboard")
         self._irq_bound = irq_bound

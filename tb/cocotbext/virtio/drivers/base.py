@@ -55,6 +55,7 @@ class Pending(Generic[T]):
             raise RuntimeError(f"{self!r} is still outstanding")
         if self._error is not None:
             raise self._error
+        # Done without an error: the result is there, though None may be a legal one.
         return self._result  # type: ignore[return-value]
 
     def complete(self, used: UsedBuffer) -> None:

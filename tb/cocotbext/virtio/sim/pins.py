@@ -21,6 +21,7 @@ class ProtocolError(Exception):
 def require_ports(dut: Any, prefix: str, channels: Iterable[type], kind: str) -> None:
     """Check that `dut` has every signal of the bus channels as `prefix`_signal. Raises MissingPort with one line."""
     present = {name.casefold() for name in dir(dut)}
+    # The library makes the channel classes at run time; `_signals` is where they keep their required ones.
     wanted = [f"{prefix}_{signal}" for channel in channels for signal in channel._signals]  # type: ignore[attr-defined]
     missing = [name for name in wanted if name.casefold() not in present]
     if missing:
