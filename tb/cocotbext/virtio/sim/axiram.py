@@ -46,7 +46,7 @@ class _Latency:
 class _TwoTasks:
     """Starts and stops the intake and answer tasks with the reset, in place of the library's single one.
 
-    Abstract: a side says how to clear its channels, take bursts and answer them. The library it is mixed with is untyped.
+    Abstract: a side says how to clear its channels, take bursts and answer them. The library it extends is untyped.
     """
 
     _tasks: list[Any]
