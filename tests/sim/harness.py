@@ -78,7 +78,8 @@ class SimRig(SimBench, Rig):
         resize(storage, len(disk_image()) // SECTOR)
         lockstep = Scoreboard(reference.function(given, storage), **reference.device_options(given))
         tap = Tap(dut.u_tap, lockstep.report)
-        rig = await cls.create(dut, seed=seed, timing=timing, **options)
+        native = dut.g_native if given.get("NativeBuses", 1) else None
+        rig = await cls.create(dut, seed=seed, timing=timing, native=native, **options)
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage = tap, lockstep, storage
         rig.scoreboard = lockstep
@@ -98,8 +99,6 @@ class SimRig(SimBench, Rig):
             raise
         except Exception as error:
             raise self._explain(error) from error
-        finally:
-            self.tap.stop()
 
     async def finish(self, min_used: int = 1) -> None:
         if self.transport.live:

@@ -70,9 +70,16 @@ def build_args(sim: str, waves: bool) -> list[str]:
     """Options of the HDL compiler beyond those of cocotb's runner."""
     if sim == "icarus":
         return ["-Wall", "-Wno-timescale"]
+    # Python finds the C++ functions in the executable.
+    arguments = [*VERILATOR_ARGS, "-LDFLAGS", "-rdynamic", *map(str, native_sources())]
     if not waves:
-        return [*VERILATOR_ARGS, "--no-public-flat-rw"]
-    return [*VERILATOR_ARGS, "--trace-structs", *(["--trace-fst"] if has_fst_headers() else [])]
+        return [*arguments, "--no-public-flat-rw"]
+    return [*arguments, "--trace-structs", *(["--trace-fst"] if has_fst_headers() else [])]
+
+
+def native_sources() -> list[Path]:
+    """The C++ that the HDL calls by DPI."""
+    return [ROOT / "tb/hdl/virtio_memory.cpp", ROOT / "tb/hdl/virtio_tap.cpp"]
 
 
 def extra_sources(sim: str) -> list[Path]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,19 +15,34 @@ from .memory import Region
 
 
 class Response(Enum):
-    """Answer to a DMA access, in AXI's words."""
+    """Answer to a DMA access, in AXI's words; NEVER leaves it without one."""
 
     OKAY = 0
     SLVERR = 2
     DECERR = 3
+    NEVER = 4
 
 
 class RegionMemory:
-    """Zeroed bytes in several regions, of which only pages in use cost anything. Raises MemoryFault outside of them."""
+    """Zeroed bytes in several regions, of which only pages in use cost anything. Raises MemoryFault outside of them.
 
-    def __init__(self, regions: Sequence[Region]) -> None:
+    If `shared`, each region is a file in memory whose descriptor is in `files`, for others to map.
+    """
+
+    def __init__(self, regions: Sequence[Region], shared: bool = False) -> None:
         self.regions = tuple(regions)
-        self._ranges = [(region, mmap.mmap(-1, region.size)) for region in regions]
+        self.files: list[tuple[Region, int]] = []
+        if shared:
+            self.files = [(region, _memory_file(region)) for region in regions]
+            self._ranges = [(region, mmap.mmap(file, region.size)) for region, file in self.files]
+        else:
+            self._ranges = [(region, mmap.mmap(-1, region.size)) for region in regions]
+
+    def close_files(self) -> None:
+        """Close the descriptors of `files`; mappings stay."""
+        for _, file in self.files:
+            os.close(file)
+        self.files.clear()
 
     def read(self, address: int, length: int) -> bytes:
         """`length` bytes. Raises MemoryFault."""
@@ -49,9 +65,15 @@ class RegionMemory:
         raise MemoryFault(address, length)
 
 
+def _memory_file(region: Region) -> int:
+    file = os.memfd_create(f"virtio-{region.name}")
+    os.ftruncate(file, region.size)
+    return file
+
+
 @dataclass(frozen=True)
 class ErrorWindow:
-    """Device accesses that touch the `length` bytes at `address` are answered with `response`."""
+    """Device accesses that touch the `length` bytes at `address` are answered with `response`, or never."""
 
     address: int
     length: int
@@ -62,11 +84,12 @@ class ErrorWindow:
 
 @dataclass(frozen=True)
 class Unmapped:
-    """A device access to where no memory is."""
+    """A device access to where no memory is; `cycle` is that of the data beat, where it is known."""
 
     address: int
     length: int
     write: bool
+    cycle: int | None = None
 
 
 class DeviceView:
@@ -133,6 +156,7 @@ class DeviceView:
             first = self.unmapped[0]
             raise AssertionError(
                 f"DMA-UNMAPPED {'write' if first.write else 'read'} address={first.address:#x} length={first.length} "
+                f"{'' if first.cycle is None else f'cycle={first.cycle} '}"
                 f"expected an address in {[region.name for region in self.memory.regions]} "
                 f"({len(self.unmapped)} such accesses)"
             )

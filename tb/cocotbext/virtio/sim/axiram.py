@@ -176,6 +176,7 @@ class AxiMemory:
         bus = AxiBus.from_prefix(dut, prefix)
         self.write_side = _WriteSide(bus.write, clock, reset, self.view, self._latencies[0], prefix)
         self.read_side = _ReadSide(bus.read, clock, reset, self.view, self._latencies[1], prefix)
+        self.byte_lanes = self.read_side.byte_lanes
         self.channels = {
             f"{prefix}.aw": self.write_side.aw_channel,
             f"{prefix}.w": self.write_side.w_channel,
