@@ -17,7 +17,7 @@ from .selection import UsageError
 
 # Knobs of make and of the regression that must not reach a simulator or the make that compiles it.
 _PRIVATE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "PYTEST_CURRENT_TEST", "WAVES", "GUI"}
-_PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "DISK", "DISK_WRITE", "JOBS", "TIMEOUT"}
+_PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "MEM", "DISK", "DISK_WRITE", "JOBS", "TIMEOUT"}
 
 VERILATOR_ARGS = (
     *("-Wall", "-Wno-fatal", "-O3", "--assert"),
@@ -78,13 +78,25 @@ def build_args(sim: str, waves: bool) -> list[str]:
 
 
 def native_sources() -> list[Path]:
-    """The C++ that the HDL calls by DPI."""
+    """The C++ that the HDL calls."""
     return [ROOT / "tb/hdl/virtio_memory.cpp", ROOT / "tb/hdl/virtio_tap.cpp"]
+
+
+def vpi_command(target: Path) -> list[str]:
+    """The command that compiles the same C++ as a VPI module, for simulators without DPI."""
+    flags = ["-std=c++17", "-O2", "-shared", "-fPIC", f"-I{verilator_root() / 'include/vltstd'}"]
+    sources = [*native_sources(), ROOT / "tb/hdl/virtio_vpi.cpp"]
+    return [os.environ.get("CXX", "c++"), *flags, "-o", str(target), *map(str, sources)]
 
 
 def extra_sources(sim: str) -> list[Path]:
     """Files that only this simulator reads."""
     return [Path(__file__).with_name("public.vlt")] if sim == "verilator" else []
+
+
+def hidden_sources(sim: str) -> list[Path]:
+    """Files that a build depends on besides those the simulator is given."""
+    return [*native_sources(), *([ROOT / "tb/hdl/virtio_vpi.cpp"] if sim == "icarus" else [])]
 
 
 def run_args(sim: str, seed: int) -> list[str]:
