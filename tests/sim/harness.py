@@ -24,7 +24,7 @@ from virtio_model import MemoryStorage
 from virtio_model.spec import SECTOR
 
 #: How often, in cycles, the scoreboard is given what the tap saw.
-FEED_CYCLES = 1000
+FEED_CYCLES = 5000
 #: A device is idle when its memory bus has been so for this many cycles.
 QUIET_CYCLES = 150
 QUIET_ATTEMPTS = 1000
