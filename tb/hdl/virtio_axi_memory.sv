@@ -83,7 +83,7 @@ module virtio_axi_memory #(
   logic [2:0] w_size_q[Outstanding];
   logic [1:0] w_burst_q[Outstanding];
   int w_head_q, w_count_q, w_beat_q;
-  logic [1:0] w_response_q;
+  logic [ 1:0] w_response_q;
   logic [31:0] w_credit_q;
   logic [31:0] answers_q;
 
@@ -172,7 +172,8 @@ module virtio_axi_memory #(
   task automatic present_read_beat;
     logic stalled;
     if (!r_busy_q && reads_q != 0) begin
-      virtio_memory_pop(handle, 0, cycle_q, reorder, found, r_id_q, r_address_q, r_len_q, r_size_q, r_burst_q, response);
+      virtio_memory_pop(handle, 0, cycle_q, reorder, found, r_id_q, r_address_q, r_len_q, r_size_q, r_burst_q,
+                        response);
       r_busy_q = found != 0;
       r_beat_q = 0;
     end
@@ -208,13 +209,18 @@ module virtio_axi_memory #(
 
   task automatic take_write_beat;
     longint due;
-    address = beat_address(longint'(w_address_q[w_head_q]), int'(w_len_q[w_head_q]), int'(w_size_q[w_head_q]),
-                           int'(w_burst_q[w_head_q]), w_beat_q);
+    address = beat_address(
+        longint'(w_address_q[w_head_q]),
+        int'(w_len_q[w_head_q]),
+        int'(w_size_q[w_head_q]),
+        int'(w_burst_q[w_head_q]),
+        w_beat_q
+    );
     word = address & ~(64'(Lanes) - 64'd1);
     virtio_memory_write(handle, cycle_q, word, Lanes, 512'(m_axi_wdata), longint'(m_axi_wstrb), response);
     if (w_response_q == Okay) w_response_q = 2'(response);
     w_credit_q = w_credit_q - FullBandwidth;
-    w_beat_q = w_beat_q + 1;
+    w_beat_q   = w_beat_q + 1;
     if (w_beat_q > int'(w_len_q[w_head_q])) begin
       due_after(write_latency_min, write_latency_max, due);
       virtio_memory_push(handle, 1, int'(w_id_q[w_head_q]), longint'(w_address_q[w_head_q]), int'(w_len_q[w_head_q]),

@@ -118,7 +118,7 @@ package virtio_c_pkg;
   );
 
   import "DPI-C" function void virtio_tap_open(
-    input int lanes,
+    input  int lanes,
     output int handle
   );
 

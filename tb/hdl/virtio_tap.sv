@@ -115,7 +115,8 @@ module virtio_tap #(
   endtask
 
   // Data without the bytes that carry no strobe
-  function automatic logic [AxiDataWidth-1:0] strobed(input logic [AxiDataWidth-1:0] data, input logic [StrbWidth-1:0] strb);
+  function automatic logic [AxiDataWidth-1:0] strobed(input logic [AxiDataWidth-1:0] data,
+                                                      input logic [StrbWidth-1:0] strb);
     for (int i = 0; i < StrbWidth; i++) strobed[i*8+:8] = strb[i] ? data[i*8+:8] : 8'd0;
   endfunction
 
@@ -201,13 +202,13 @@ module virtio_tap #(
       if (m_axi_rvalid && m_axi_rready)
         virtio_tap_read_data(handle, cycle_q, int'(m_axi_rid), int'(m_axi_rresp), int'(m_axi_rlast), 512'(m_axi_rdata));
       if (m_axi_awvalid && m_axi_awready)
-        virtio_tap_address(handle, 1, cycle_q, int'(m_axi_awid), 64'(m_axi_awaddr), int'(m_axi_awlen), int'(m_axi_awsize),
-                           int'(m_axi_awburst));
+        virtio_tap_address(handle, 1, cycle_q, int'(m_axi_awid), 64'(m_axi_awaddr), int'(m_axi_awlen),
+                           int'(m_axi_awsize), int'(m_axi_awburst));
       if (m_axi_wvalid && m_axi_wready)
         virtio_tap_write_data(handle, cycle_q, int'(m_axi_wlast), 512'(m_axi_wdata), 64'(m_axi_wstrb));
       if (m_axi_arvalid && m_axi_arready)
-        virtio_tap_address(handle, 0, cycle_q, int'(m_axi_arid), 64'(m_axi_araddr), int'(m_axi_arlen), int'(m_axi_arsize),
-                           int'(m_axi_arburst));
+        virtio_tap_address(handle, 0, cycle_q, int'(m_axi_arid), 64'(m_axi_araddr), int'(m_axi_arlen),
+                           int'(m_axi_arsize), int'(m_axi_arburst));
       if (entropy_valid_i && entropy_ready_i) note(Entropy, 64'(entropy_data_i));
     end
     // A rise counts out of reset only: before, the line may hold anything.

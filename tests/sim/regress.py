@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make sim`: build what the chosen tests need, run them in parallel, report.
 
-Reads its request from the environment, as make passes it on: TEST, CONFIG, SEED, SIM, MEM, WAVES, DISK, DISK_WRITE, JOBS,
-TIMEOUT, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit status: 0 all passed, 1 something
-failed or nothing ran, 2 the request makes no sense.
+Reads its request from the environment, as make passes it on: TEST, CONFIG, SEED, SIM, MEM, WAVES, DISK, DISK_WRITE,
+JOBS, TIMEOUT, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit status: 0 all passed, 1
+something failed or nothing ran, 2 the request makes no sense.
 """
 
 from __future__ import annotations

@@ -68,9 +68,7 @@ def job(kind: str, **arguments: object) -> list[str]:
     return [sys.executable, "-m", "tests.sim.job", kind, json.dumps(arguments)]
 
 
-def build(
-    sim: str, config: str, session: Session, files: Sequence[Path] | None = None, memory: str = ""
-) -> Build:
+def build(sim: str, config: str, session: Session, files: Sequence[Path] | None = None, memory: str = "") -> Build:
     """Compile a configuration unless sources, parameters, options and tools are those of the build that is there."""
     directory = session.directory(sim, config, memory) / "build"
     log = directory.parent / "build.log"
@@ -90,7 +88,9 @@ def build(
         "build_args": toolchain.build_args(sim, session.waves),
         "waves": session.waves,
     }
-    key = digest([*sources, *toolchain.hidden_sources(sim)], {**arguments, **toolchain.versions(sim), **toolchain.make_flags()})
+    key = digest(
+        [*sources, *toolchain.hidden_sources(sim)], {**arguments, **toolchain.versions(sim), **toolchain.make_flags()}
+    )
     stamp = directory / "inputs.sha256"
     with locked(directory.parent):
         if stamp.exists() and stamp.read_text() == key:

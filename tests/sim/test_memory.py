@@ -26,4 +26,3 @@ async def four_gib_are_crossed(dut: Any, timing: str) -> None:
 @cocotb.test()
 async def buffers_at_the_end_of_memory(dut: Any) -> None:
     await on_device(dut, data.buffers_at_the_end_of_memory)
-

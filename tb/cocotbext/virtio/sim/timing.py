@@ -48,7 +48,7 @@ def drawn_ns(rng: random.Random, bounds: tuple[int, int], period_ns: int) -> int
 
 
 def stall_probability(timing: Timing, rng: random.Random) -> int:
-    """How likely a cycle of a channel is stalled, in 1/256; for channels in HDL, whose stalls are drawn cycle by cycle."""
+    """How likely a cycle of a channel in HDL is stalled, in 1/256; it draws its stalls cycle by cycle."""
     if not timing.stall_cycles or rng.random() < timing.spare:
         return 0
     return round(256 * timing.stall_cycles / (timing.run_cycles + timing.stall_cycles))
