@@ -7,6 +7,8 @@
 // one of them hits a window that never answers. An unmapped address answers DECERR. Read lanes that were not asked for
 // carry 0xEE. Write data is taken once its address was.
 //
+// A write has taken effect when its data was taken, answered or not; a read takes its bytes when its beat is presented.
+//
 // The knobs may be changed at any time. Stalls are probabilities in 1/256 for a cycle: without ready on AW, W and AR, and
 // without a new beat on B and R. Latencies are drawn between least and most, in cycles beyond the shortest answer, which
 // is the cycle after the request. A bandwidth is in beats per 256 cycles, 0 for no limit. A change of `seed` starts the
@@ -53,6 +55,7 @@ module virtio_axi_memory #(
   import virtio_c_pkg::*;
 
   localparam int Lanes = AxiDataWidth / 8;
+  localparam logic [2:0] FullSize = 3'($clog2(Lanes));
   localparam int FullBandwidth = 256;
   localparam logic [1:0] Fixed = 2'd0;
   localparam logic [1:0] Wrap = 2'd2;
@@ -116,6 +119,11 @@ module virtio_axi_memory #(
     if (AxiIdWidth > 32) $fatal(1, "virtio_axi_memory: AxiIdWidth above 32");
   end
 
+  // Beats wider than the bus, a fault of the master that the tap reports, count as as wide as the bus.
+  function automatic logic [2:0] beat_size(input logic [2:0] log_size);
+    beat_size = log_size > FullSize ? FullSize : log_size;
+  endfunction
+
   // Address of a beat: the first may be unaligned, the others are not (AXI4 A3.4.1).
   function automatic longint beat_address(input longint first, input int beats_less_1, input int log_size,
                                           input int kind, input int beat);
@@ -164,8 +172,8 @@ module virtio_axi_memory #(
   task automatic take_read_address;
     longint due;
     due_after(read_latency_min, read_latency_max, due);
-    virtio_memory_push(handle, 0, int'(m_axi_arid), longint'(m_axi_araddr), int'(m_axi_arlen), int'(m_axi_arsize),
-                       int'(m_axi_arburst), 0, due);
+    virtio_memory_push(handle, 0, int'(m_axi_arid), longint'(m_axi_araddr), int'(m_axi_arlen), int'(beat_size(
+                       m_axi_arsize)), int'(m_axi_arburst), 0, due);
     reads_q = reads_q + 1;
   endtask
 
@@ -202,7 +210,7 @@ module virtio_axi_memory #(
     w_id_q[slot] = m_axi_awid;
     w_address_q[slot] = m_axi_awaddr;
     w_len_q[slot] = m_axi_awlen;
-    w_size_q[slot] = m_axi_awsize;
+    w_size_q[slot] = beat_size(m_axi_awsize);
     w_burst_q[slot] = m_axi_awburst;
     w_count_q = w_count_q + 1;
   endtask

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -28,6 +29,20 @@ struct Region {
     uint8_t *bytes;
 };
 
+// Bytes from `first` on; of a write the strobed ones and what lies between them.
+struct Span {
+    uint64_t first = 0;
+    uint64_t length = 0;
+
+    void add(uint64_t address, uint64_t bytes) {
+        if (!length) *this = {address, 0};
+        const uint64_t before = first - std::min(first, address);
+        first -= before;
+        length = std::max(length + before, address - first + bytes);
+    }
+};
+
+// Window of addresses where accesses fail, or whose bursts are left without an answer.
 struct Window {
     uint64_t base;
     uint64_t size;
@@ -35,8 +50,9 @@ struct Window {
     bool write;
     int response;
 
+    // Right for ranges that end with the address space too: their ends may be 0, their differences are not.
     bool touches(uint64_t address, uint64_t length) const {
-        return address < base + size && base < address + length;
+        return address - base < size || base - address < length;
     }
 };
 
@@ -48,15 +64,7 @@ struct Burst {
     int burst;
     int response;
     uint64_t due;
-
-    uint64_t first() const {
-        const uint64_t beat = uint64_t{1} << size;
-        return burst == kWrap ? address & ~(beat * (len + 1) - 1) : address & ~(beat - 1);
-    }
-
-    uint64_t length() const {
-        return (uint64_t{1} << size) * (burst == kFixed ? 1 : len + 1);
-    }
+    Span touched;
 };
 
 struct Unmapped {
@@ -70,6 +78,7 @@ struct Memory {
     std::vector<Region> regions;
     std::vector<Window> windows;
     std::deque<Burst> waiting[2];  // reads, writes; in the order of their addresses
+    Span written;  // by the beats of the write burst that has not been pushed yet
     std::vector<Unmapped> unmapped;
     size_t latest = 0;  // index of the region that was hit last
 
@@ -85,18 +94,19 @@ struct Memory {
         return nullptr;
     }
 
+    // kNever says nothing about the bytes: whoever is answered after all has read or written them.
     int window_response(uint64_t address, uint64_t length, bool write) const {
         for (const Window &window : windows)
-            if ((write ? window.write : window.read) && window.touches(address, length)) return window.response;
+            if (window.response != kNever && (write ? window.write : window.read) && window.touches(address, length))
+                return window.response;
         return kOkay;
     }
 
-    bool never_answers(const Burst &burst, bool write) const {
-        for (const Window &window : windows)
-            if (window.response == kNever && (write ? window.write : window.read) &&
-                window.touches(burst.first(), burst.length()))
-                return true;
-        return false;
+    bool never_answers(const Span &touched, bool write) const {
+        return std::any_of(windows.begin(), windows.end(), [&](const Window &window) {
+            return window.response == kNever && (write ? window.write : window.read) && touched.length &&
+                   window.touches(touched.first, touched.length);
+        });
     }
 
     // The bytes for an access, or null with the response for it.
@@ -107,9 +117,8 @@ struct Memory {
             *response = kDecErr;
             return nullptr;
         }
-        const int verdict = windows.empty() ? kOkay : window_response(address, length, write);
-        *response = verdict == kNever ? kOkay : verdict;
-        return verdict == kOkay ? bytes : nullptr;
+        *response = windows.empty() ? kOkay : window_response(address, length, write);
+        return *response == kOkay ? bytes : nullptr;
     }
 };
 
@@ -124,11 +133,16 @@ void virtio_memory_open(int *handle) {
     *handle = static_cast<int>(memories.size()) - 1;
 }
 
-// A burst that is to be answered from cycle `due` on.
+// A burst that is to be answered from cycle `due` on; a write after its data.
 void virtio_memory_push(int handle, int write, int id, long long address, int len, int size, int burst, int response,
                         long long due) {
-    memories[handle]->waiting[write].push_back(
-        {id, static_cast<uint64_t>(address), len, size, burst, response, static_cast<uint64_t>(due)});
+    Memory &memory = *memories[handle];
+    const uint64_t at = static_cast<uint64_t>(address);
+    const uint64_t beat = uint64_t{1} << size;
+    Span touched{at, beat * (burst == kFixed ? 1 : len + 1) - (at & (beat - 1))};
+    if (write) touched = std::exchange(memory.written, {});
+    else if (burst == kWrap) touched = {at & ~(beat * (len + 1) - 1), beat * (len + 1)};
+    memory.waiting[write].push_back({id, at, len, size, burst, response, static_cast<uint64_t>(due), touched});
 }
 
 // The burst to answer in `cycle`: the oldest, or, with `reorder` or where the oldest is never answered, any that none of
@@ -142,7 +156,7 @@ void virtio_memory_pop(int handle, int write, long long cycle, int reorder, int 
         const Burst candidate = waiting[i];
         const bool blocked = std::any_of(waiting.begin(), waiting.begin() + i,
                                          [&](const Burst &older) { return older.id == candidate.id; });
-        if (blocked || memory.never_answers(candidate, write)) continue;
+        if (blocked || memory.never_answers(candidate.touched, write)) continue;
         if (candidate.due <= static_cast<uint64_t>(cycle)) {
             *found = 1;
             *id = candidate.id;
@@ -161,6 +175,7 @@ void virtio_memory_pop(int handle, int write, long long cycle, int reorder, int 
 // Forgets all bursts (bus reset).
 void virtio_memory_clear(int handle) {
     for (auto &waiting : memories[handle]->waiting) waiting.clear();
+    memories[handle]->written = {};
 }
 
 // One beat of a read: `bytes` from `address` on, in their lanes of a bus of `lanes` bytes.
@@ -187,8 +202,10 @@ void virtio_memory_write(int handle, long long cycle, long long word, int lanes,
         }
         int end = lane;
         while (end < lanes && (enabled >> end & 1)) end++;
+        const uint64_t at = static_cast<uint64_t>(word) + lane;
         int verdict = kOkay;
-        uint8_t *target = memory.access(static_cast<uint64_t>(word) + lane, end - lane, true, cycle, &verdict);
+        uint8_t *target = memory.access(at, end - lane, true, cycle, &verdict);
+        memory.written.add(at, end - lane);
         if (target) memcpy(target, source + lane, end - lane);
         *response = std::max(*response, verdict);
         lane = end;
@@ -213,7 +230,8 @@ void virtio_memory_unmap(int handle) {
     memory.latest = 0;
 }
 
-// Accesses that touch the range are answered with `response` (2 SLVERR, 3 DECERR, 4 never), the first window that fits.
+// Accesses that touch the range are answered with `response` (2 SLVERR, 3 DECERR), the first window that fits counting. Bursts
+// that touch one of response 4 get no answer while it is there.
 void virtio_memory_window(int handle, uint64_t base, uint64_t size, int read, int write, int response) {
     memories[handle]->windows.push_back({base, size, read != 0, write != 0, response});
 }
