@@ -2,8 +2,8 @@
 // Simulation only: an AXI4-Lite master that makes one access at a time, for tests in Python that would otherwise wake on
 // every clock edge of it (tb/cocotbext/virtio/sim/fast_registers.py).
 //
-// An access begins when bit 0 of `command` changes: then, from bit 1 on, write[1], gap[16] (cycles to wait first), address[12],
-// data[32], strobe[4]. When `done` has changed, `answer` holds data[32] and verdict[4]: an AXI response, or 4 after a bus
+// An access begins when the lowest 8 bits of `command`, its number, change: then, from bit 8 on, write[1], gap[16] (cycles to
+// wait first), address[12], data[32], strobe[4]. When `done` has changed, `answer` holds data[32] and verdict[4]: an AXI response, or 4 after a bus
 // reset, 5 if nothing came within `timeout` cycles. Late responses are taken and dropped; the next access waits for them.
 //
 // The stall knobs are probabilities in 1/256 for a cycle in which valid (AW, W, AR) does not rise, or ready (B, R) is low. They may
@@ -47,12 +47,12 @@ module virtio_axil_master (
   logic [31:0] stall_aw, stall_w, stall_b, stall_ar, stall_r;
   logic [31:0] seed;
   logic [31:0] timeout;
-  logic [65:0] command;
+  logic [72:0] command;
   logic [35:0] answer;
   logic done;
 
   state_e state_q;
-  logic begun_q, answered_q;  // bit 0 of the command begun last, and of the one answered last
+  logic [7:0] begun_q, answered_q;  // numbers of the command begun last, and of the one answered last
   logic write_q, aw_left_q, w_left_q, ar_left_q;
   logic [15:0] gap_q;
   logic [31:0] elapsed_q;
@@ -70,8 +70,8 @@ module virtio_axil_master (
     random_q = 1;
     command = '0;
     answer = '0;
-    begun_q = 1'b0;
-    answered_q = 1'b0;
+    begun_q = '0;
+    answered_q = '0;
     elapsed_q = 0;
     done = 1'b0;
     state_q = Idle;
@@ -94,30 +94,30 @@ module virtio_axil_master (
 
   // Answers the command at hand, if it has not been answered yet.
   task automatic conclude(input logic [3:0] verdict, input logic [31:0] data);
-    if (answered_q != command[0]) begin
+    if (answered_q != command[7:0]) begin
       answer = {verdict, data};
-      answered_q = command[0];
+      answered_q = command[7:0];
       done <= ~done;
     end
   endtask
 
   // The access on the bus has ended.
   task automatic finish(input logic [1:0] resp, input logic [31:0] data);
-    if (begun_q == command[0]) conclude(4'(resp), data);
+    if (begun_q == command[7:0]) conclude(4'(resp), data);
     state_q = Idle;
   endtask
 
   task automatic begin_access;
-    begun_q = command[0];
-    write_q = command[1];
-    gap_q = command[17:2];
+    begun_q = command[7:0];
+    write_q = command[8];
+    gap_q = command[24:9];
     aw_left_q = write_q;
     w_left_q = write_q;
     ar_left_q = !write_q;
-    s_axil_awaddr <= command[29:18];
-    s_axil_araddr <= command[29:18];
-    s_axil_wdata  <= command[61:30];
-    s_axil_wstrb  <= command[65:62];
+    s_axil_awaddr <= command[36:25];
+    s_axil_araddr <= command[36:25];
+    s_axil_wdata  <= command[68:37];
+    s_axil_wstrb  <= command[72:69];
     state_q = Wait;
   endtask
 
@@ -155,8 +155,9 @@ module virtio_axil_master (
     end
     if (rst_ni !== 1'b1) begin
       conclude(WasReset, '0);
-      begun_q = command[0];
-      state_q = Idle;
+      begun_q   = command[7:0];
+      state_q   = Idle;
+      elapsed_q = 0;
       s_axil_awvalid <= 1'b0;
       s_axil_wvalid  <= 1'b0;
       s_axil_arvalid <= 1'b0;
@@ -169,16 +170,16 @@ module virtio_axil_master (
     end else begin
       if (s_axil_bvalid && s_axil_bready) finish(s_axil_bresp, '0);
       if (s_axil_rvalid && s_axil_rready) finish(s_axil_rresp, s_axil_rdata);
-      if (state_q == Idle && begun_q != command[0]) begin
-        if (answered_q != command[0]) begin_access();
-        else begun_q = command[0];
+      if (state_q == Idle && begun_q != command[7:0]) begin
+        if (answered_q != command[7:0]) begin_access();
+        else begun_q = command[7:0];
       end
       if (state_q == Wait) begin
         if (gap_q == 0) state_q = Request;
         else gap_q = gap_q - 1;
       end
       if (state_q == Request) request();
-      elapsed_q = (answered_q == command[0]) ? 0 : elapsed_q + 1;
+      elapsed_q = (answered_q == command[7:0]) ? 0 : elapsed_q + 1;
       if (elapsed_q > timeout) conclude(TimedOut, '0);
       happens(stall_b, stalled);
       s_axil_bready <= state_q != Idle && write_q && !stalled;

@@ -14,6 +14,8 @@ from .axil import DEFAULT_TIMEOUT_NS, RESPONSES
 from .pins import known
 from .timing import Timing, drawn_ns, stall_probability
 
+#: Accesses are numbered, so that a late answer is never taken for that of another one.
+_NUMBERS = 256
 #: Bytes of a word, and the verdicts of virtio_axil_master besides AXI responses.
 _WORD_BYTES = 4
 _RESET, _TIMEOUT = 4, 5
@@ -30,7 +32,7 @@ class FastRegisters:
         self._handle = handle
         self._command, self._answer = handle.command, handle.answer
         self._done = ValueChange(handle.done)
-        self._toggle = int(handle.command.value) & 1
+        self._number = int(handle.command.value) % _NUMBERS
         self._lock = Lock()
         self._timing = Timing()
         self._rng = random.Random(0)
@@ -63,8 +65,8 @@ class FastRegisters:
     async def _access(self, write: bool, offset: int, data: int, strobe: int, what: str) -> int:
         async with self._lock:
             gap = drawn_ns(self._rng, self._timing.register_gap_ns, self._period_ns) // self._period_ns
-            self._toggle ^= 1
-            self._command.value = self._toggle | write << 1 | gap << 2 | offset << 18 | data << 30 | strobe << 62
+            self._number = (self._number + 1) % _NUMBERS
+            self._command.value = self._number | write << 8 | gap << 9 | offset << 25 | data << 37 | strobe << 69
             await self._done
             answer = known(self._answer.value, f"the response to a register {what}")
         verdict = answer >> 32
