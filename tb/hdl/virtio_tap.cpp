@@ -10,9 +10,10 @@
 //   11 violation   rule, message, expected and seen, each ended by a 0 byte
 //   12 unknown     the name of a signal that was X
 //
-// A burst that goes on where the last record of its kind ended is joined to it, `bursts` counting them, as long as all of
-// them began after whatever was logged before: the order of records is the same as without. Only what is at least
-// kJoinBytes long is joined to, so that writes whose order matters (a used idx and the elements beside it) stay apart.
+// A burst answered with OKAY that goes on where the record logged last, one of the same kind, ended is joined to it, `bursts`
+// counting them, as long as all of them began after whatever was logged before: the order of records is the same as without.
+// Only what is at least kJoinBytes long is joined to, so that writes whose order matters (a used idx and the elements
+// beside it) stay apart.
 
 #include <algorithm>
 #include <cstddef>
@@ -33,7 +34,10 @@ constexpr uint64_t kJoinBytes = 64;
 constexpr uint64_t kMostBytes = uint64_t{1} << 20;  // of a record
 constexpr uint64_t kPieceHead = 16;
 constexpr uint64_t kPage = 4096;
+constexpr int kFixed = 0;
 constexpr int kIncr = 1;
+constexpr int kWrap = 2;
+constexpr int kMostFixed = 16;  // beats
 constexpr int kErrorBit = 2;  // of an AXI response
 
 struct Header {
@@ -61,13 +65,21 @@ struct Burst {
     uint64_t address;
     int beats;
     int size;  // bytes of a beat
+    int kind;
     int done = 0;
     std::vector<Piece> pieces = {};
 
     // Address of the first byte of a beat: the first may be unaligned, the others are not (AXI4 A3.4.1).
-    uint64_t beat(int index) const { return index == 0 ? address : aligned() + uint64_t(index) * size; }
-    uint64_t beat_end(int index) const { return aligned() + uint64_t(index + 1) * size; }
-    uint64_t aligned() const { return address & ~uint64_t(size - 1); }
+    uint64_t beat(int index) const { return index == 0 || kind == kFixed ? address : aligned(index); }
+    uint64_t beat_end(int index) const { return aligned(index) + size; }
+
+    uint64_t aligned(int index) const {
+        const uint64_t first = address & ~uint64_t(size - 1);
+        const uint64_t offset = kind == kFixed ? 0 : uint64_t(index) * size;
+        if (kind != kWrap) return first + offset;
+        const uint64_t span = uint64_t(beats) * size;  // a power of two
+        return (first & ~(span - 1)) + ((first + offset) & (span - 1));
+    }
 
     void add(uint64_t at, const uint8_t *bytes, uint64_t length, bool ok) {
         if (pieces.empty() || pieces.back().end() != at || pieces.back().ok != ok) {
@@ -112,21 +124,17 @@ class Tap {
     }
 
     void address(bool write, uint64_t cycle, int id, uint64_t address, int len, int log_size, int burst) {
-        const char *channel = write ? "aw" : "ar";
-        Burst opened{cycle, id, address, len + 1, 1 << log_size};
-        if (burst != kIncr && opened.beats > 1)
-            violation("AXI-BURST", std::string("m_axi_") + channel + text("burst at 0x%llx", address), cycle,
-                      std::to_string(kIncr), std::to_string(burst));
+        const std::string channel = write ? "m_axi_aw" : "m_axi_ar";
+        Burst opened{cycle, id, address, len + 1, 1 << log_size, burst};
         if (opened.size > lanes_) {
-            violation("AXI-BURST", std::string("m_axi_") + channel + text("size at 0x%llx", address), cycle,
-                      std::to_string(lanes_), std::to_string(opened.size));
+            violation("AXI-BURST", channel + text("size at 0x%llx", address), cycle, std::to_string(lanes_),
+                      std::to_string(opened.size));
             opened.size = lanes_;
         }
-        if (address / kPage != (opened.beat_end(opened.beats - 1) - 1) / kPage)
+        check_kind(channel, cycle, opened);
+        if (opened.kind == kIncr && address / kPage != (opened.beat_end(len) - 1) / kPage)
             violation("AXI-4K",
-                      std::string("m_axi_") + channel +
-                          text(": %llu beats of %llu bytes at 0x%llx", opened.beats, opened.size, address),
-                      cycle);
+                      channel + text(": %llu beats of %llu bytes at 0x%llx", opened.beats, opened.size, address), cycle);
         if (!write) {
             reads_.push_back(std::move(opened));
             return;
@@ -155,14 +163,14 @@ class Tap {
         }
         const bool ok = !(response & kErrorBit);
         const std::vector<Piece> &pieces = found->pieces;
-        if (pieces.size() != 1 || !join(kWrite, ok, *found, pieces[0], cycle)) {
+        if (pieces.size() != 1 || !ok || !join(kWrite, *found, pieces[0], cycle)) {
             append(kWrite, ok, found->start, cycle, pieces.size());
             for (const Piece &piece : pieces) {
                 const uint64_t head[2] = {piece.address, piece.bytes.size()};
                 extend(head, sizeof head);
                 extend(piece.bytes.data(), piece.bytes.size());
             }
-            if (pieces.size() == 1) joinable(kWrite, ok, pieces[0]);
+            if (pieces.size() == 1 && ok) joinable(kWrite, pieces[0]);
         }
         answers_.erase(found);
     }
@@ -181,12 +189,12 @@ class Tap {
             violation("AXI-RLAST", text("read at 0x%llx", burst.address), cycle, std::to_string(burst.beats),
                       std::to_string(burst.done));
         if (!last && burst.done != burst.beats) return;
-        const bool whole = burst.pieces.size() == 1;
+        const bool whole = burst.pieces.size() == 1 && burst.pieces[0].ok;
         for (const Piece &piece : burst.pieces) {
-            if (whole && join(kRead, piece.ok, burst, piece, cycle)) break;
+            if (whole && join(kRead, burst, piece, cycle)) break;
             append(kRead, piece.ok, burst.start, cycle, piece.address);
             extend(piece.bytes.data(), piece.bytes.size());
-            if (whole) joinable(kRead, piece.ok, piece);
+            if (whole) joinable(kRead, piece);
         }
         reads_.erase(found);
     }
@@ -203,6 +211,26 @@ class Tap {
     int open_bursts() const { return static_cast<int>(reads_.size() + writes_.size() + answers_.size()); }
 
   private:
+    // Checks what AXI4 A3.4.1 says of each kind of burst. A burst that breaks it goes on as INCR.
+    void check_kind(const std::string &channel, uint64_t cycle, Burst &burst) {
+        const uint64_t beats = burst.beats;
+        std::string expected, seen = std::to_string(beats);
+        if (burst.kind > kWrap) {
+            expected = "FIXED, INCR or WRAP";
+            seen = std::to_string(burst.kind);
+        } else if (burst.kind == kFixed && beats > kMostFixed) {
+            expected = text("at most %llu beats of FIXED", kMostFixed);
+        } else if (burst.kind == kWrap && beats != 2 && beats != 4 && beats != 8 && beats != 16) {
+            expected = "2, 4, 8 or 16 beats of WRAP";
+        } else if (burst.kind == kWrap && burst.address % burst.size) {
+            expected = text("an address for WRAP that is a multiple of %llu", burst.size);
+            seen = text("0x%llx", burst.address);
+        }
+        if (expected.empty()) return;
+        violation("AXI-BURST", channel + text("burst at 0x%llx", burst.address), cycle, expected, seen);
+        burst.kind = kIncr;
+    }
+
     void write_beat(const Beat &beat) {
         Burst &burst = writes_.front();
         const uint64_t at = burst.beat(burst.done);
@@ -262,15 +290,15 @@ class Tap {
     }
 
     // The record at the end of the log is a burst of one piece, with which others may be joined.
-    void joinable(Kind kind, bool ok, const Piece &piece) {
-        tail_ = {kind, ok, piece.end(), piece.bytes.size()};
+    void joinable(Kind kind, const Piece &piece) {
+        tail_ = {kind, piece.end(), piece.bytes.size()};
     }
 
     // Joins a burst to the record at the end of the log, if that may be done.
-    bool join(Kind kind, bool ok, const Burst &burst, const Piece &piece, uint64_t cycle) {
+    bool join(Kind kind, const Burst &burst, const Piece &piece, uint64_t cycle) {
         const uint64_t length = tail_.length + piece.bytes.size();
         if (tail_.length < kJoinBytes || length > kMostBytes) return false;
-        if (tail_.kind != kind || tail_.ok != ok || tail_.end != piece.address) return false;
+        if (tail_.kind != kind || tail_.end != piece.address) return false;
         Header header;
         memcpy(&header, &log_[record_], sizeof header);
         if (header.start <= before_ || burst.start <= before_ || header.bursts == UINT16_MAX) return false;
@@ -291,7 +319,6 @@ class Tap {
     // A record that bursts may be joined to; none while `length` is 0.
     struct Tail {
         uint8_t kind;
-        bool ok;
         uint64_t end;
         uint64_t length;
     };

@@ -44,7 +44,7 @@ class DmaRead:
 class DmaWrite:
     """One write burst of the device. `start` is AW's cycle, `cycle` that of B.
 
-    `pieces` are (address, bytes) runs of enabled strobes in ascending address order; none where all strobes were off.
+    `pieces` are (address, bytes) runs of enabled strobes in the order of the beats; none where all strobes were off.
     """
 
     start: int
