@@ -15,7 +15,7 @@ from .memory import Region
 
 
 class Response(Enum):
-    """Answer to a DMA access, in AXI's words; NEVER leaves it without one."""
+    """Answer to a DMA access, in AXI's words; NEVER leaves its burst without one."""
 
     OKAY = 0
     SLVERR = 2
@@ -73,13 +73,21 @@ def _memory_file(region: Region) -> int:
 
 @dataclass(frozen=True)
 class ErrorWindow:
-    """Device accesses that touch the `length` bytes at `address` are answered with `response`, or never."""
+    """Device accesses that touch the `length` bytes at `address` are answered with `response`.
+
+    With NEVER the whole burst is left without an answer, as long as the window is there.
+    """
 
     address: int
     length: int
     read: bool
     write: bool
     response: Response
+
+    def hit(self, address: int, length: int, write: bool) -> bool:
+        """Whether an access touches the range."""
+        touched = address < self.address + self.length and self.address < address + length
+        return touched and (self.write if write else self.read)
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ class DeviceView:
         write: bool = True,
         response: Response = Response.SLVERR,
     ) -> ErrorWindow:
-        """Answer device accesses that touch the range with an error; only reads, or only writes, if told."""
+        """Answer device accesses that touch the range with an error, or never; only reads, or only writes, if told."""
         window = ErrorWindow(address, length, read, write, response)
         self.windows.append(window)
         return window
@@ -124,21 +132,25 @@ class DeviceView:
         self.windows.clear()
 
     def response(self, address: int, length: int, write: bool) -> Response:
-        """How a device access is answered."""
+        """How a device access is answered, if it is."""
         if length and not self.memory.mapped(address, length):
             self.unmapped.append(Unmapped(address, length, write))
             return Response.DECERR
         for window in self.windows:
-            touched = address < window.address + window.length and window.address < address + length
-            if touched and (window.write if write else window.read):
+            if window.response is not Response.NEVER and window.hit(address, length, write):
                 return window.response
         return Response.OKAY
+
+    def answers(self, address: int, length: int, write: bool) -> bool:
+        """Whether a device access is answered at all, for now."""
+        never = (window for window in self.windows if window.response is Response.NEVER)
+        return not any(window.hit(address, length, write) for window in never)
 
     def read(self, address: int, length: int) -> bytes:
         """A device read. Raises MemoryFault."""
         if not length:
             return b""
-        if self.response(address, length, False) is not Response.OKAY:
+        if self._fails(address, length, False):
             raise MemoryFault(address, length)
         return self.memory.read(address, length)
 
@@ -146,9 +158,12 @@ class DeviceView:
         """A device write. Raises MemoryFault, with nothing written."""
         if not data:
             return
-        if self.response(address, len(data), True) is not Response.OKAY:
+        if self._fails(address, len(data), True):
             raise MemoryFault(address, len(data))
         self.memory.write(address, data)
+
+    def _fails(self, address: int, length: int, write: bool) -> bool:
+        return self.response(address, length, write) is not Response.OKAY or not self.answers(address, length, write)
 
     def check(self) -> None:
         """Raise AssertionError for the first unmapped access, unless they are allowed."""
