@@ -34,9 +34,9 @@ class RegionMemory:
         self.files: list[tuple[Region, int]] = []
         if shared:
             self.files = [(region, _memory_file(region)) for region in regions]
-            self._ranges = [(region, mmap.mmap(file, region.size)) for region, file in self.files]
+            self._ranges = [(r.base, r.end, mmap.mmap(file, r.size)) for r, file in self.files]
         else:
-            self._ranges = [(region, mmap.mmap(-1, region.size)) for region in regions]
+            self._ranges = [(r.base, r.end, mmap.mmap(-1, r.size)) for r in regions]
 
     def close_files(self) -> None:
         """Close the descriptors of `files`; mappings stay."""
@@ -56,12 +56,12 @@ class RegionMemory:
 
     def mapped(self, address: int, length: int) -> bool:
         """Whether all of the range lies in one region."""
-        return any(region.holds(address, length) for region in self.regions)
+        return any(base <= address and address + length <= end for base, end, _ in self._ranges)
 
     def _range(self, address: int, length: int) -> tuple[int, mmap.mmap]:
-        for region, pages in self._ranges:
-            if region.holds(address, length):
-                return address - region.base, pages
+        for base, end, pages in self._ranges:
+            if base <= address and address + length <= end:
+                return address - base, pages
         raise MemoryFault(address, length)
 
 
