@@ -72,13 +72,6 @@ class QueueTracker:
         """Chains known to be available whose ring entry the device has not read."""
         return self._windows[-1].limit - self._taken if self._windows else 0
 
-    def area(self, address: int) -> tuple[str, int] | None:
-        """(name, end) of the area that `address` lies in."""
-        for name, first, end in self.areas:
-            if first <= address < end:
-                return name, end
-        return None
-
     def touched_by(self, event: DmaRead) -> bool:
         """Whether a burst holds bytes of the queue's areas."""
         start, end = event.address, event.address + len(event.data)

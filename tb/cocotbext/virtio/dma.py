@@ -89,9 +89,9 @@ class DmaRules:
     def _find(self, address: int, trackers: Collection[QueueTracker], writing: bool) -> Place | None:
         """What lies at `address`: rings first; of several chains the oldest, for a write one not written there yet."""
         for tracker in trackers:
-            if area := tracker.area(address):
-                name, end = area
-                return Place(end, tracker, name)
+            for name, first, end in tracker.areas:
+                if first <= address < end:
+                    return Place(end, tracker, name)
         found: Place | None = None
         for tracker in trackers:
             for chain in tracker.in_flight:

@@ -14,7 +14,6 @@ from .events import DmaRead, DmaWrite
 
 PAGE = 4096
 _NEVER = -1
-_ONES = b"\1" * PAGE
 
 PeekFunction = Callable[[int], bytes | None]
 
@@ -59,7 +58,7 @@ class _ReadPage:
         """A run was read; of older runs remains what it does not cover."""
         self.data[first:end] = data
         at = bisect_left(self.starts, first)
-        after = bisect_left(self.starts, end)
+        after = bisect_left(self.starts, end, at)
         if self.starts[after] == end:
             self.starts[at:after] = (first,)
             self.marks[at:after] = (mark,)
@@ -125,59 +124,76 @@ class WrittenBytes:
     """Bytes written, sparse; two of them can be compared."""
 
     def __init__(self) -> None:
-        # Of each page the bytes, and 1 for each of them that was written.
-        self._pages: dict[int, tuple[bytearray, bytearray]] = {}
+        # Runs in the order of their addresses; no two of them overlap or adjoin.
+        self._starts: list[int] = []
+        self._runs: list[bytearray] = []
 
     def write(self, address: int, data: bytes) -> None:
         """Write `data` over what was there."""
-        for page, first, end, offset in page_slices(address, len(data)):
-            entry = self._pages.get(page)
-            if entry is None:
-                entry = self._pages[page] = bytearray(PAGE), bytearray(PAGE)
-            entry[0][first:end] = data[offset : offset + end - first]
-            entry[1][first:end] = _ONES[: end - first]
+        if not data:
+            return
+        starts, runs = self._starts, self._runs
+        end = address + len(data)
+        first = bisect_right(starts, address)
+        if first and starts[first - 1] + len(runs[first - 1]) >= address:
+            first -= 1
+        beyond = bisect_right(starts, end)
+        if first == beyond:
+            starts.insert(first, address)
+            runs.insert(first, bytearray(data))
+        elif beyond == first + 1 and starts[first] <= address:
+            offset = address - starts[first]
+            runs[first][offset : offset + len(data)] = data
+        else:  # joins several runs, or begins before one
+            before = runs[first][: max(address - starts[first], 0)]
+            after = runs[beyond - 1][end - starts[beyond - 1] :]
+            starts[first:beyond] = [address - len(before)]
+            runs[first:beyond] = [before + data + after]
 
     def holds(self, address: int) -> bool:
         """Whether the byte at `address` was written."""
-        page, offset = divmod(address, PAGE)
-        return page in self._pages and bool(self._pages[page][1][offset])
+        return self._byte(address) is not None
 
     def get(self, address: int, length: int) -> bytes | None:
         """`length` bytes; None unless all of them were written."""
-        parts = []
-        for page, first, end, _ in page_slices(address, length):
-            entry = self._pages.get(page)
-            if entry is None or 0 in entry[1][first:end]:
-                return None
-            parts.append(entry[0][first:end])
-        return b"".join(parts)
+        run = bisect_right(self._starts, address) - 1
+        if run < 0:
+            return None
+        offset = address - self._starts[run]
+        data = self._runs[run][offset : offset + length]
+        return bytes(data) if len(data) == length else None
 
     def missing_or_wrong(self, seen: WrittenBytes, values: bool = True) -> tuple[int, int, int | None] | None:
         """First (address, byte, byte in `seen` or None) at which `seen` does not hold a byte of this.
 
         Without `values` only that a byte was written counts.
         """
-        for page, entry in sorted(self._pages.items()):
-            if entry == seen._pages.get(page):
+        for start, run in zip(self._starts, self._runs, strict=True):
+            data = seen.get(start, len(run))
+            if data is not None and (data == run or not values):
                 continue
-            data, mask = entry
-            for i in range(PAGE):
-                address = page * PAGE + i
-                byte = seen._pages[page][0][i] if seen.holds(address) else None
-                if mask[i] and (byte is None or (values and byte != data[i])):
-                    return address, data[i], byte
+            for address, expected in enumerate(run, start):
+                byte = seen._byte(address)
+                if byte is None or (values and byte != expected):
+                    return address, expected, byte
         return None
 
     def first_beyond(self, allowed: WrittenBytes) -> tuple[int, int] | None:
         """First (address, byte) of this that `allowed` does not hold any byte for."""
-        for page, (data, mask) in sorted(self._pages.items()):
-            if page in allowed._pages and mask == allowed._pages[page][1]:
+        for start, run in zip(self._starts, self._runs, strict=True):
+            if allowed.get(start, len(run)) is not None:
                 continue
-            for i in range(PAGE):
-                address = page * PAGE + i
-                if mask[i] and not allowed.holds(address):
-                    return address, data[i]
+            for address, byte in enumerate(run, start):
+                if not allowed.holds(address):
+                    return address, byte
         return None
+
+    def _byte(self, address: int) -> int | None:
+        run = bisect_right(self._starts, address) - 1
+        if run < 0:
+            return None
+        offset = address - self._starts[run]
+        return self._runs[run][offset] if offset < len(self._runs[run]) else None
 
 
 class ChainView:

@@ -107,7 +107,11 @@ class LiveQueues:
         if not event.ok:
             self._may_fault(event.cycle)
         if isinstance(event, DmaRead):
-            self._read(event)
+            self._dma.check_read(event, self.trackers.values())
+            self._memory.record(event)
+            for tracker in self.trackers.values():
+                if tracker.touched_by(event):
+                    self._ring_read(tracker, event)
         else:
             self._write(event)
 
@@ -130,13 +134,6 @@ class LiveQueues:
         if tracker.index in self._notified:
             text = f"avail idx not read after the notification in cycle {self._notified[tracker.index]}"
             self._report(Violation("VQ-NOTIFY-LOST", text, tracker.index, cycle=cycle))
-
-    def _read(self, event: DmaRead) -> None:
-        self._dma.check_read(event, self.trackers.values())
-        self._memory.record(event)
-        for tracker in self.trackers.values():
-            if tracker.touched_by(event):
-                self._ring_read(tracker, event)
 
     def _write(self, event: DmaWrite) -> None:
         published: list[tuple[QueueTracker, int]] = []
