@@ -46,23 +46,24 @@ class RegionMemory:
 
     def read(self, address: int, length: int) -> bytes:
         """`length` bytes. Raises MemoryFault."""
-        start, pages = self._range(address, length)
-        return pages[start : start + length]
+        end = address + length
+        for base, limit, pages in self._ranges:
+            if base <= address and end <= limit:
+                return pages[address - base : end - base]
+        raise MemoryFault(address, length)
 
     def write(self, address: int, data: bytes) -> None:
         """Write all of `data`. Raises MemoryFault."""
-        start, pages = self._range(address, len(data))
-        pages[start : start + len(data)] = data
+        end = address + len(data)
+        for base, limit, pages in self._ranges:
+            if base <= address and end <= limit:
+                pages[address - base : end - base] = data
+                return
+        raise MemoryFault(address, len(data))
 
     def mapped(self, address: int, length: int) -> bool:
         """Whether all of the range lies in one region."""
-        return any(base <= address and address + length <= end for base, end, _ in self._ranges)
-
-    def _range(self, address: int, length: int) -> tuple[int, mmap.mmap]:
-        for base, end, pages in self._ranges:
-            if base <= address and address + length <= end:
-                return address - base, pages
-        raise MemoryFault(address, length)
+        return any(base <= address and address + length <= limit for base, limit, _ in self._ranges)
 
 
 def _memory_file(region: Region) -> int:
