@@ -132,7 +132,7 @@ class Tap {
             opened.size = lanes_;
         }
         check_kind(channel, cycle, opened);
-        if (opened.kind == kIncr && address / kPage != (opened.beat_end(len) - 1) / kPage)
+        if (address / kPage != (opened.beat_end(len) - 1) / kPage)
             violation("AXI-4K",
                       channel + text(": %llu beats of %llu bytes at 0x%llx", opened.beats, opened.size, address), cycle);
         if (!write) {
@@ -240,14 +240,13 @@ class Tap {
         if (beat.strobe & ~allowed)
             violation("AXI-STRB", text("beat %llu at 0x%llx of %llu bytes", burst.done, at, length), beat.cycle,
                       text("0x%llx", allowed), text("0x%llx", beat.strobe));
-        const uint64_t enabled = beat.strobe & allowed;
         for (int i = lane; i < lane + length;) {
-            if (!(enabled >> i & 1)) {
+            if (!(beat.strobe >> i & 1)) {
                 i++;
                 continue;
             }
             int end = i;
-            while (end < lane + length && (enabled >> end & 1)) end++;
+            while (end < lane + length && (beat.strobe >> end & 1)) end++;
             burst.add(at + (i - lane), beat.data + i, end - i, true);
             i = end;
         }
