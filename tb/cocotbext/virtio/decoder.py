@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .events import BusReset, DmaRead, DmaWrite, EntropyWord, Event, IrqChange, RegisterRead, RegisterWrite
-from .records import Kind, Record, UnknownValueError, pieces
+from .records import Kind, Record, UnknownValueError, pieces, words
 from .violation import Report, Violation, raise_violation
 
 _WORD = 0xFFFF_FFFF
@@ -37,7 +37,7 @@ class RecordDecoder:
             Kind.REG_AR: lambda record: self._register_reads.append(record),
             Kind.REG_R: self._register_r,
             Kind.IRQ: lambda record: self._out.append(IrqChange(record.cycle, bool(record.value & 1))),
-            Kind.ENTROPY: lambda record: self._out.append(EntropyWord(record.cycle, record.value & _WORD)),
+            Kind.ENTROPY: self._entropy,
             Kind.READ: self._read,
             Kind.WRITE: self._write,
             Kind.VIOLATION: self._violation,
@@ -111,6 +111,9 @@ class RecordDecoder:
 
     def _write(self, record: Record) -> None:
         self._out.append(DmaWrite(record.start, record.cycle, pieces(record.payload), record.ok))
+
+    def _entropy(self, record: Record) -> None:
+        self._out += [EntropyWord(record.start + after, word) for word, after in words(record.payload)]
 
     def _violation(self, record: Record) -> None:
         rule, message, expected, seen, _ = record.payload.decode("ascii").split("\0")
