@@ -13,6 +13,7 @@ from typing import Any
 from .configs import CLOCK_PERIOD_NS, DEFAULT_MEMORY
 from .process import tail
 from .selection import Run
+from .toolchain import NATIVE
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 WHOLE_RUN = "(run)"
@@ -45,6 +46,7 @@ class RunResult:
     wall_s: float = 0.0
     figures: dict[str, Any] = field(default_factory=dict)
     log: Path = Path()
+    main: str = NATIVE
 
     def __post_init__(self) -> None:
         self.log = self.directory / "sim.log"
@@ -56,6 +58,8 @@ class RunResult:
         sim = "" if self.run.sim == "verilator" else f" SIM={self.run.sim}"
         if self.run.memory != DEFAULT_MEMORY[self.run.sim] and not self.run.plan.memory:
             sim += f" MEM={self.run.memory}"
+        if self.run.sim == "verilator" and self.main != NATIVE:
+            sim += f" MAIN={self.main}"
         return f"make sim TEST={target} CONFIG={self.run.config} SEED={self.seed}{sim}"
 
     def fail(self, message: str, test: str = WHOLE_RUN) -> None:

@@ -36,6 +36,7 @@ class Session:
     test_filter: str = ""
     disk: Disk | None = None
     users_disk: Disk | None = None
+    main: str = toolchain.NATIVE  # which main program Verilator's simulations have
     timeout_s: int = 0  # 0: as the plan says
     make_jobs: int = 1
     root: Path = BUILD_ROOT
@@ -49,7 +50,8 @@ class Session:
     def directory(self, sim: str, config: str, memory: str = "") -> Path:
         """Where a configuration is built and its modules run."""
         other = f"-{memory}" if memory not in ("", configs.DEFAULT_MEMORY[sim]) else ""
-        return self.root / f"{sim}-{config}{other}{'-waves' if self.waves else ''}"
+        waves = "-waves" if self.waves else ""
+        return self.root / f"{sim}-{config}{other}{waves}{toolchain.main_suffix(sim, self.main)}"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     if not sources:
         return Build(directory, "there are no HDL sources", log)
     sources += toolchain.extra_sources(sim)
+    main = toolchain.main_source(sim, session.main)
     arguments: dict[str, Any] = {
         "sim": sim,
         "sources": [str(path) for path in sources],
@@ -87,10 +90,10 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         "build_dir": str(directory),
         "build_args": toolchain.build_args(sim, session.waves),
         "waves": session.waves,
+        "main": str(main or ""),
     }
-    key = digest(
-        [*sources, *toolchain.hidden_sources(sim)], {**arguments, **toolchain.versions(sim), **toolchain.make_flags()}
-    )
+    read = [*sources, *toolchain.hidden_sources(sim), *filter(None, [main])]
+    key = digest(read, {**arguments, **toolchain.versions(sim), **toolchain.make_flags()})
     stamp = directory / "inputs.sha256"
     with locked(directory.parent):
         if stamp.exists() and stamp.read_text() == key:
@@ -124,7 +127,8 @@ def digest(sources: Sequence[Path], settings: dict[str, Any]) -> str:
 
 def run(run: Run, built: Build, session: Session) -> RunResult:
     """Run a module in a simulator process of its own and read what it left behind."""
-    result = RunResult(run, session.seed, session.directory(run.sim, run.config, run.memory) / run.plan.module)
+    directory = session.directory(run.sim, run.config, run.memory) / run.plan.module
+    result = RunResult(run, session.seed, directory, main=session.main)
     if built.error:
         result.fail(built.error)
         result.log = built.log
