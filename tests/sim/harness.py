@@ -20,6 +20,7 @@ from cocotbext.virtio.sim.tap import Tap
 from cocotbext.virtio.violation import ScoreboardError
 from tests.bodies import reference
 from tests.bodies.rig import Body, Rig
+from tests.sim import failure_times
 from virtio_model import MemoryStorage
 from virtio_model.spec import SECTOR
 
@@ -66,6 +67,8 @@ class SimRig(SimBench, Rig):
     tap: Tap
     lockstep: Scoreboard
     storage: MemoryStorage
+    #: A clock edge: its number as the tap counts, and its simulated time in ns.
+    edge: tuple[int, int]
 
     @classmethod
     async def build(cls, dut: Any, timing: str, seed: int | None = None, **options: Any) -> SimRig:
@@ -81,6 +84,8 @@ class SimRig(SimBench, Rig):
         rig = await cls.create(dut, seed=seed, timing=timing, **options)
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage = tap, lockstep, storage
+        # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
+        rig.edge = (tap.cycle, rig.now_ns() - PERIOD_NS // 2)
         rig.scoreboard = lockstep
         rig.sync_hooks.append(rig.collect)
         rig.index_init = given.get("IndexInit", 0)
@@ -94,12 +99,20 @@ class SimRig(SimBench, Rig):
         watch = cocotb.start_soon(self._watch(body))
         try:
             await First(whole, watch)
-        except ScoreboardError:
+        except ScoreboardError as verdict:
+            self._note(verdict)
             raise
         except Exception as error:
-            raise self._explain(error) from error
+            explained = self._explain(error)
+            self._note(explained)
+            raise explained from error
         finally:
             self.tap.stop()
+
+    def time_of(self, cycle: int) -> int:
+        """The simulated time in ns of a clock edge of this test, counted as the tap does."""
+        number, time_ns = self.edge
+        return time_ns + (cycle - number) * PERIOD_NS
 
     async def finish(self, min_used: int = 1) -> None:
         if self.transport.live:
@@ -176,6 +189,13 @@ class SimRig(SimBench, Rig):
             elif not busy and not self.tap.open_transfers:
                 return
         raise NotIdle(f"BENCH-QUIET device expected idle for {QUIET_CYCLES} cycles, seen DMA without end")
+
+    def _note(self, verdict: Exception) -> None:
+        """Leave behind when the first bad thing happened, as far as the verdict knows."""
+        now_ns = self.now_ns()
+        violations = verdict.violations if isinstance(verdict, ScoreboardError) else ()
+        times = [self.time_of(violation.cycle) for violation, _ in violations if violation.cycle is not None]
+        failure_times.note(now_ns, min([now_ns, *times]))
 
     def _explain(self, error: Exception) -> Exception:
         """What the scoreboard says to what led to `error`, or else the error itself."""

@@ -2,8 +2,8 @@
 """`make sim`: build what the chosen tests need, run them in parallel, report.
 
 Reads its request from the environment, as make passes it on: TEST, CONFIG, SEED, SIM, WAVES, DISK, DISK_WRITE, JOBS,
-TIMEOUT, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit status: 0 all passed, 1 something
-failed or nothing ran, 2 the request makes no sense.
+TIMEOUT, RERUN, WINDOW, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit status:
+0 all passed, 1 something failed or nothing ran, 2 the request makes no sense.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import configs, disk, report, runner, toolchain
+from . import configs, disk, report, rerun, runner, toolchain
 from .process import kill_all
 from .results import (
     FAILED,
@@ -56,6 +56,7 @@ class Request:
     jobs: int
     timeout_s: int
     test_filter: str
+    rerun: rerun.Wanted
 
 
 def parse(env: Mapping[str, str]) -> Request:
@@ -101,6 +102,7 @@ def parse(env: Mapping[str, str]) -> Request:
         jobs=number("JOBS", len(os.sched_getaffinity(0)), 1),
         timeout_s=number("TIMEOUT", 0),
         test_filter=test_filter,
+        rerun=rerun.Wanted(number("RERUN", rerun.Wanted.runs), number("WINDOW", rerun.Wanted.before_us, 1)),
     )
 
 
@@ -189,6 +191,7 @@ def regress(request: Request, json_path: Path, junit_path: Path) -> list[RunResu
         print("note: VCD instead of FST: the lz4 and zlib headers are missing (run `make deps`)")
     try:
         results = execute(runs, request.sim, session, request.jobs)
+        rerun.repeat_failures(results, session, request.rerun, request.jobs)
     finally:
         if session.disk:
             session.disk.base.unlink(missing_ok=True)

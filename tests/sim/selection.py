@@ -18,16 +18,25 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One simulator process: a module on a configuration. `only` are the full names of the tests asked for."""
+    """One simulator process: a module on a configuration. `only` are the full names of the tests asked for.
+
+    A run may have a `seed` of its own, and then a folder of its own, and a `command` of its own that repeats it.
+    """
 
     sim: str
     config: str
     plan: Plan
     only: tuple[str, ...] = ()
+    seed: int | None = None
+    command: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.plan.module}[{self.config}]"
+        return f"{self.plan.module}[{self.config}]{'' if self.seed is None else f' seed {self.seed}'}"
+
+    @property
+    def folder(self) -> str:
+        return self.plan.module if self.seed is None else f"{self.plan.module}-{self.seed}"
 
     @property
     def module(self) -> str:
