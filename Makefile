@@ -9,12 +9,16 @@ STAMP  := $(VENV)/.stamp
 
 # Knobs of the targets below; each may be given on the command line or in the environment.
 export TEST CONFIG SEED SIM WAVES DISK DISK_WRITE JOBS TIMEOUT RERUN WINDOW
+export SEEDS CYCLES CHAINS TIMING
 
 sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus WAVES=1 DISK=path DISK_WRITE=1 JOBS=n RERUN=n WINDOW=us
 	@$(PY) -m tests.sim.regress
 
 test: $(STAMP) ## run everything that CI runs: unit tests, simulation on Verilator and Icarus, lint
 	@$(PY) -m tests.everything
+
+soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CONFIG=name TIMING=none|light|heavy SEED=first JOBS=n
+	@$(PY) -m tests.sim.soak
 
 waves: $(STAMP) ## run TEST=name with waveforms and write a GTKWave save file with named registers and states
 	@$(PY) -m tests.sim.waves
@@ -43,4 +47,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test waves lint format list deps clean help
+.PHONY: sim test soak waves lint format list deps clean help

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TOP = "virtio_tb"
 CLOCK_PERIOD_NS = 10
 SIMULATORS = ("verilator", "icarus")
+#: The bus timings that a test is worth repeating with.
+TIMINGS = ("none", "light", "heavy")
 
 RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
 

@@ -18,13 +18,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import configs, disk, report, rerun, runner, toolchain
-from .process import kill_all
+from . import configs, disk, report, rerun, runner, selection, toolchain
+from .process import workers
 from .results import (
     FAILED,
     PASSED,
@@ -63,16 +63,7 @@ def parse(env: Mapping[str, str]) -> Request:
     """The request in an environment. Raises `UsageError` naming the first variable that makes no sense."""
 
     def number(name: str, default: int, least: int = 0) -> int:
-        text = env.get(name, "").strip()
-        if not text:
-            return default
-        try:
-            value = int(text, 0)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise UsageError(f"{name}={text}: not a number of {least} or more")
-        return value
+        return selection.number(env, name, default, least)
 
     def flag(name: str) -> bool:
         text = env.get(name, "").strip().lower()
@@ -127,26 +118,21 @@ def execute(runs: Sequence[Run], sim: str, session: runner.Session, jobs: int) -
     """Build and run everything, `jobs` at a time; a run starts as soon as its configuration is built."""
     waiting = {name: [run for run in runs if run.config == name] for name in dict.fromkeys(run.config for run in runs)}
     results: dict[Run, RunResult] = {}
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            builds = {pool.submit(runner.build, sim, name, session): name for name in waiting}
-            pending: set[Future[Any]] = set(builds)
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    outcome = future.result()
-                    if isinstance(outcome, RunResult):
-                        results[outcome.run] = outcome
-                        print(report.progress(outcome, len(results), len(runs)), flush=True)
-                        continue
-                    config = builds[future]
-                    if outcome.fresh:
-                        print(f"built {sim}-{config} in {outcome.wall_s:.1f} s {outcome.error}".rstrip(), flush=True)
-                    pending |= {pool.submit(runner.run, run, outcome, session) for run in waiting[config]}
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            kill_all()
-            raise
+    with workers(jobs) as pool:
+        builds = {pool.submit(runner.build, sim, name, session): name for name in waiting}
+        pending: set[Future[Any]] = set(builds)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                outcome = future.result()
+                if isinstance(outcome, RunResult):
+                    results[outcome.run] = outcome
+                    print(report.progress(outcome, len(results), len(runs)), flush=True)
+                    continue
+                config = builds[future]
+                if outcome.fresh:
+                    print(f"built {sim}-{config} in {outcome.wall_s:.1f} s {outcome.error}".rstrip(), flush=True)
+                pending |= {pool.submit(runner.run, run, outcome, session) for run in waiting[config]}
     return [results[run] for run in runs]
 
 

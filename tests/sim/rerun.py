@@ -12,13 +12,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import gtkwave, runner, toolchain
 from .configs import ROOT
-from .process import kill_all
+from .process import workers
 from .report import duration
 from .results import FAILED, SKIPPED, CaseResult, RunResult
 
@@ -124,15 +123,10 @@ def repeat_failures(
     say(f"running {len(chosen)} failed run{'s' if len(chosen) > 1 else ''} again with waveforms{rest}")
     if not session.traces_windows(chosen[0].run.sim):
         say(f"note: windows need Verilator with its own main program; here {chosen[0].run.sim} traces whole runs")
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            for result, _ in zip(chosen, pool.map(lambda one: again(one, session, wanted), chosen), strict=True):
-                for test in failed_tests(result):
-                    say(f"{result.run.name} {test.name}: {test.rerun.splitlines()[-1]}")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            kill_all()
-            raise
+    with workers(jobs) as pool:
+        for result, _ in zip(chosen, pool.map(lambda one: again(one, session, wanted), chosen), strict=True):
+            for test in failed_tests(result):
+                say(f"{result.run.name} {test.name}: {test.rerun.splitlines()[-1]}")
 
 
 def _files(file: Path, save: Path, test: CaseResult) -> str:

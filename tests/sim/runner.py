@@ -23,6 +23,8 @@ from .selection import Run, filter_regex
 
 BUILD_TIMEOUT_S = 1200
 BUILD_ROOT = configs.ROOT / "sim_build"
+#: Where a soak leaves an account of itself, in the directory of its run.
+EXERCISED = "exercised.json"
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,7 @@ def run_environment(run: Run, session: Session, directory: Path) -> dict[str, st
     env["VIRTIO_CONFIG"] = run.config
     env["VIRTIO_PARAMETERS"] = json.dumps(dict(configs.CONFIGS[run.config]))
     env["VIRTIO_FIGURES"] = str(directory / "figures.json")
+    env["VIRTIO_EXERCISED"] = str(directory / EXERCISED)
     env["VIRTIO_FAILURES"] = str(directory / failure_times.FILE)
     return env
 

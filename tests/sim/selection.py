@@ -43,6 +43,20 @@ class Run:
         return f"{PACKAGE}.{self.plan.module}"
 
 
+def number(env: Mapping[str, str], name: str, default: int, least: int = 0) -> int:
+    """A variable that holds a number, or the default where it is empty. Raises `UsageError`."""
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise UsageError(f"{name}={text}: not a number of {least} or more")
+    return value
+
+
 def choose(value: str, known: Iterable[str], what: str) -> str:
     """`value` if it is known. Raises `UsageError` listing what is."""
     names = list(known)

@@ -18,7 +18,7 @@ from .selection import UsageError
 # Knobs of make and of the regression that must not reach a simulator or the make that compiles it.
 _PRIVATE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "PYTEST_CURRENT_TEST", "WAVES", "GUI"}
 _PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "DISK", "DISK_WRITE", "JOBS", "TIMEOUT"}
-_PRIVATE |= {"RERUN", "WINDOW"}
+_PRIVATE |= {"RERUN", "WINDOW", "SEEDS", "CYCLES", "CHAINS", "TIMING"}
 
 VERILATOR_ARGS = (
     *("-Wall", "-Wno-fatal", "-O3", "--assert"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sim import failure_times, gtkwave, regress, report, rerun, results, runner
+from tests.sim import failure_times, gtkwave, regress, report, rerun, results, runner, toolchain
 from tests.sim.configs import Plan
 from tests.sim.disk import Disk
 from tests.sim.rerun import Wanted
@@ -102,7 +102,7 @@ def test_runs_up_to_the_last_failure_with_a_window_for_each(tmp_path: Path, monk
     assert run.only == tuple(f"tests.sim.test_rng.{name}" for name in ("fill", "reset/when=early", "reset/when=late"))
     assert (session.seed, session.waves) == (7, True)
     directory = tmp_path / "verilator-rng-waves" / "test_rng"
-    suffix = Path(rerun.toolchain.wave_file("verilator")).suffix
+    suffix = Path(toolchain.wave_file("verilator")).suffix
     assert plusargs == [
         f"+virtio_trace={directory}/reset-when=early{suffix}@0-17000",
         f"+virtio_trace={directory}/reset-when=late{suffix}@20000-45000",
@@ -155,7 +155,7 @@ def test_without_windows_the_whole_run_is_traced(tmp_path: Path, monkeypatch: py
     fake.repeat([short, long], tmp_path)
     assert [(run.config, plusargs) for run, _, plusargs in fake.runs] == [("rng", [])]
     assert "the whole run, first bad event" in short.tests[0].rerun
-    assert rerun.toolchain.wave_file("verilator") in short.tests[0].rerun
+    assert toolchain.wave_file("verilator") in short.tests[0].rerun
     assert long.tests[0].rerun == "none, not run again: 1 s are too much to be traced as a whole"
     assert any("traces whole runs" in line for line in fake.said)
 
