@@ -188,9 +188,10 @@ def failing(results: Sequence[RunResult]) -> list[dict[str, Any]]:
 
 def print_failing(entries: Sequence[Mapping[str, Any]]) -> None:
     """The failing seeds, each with the command that repeats it."""
-    print("\nfailing seeds\n  config        timing  seed        failure")
+    width = max(6, *(len(entry["config"]) for entry in entries))
+    print(f"\nfailing seeds\n  {'config':{width}}  timing  seed        failure")
     for entry in entries:
-        print("  {config:12}  {timing:6}  {seed:<10}  {failure}".format(**entry))
+        print("  {config:{width}}  {timing:6}  {seed:<10}  {failure}".format(width=width, **entry))
         print(f"    repeat: {entry['repeat']}")
         for line in entry["waves"]:
             print(f"    waves: {line}")
