@@ -103,10 +103,15 @@ class Meter:
         for file in self._files.values():
             file.unlink(missing_ok=True)
 
+    @property
+    def wall_s(self) -> float:
+        """The time since the first seed could begin."""
+        return max(time.monotonic() - self._start, 0.1)
+
     def __str__(self) -> str:
         running = [Exercised.load(file).total("chains") for run, file in self._files.items() if run not in self.ended]
         chains = sum(self.ended.values()) + sum(running)
-        rate = chains / max(time.monotonic() - self._start, 0.1)
+        rate = chains / self.wall_s
         return f"{len(self.ended)}/{len(self._files)} seeds, {chains} chains, {rate:.0f} chains/s, {self.failed} failed"
 
     def end(self, result: RunResult, chains: int) -> None:
@@ -140,8 +145,8 @@ def judge(result: RunResult, soak: Soak) -> Exercised:
     return done
 
 
-def execute(soak: Soak, runs: Sequence[Run], session: runner.Session) -> tuple[list[RunResult], Exercised]:
-    """Run all seeds, so many at a time, and what they exercised together."""
+def execute(soak: Soak, runs: Sequence[Run], session: runner.Session) -> tuple[list[RunResult], Exercised, float]:
+    """Run all seeds, so many at a time; with what they exercised together, and the wall time from the last build on."""
     results: dict[Run, RunResult] = {}
     whole = Exercised()
     sim, names, console = soak.request.sim, list(dict.fromkeys(run.config for run in runs)), report.console()
@@ -159,7 +164,7 @@ def execute(soak: Soak, runs: Sequence[Run], session: runner.Session) -> tuple[l
                     whole.merge(done)
                     results[result.run] = result
                     meter.end(result, done.total("chains"))
-    return [results[run] for run in runs], whole
+    return [results[run] for run in runs], whole, meter.wall_s
 
 
 def first_failure(result: RunResult) -> CaseResult | None:
@@ -217,15 +222,13 @@ def run(soak: Soak) -> int:
     path.unlink(missing_ok=True)
     toolchain.check_available(soak.request.sim)
     runs = soak.runs()
-    start = time.monotonic()
     session = regress.session_for(soak.request, runs)
     session = replace(session, env=soak.environment, timeout_s=soak.timeout_s)
     seeds = [run.seed for run in runs]
     print(f"seeds {seeds[0]} to {seeds[-1]} on {soak.request.sim}, {soak.request.jobs} at a time", end=": ")
     print(f"{soak.cycles} cycles and {soak.least_chains} chains each, at least", flush=True)
     try:
-        results, whole = execute(soak, runs, session)
-        wall_s = time.monotonic() - start
+        results, whole, wall_s = execute(soak, runs, session)
         rerun.repeat_failures(results, session, soak.request.rerun, soak.request.jobs)
     finally:
         if session.disk:
