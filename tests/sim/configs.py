@@ -75,6 +75,7 @@ class Plan:
 # Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (
     Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60),
+    Plan("test_clock", configs=("rng",), timeout_s=60),
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make sim`: build what the chosen tests need, run them in parallel, report.
 
-Reads its request from the environment, as make passes it on: TEST, CONFIG, SEED, SIM, WAVES, DISK, DISK_WRITE, JOBS,
-TIMEOUT, RERUN, WINDOW, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit status:
+Reads its request from the environment, as make passes it on: TEST, CONFIG, SEED, SIM, WAVES, DISK, DISK_WRITE, MAIN,
+JOBS, TIMEOUT, RERUN, WINDOW, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit status:
 0 all passed, 1 something failed or nothing ran, 2 the request makes no sense.
 """
 
@@ -53,6 +53,7 @@ class Request:
     waves: bool
     disk: str
     disk_write: bool
+    main: str
     jobs: int
     timeout_s: int
     test_filter: str
@@ -82,14 +83,19 @@ def parse(env: Mapping[str, str]) -> Request:
     disk_write = flag("DISK_WRITE")
     if disk_write and not env.get("DISK"):
         raise UsageError("DISK_WRITE=1 needs DISK=path")
+    sim = choose(env.get("SIM", "").strip() or "verilator", configs.SIMULATORS, "SIM")
+    main = choose(env.get("MAIN", "").strip() or toolchain.MAINS[sim][0], toolchain.MAINS["verilator"], "MAIN")
+    if main not in toolchain.MAINS[sim]:
+        raise UsageError(f"MAIN={main}: {sim} has no such main program, that is for verilator")
     return Request(
         test=env.get("TEST", "").strip(),
         config=config,
-        sim=choose(env.get("SIM", "").strip() or "verilator", configs.SIMULATORS, "SIM"),
+        sim=sim,
         seed=number("SEED", number("COCOTB_RANDOM_SEED", random.SystemRandom().randrange(1, 1 << 31))),
         waves=flag("WAVES"),
         disk=env.get("DISK", ""),
         disk_write=disk_write,
+        main=main,
         jobs=number("JOBS", len(os.sched_getaffinity(0)), 1),
         timeout_s=number("TIMEOUT", 0),
         test_filter=test_filter,
@@ -149,6 +155,7 @@ def session_for(request: Request, runs: Sequence[Run]) -> runner.Session:
         test_filter=request.test_filter,
         disk=image,
         users_disk=users,
+        main=request.main,
         timeout_s=request.timeout_s,
         make_jobs=max(1, request.jobs // builds),
     )

@@ -34,10 +34,13 @@ class Wanted:
     runs: int = 3
     before_us: int = 20
 
-    def window(self, failed_ns: float) -> tuple[int, int]:
-        """Start and end in ns."""
-        before = 1000 * self.before_us
-        return max(0, int(failed_ns) - before), int(failed_ns) + before // 4
+    def window(self, test: CaseResult) -> str:
+        """Start and end in ns, as START-END. Both lie within the test, so that windows never overlap."""
+        assert test.failed_ns is not None
+        before_ns = 1000 * self.before_us
+        start_ns = max(test.failed_ns - before_ns, test.stop_ns - test.sim_time_ns)
+        end_ns = min(test.failed_ns + before_ns / 4, test.stop_ns)
+        return f"{_ns(start_ns)}-{_ns(end_ns)}"
 
 
 def failed_tests(result: RunResult) -> list[CaseResult]:
@@ -54,11 +57,6 @@ def selection(result: RunResult) -> tuple[str, ...]:
 def file_name(test: str) -> str:
     """A test's name as that of a file, without a suffix."""
     return re.sub(r"[^A-Za-z0-9_=]+", "-", test)
-
-
-def trace_argument(file: Path, window: tuple[int, int]) -> str:
-    """The plusarg that has a window traced, understood by the simulation's own main program."""
-    return f"+virtio_trace={file}@{window[0]}-{window[1]}"
 
 
 def obstacle(result: RunResult, session: runner.Session) -> str:
@@ -86,12 +84,13 @@ def again(result: RunResult, session: runner.Session, wanted: Wanted) -> None:
     directory = runner.run_directory(run, session)
     whole = directory / toolchain.wave_file(run.sim)
     files = {test.name: whole.with_stem(file_name(test.name)) for test in failed}
-    windows = {test.name: wanted.window(test.failed_ns or 0) for test in failed}
-    plusargs = [trace_argument(files[name], windows[name]) for name in files] if windowed else []
+    windows = {test.name: wanted.window(test) for test in failed}
+    # Understood by tb/hdl/virtio_main.cpp.
+    plusargs = [f"+virtio_trace={files[name]}@{windows[name]}" for name in files] if windowed else []
     seen = runner.run(run, runner.build(run.sim, run.config, session), session, plusargs)
     for test in failed:
         shown = _files(files[test.name] if windowed else whole, files[test.name].with_suffix(".gtkw"), test)
-        where = "window {}-{} ns".format(*windows[test.name]) if windowed else "the whole run"
+        where = f"window {windows[test.name]} ns" if windowed else "the whole run"
         test.rerun = f"{shown}\n{where}, first bad event at {test.failed_ns:.0f} ns: {compare(test, seen)}"
 
 
@@ -122,11 +121,16 @@ def repeat_failures(
     rest = f" (of {len(failing)}; RERUN=n sets how many, RERUN=0 none)" if len(failing) > len(chosen) else ""
     say(f"running {len(chosen)} failed run{'s' if len(chosen) > 1 else ''} again with waveforms{rest}")
     if not session.traces_windows(chosen[0].run.sim):
-        say(f"note: windows need Verilator with its own main program; here {chosen[0].run.sim} traces whole runs")
+        say(f"note: windows need Verilator and MAIN=native; {chosen[0].run.sim} with MAIN=cocotb traces whole runs")
     with workers(jobs) as pool:
         for result, _ in zip(chosen, pool.map(lambda one: again(one, session, wanted), chosen), strict=True):
             for test in failed_tests(result):
                 say(f"{result.run.name} {test.name}: {test.rerun.splitlines()[-1]}")
+
+
+def _ns(time: float) -> str:
+    """A time in ns, exact to the ps that Verilator counts in."""
+    return f"{time:.3f}".rstrip("0").rstrip(".")
 
 
 def _files(file: Path, save: Path, test: CaseResult) -> str:

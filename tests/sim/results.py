@@ -13,6 +13,7 @@ from typing import Any
 from .configs import CLOCK_PERIOD_NS
 from .process import tail
 from .selection import Run
+from .toolchain import NATIVE
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 WHOLE_RUN = "(run)"
@@ -52,6 +53,7 @@ class RunResult:
     wall_s: float = 0.0
     figures: dict[str, Any] = field(default_factory=dict)
     log: Path = Path()
+    main: str = NATIVE
 
     def __post_init__(self) -> None:
         self.log = self.directory / "sim.log"
@@ -63,7 +65,8 @@ class RunResult:
         short = self.run.plan.module.removeprefix("test_")
         target = short if test.name == WHOLE_RUN else f"{short}.{test.name}"
         sim = "" if self.run.sim == "verilator" else f" SIM={self.run.sim}"
-        return f"make sim TEST={target} CONFIG={self.run.config} SEED={self.seed}{sim}"
+        main = f" MAIN={self.main}" if not sim and self.main != NATIVE else ""
+        return f"make sim TEST={target} CONFIG={self.run.config} SEED={self.seed}{sim}{main}"
 
     def fail(self, message: str, test: str = WHOLE_RUN) -> None:
         """Record that the simulator process failed, `test` being what it was at if that is known."""

@@ -36,6 +36,7 @@ class Session:
     test_filter: str = ""
     disk: Disk | None = None
     users_disk: Disk | None = None
+    main: str = toolchain.NATIVE  # which main program Verilator's simulations have
     timeout_s: int = 0  # 0: as the plan says
     make_jobs: int = 1
     root: Path = BUILD_ROOT
@@ -49,11 +50,12 @@ class Session:
 
     def traces_windows(self, sim: str) -> bool:
         """Whether a simulation can trace a part of itself; otherwise all of it or nothing."""
-        return False
+        return sim == "verilator" and self.main == toolchain.NATIVE
 
     def directory(self, sim: str, config: str) -> Path:
         """Where a configuration is built and its modules run."""
-        return self.root / f"{sim}-{config}{'-waves' if self.waves else ''}"
+        waves = "-waves" if self.waves else ""
+        return self.root / f"{sim}-{config}{waves}{toolchain.main_suffix(sim, self.main)}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     if not sources:
         return Build(directory, "there are no HDL sources", log)
     sources += toolchain.extra_sources(sim)
+    main = toolchain.main_source(sim, session.main)
     arguments: dict[str, Any] = {
         "sim": sim,
         "sources": [str(path) for path in sources],
@@ -91,8 +94,9 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         "build_dir": str(directory),
         "build_args": toolchain.build_args(sim, session.waves),
         "waves": session.waves,
+        "main": str(main or ""),
     }
-    key = digest(sources, {**arguments, **toolchain.versions(sim), **toolchain.make_flags()})
+    key = digest([*sources, *filter(None, [main])], {**arguments, **toolchain.versions(sim), **toolchain.make_flags()})
     stamp = directory / "inputs.sha256"
     with locked(directory.parent):
         if stamp.exists() and stamp.read_text() == key:
@@ -125,7 +129,7 @@ def run(run: Run, built: Build, session: Session, plusargs: Sequence[str] = ()) 
     """Run a module in a simulator process of its own and read what it left behind."""
     if run.seed is not None:
         session = replace(session, seed=run.seed)
-    result = RunResult(run, session.seed, run_directory(run, session))
+    result = RunResult(run, session.seed, run_directory(run, session), main=session.main)
     if built.error:
         result.fail(built.error)
         result.log = built.log

@@ -63,7 +63,8 @@ class Soak:
         """The command that runs one seed again."""
         chains = f" CHAINS={self.chains}" if self.chains else ""
         sim = "" if self.request.sim == "verilator" else f" SIM={self.request.sim}"
-        return f"make soak SEEDS=1 SEED={seed} CONFIG={config} TIMING={timing} CYCLES={self.cycles}{chains}{sim}"
+        main = "" if sim or self.request.main == toolchain.NATIVE else f" MAIN={self.request.main}"
+        return f"make soak SEEDS=1 SEED={seed} CONFIG={config} TIMING={timing} CYCLES={self.cycles}{chains}{sim}{main}"
 
     def runs(self) -> list[Run]:
         """A run for each seed: the configurations in turn, and in each further round another timing for each."""

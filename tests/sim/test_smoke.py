@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, with_timeout
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
+from cocotbext.virtio.sim.clock import start_clock
 from tests.sim.harness import SimRig
 from virtio_model import spec
 
@@ -17,7 +17,7 @@ from virtio_model import spec
 @cocotb.test()
 async def magic_value(dut: Any) -> None:
     """MagicValue reads "virt" after reset (4.2.2)."""
-    Clock(dut.clk_i, 10, "ns").start()
+    start_clock(dut.clk_i, 10)
     bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i, dut.rst_ni, reset_active_level=False)
     for name in ("arready", "rvalid", "awready", "wready", "bvalid"):  # there is no memory here
         getattr(dut, f"m_axi_{name}").value = 0

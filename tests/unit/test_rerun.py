@@ -30,8 +30,10 @@ RESULTS = """<testsuites><testsuite name="m">
 Seen = Callable[[RunResult], Sequence[CaseResult]]
 
 
-def failed(name: str, failed_ns: float | None = 40_000, stop_ns: float = 41_000) -> CaseResult:
-    return CaseResult(name, FAILED, f"{name} is wrong", stop_ns=stop_ns, failed_ns=failed_ns)
+def failed(
+    name: str, failed_ns: float | None = 40_000, stop_ns: float = 47_000, sim_time_ns: float = 34_499.97
+) -> CaseResult:
+    return CaseResult(name, FAILED, f"{name} is wrong", sim_time_ns=sim_time_ns, stop_ns=stop_ns, failed_ns=failed_ns)
 
 
 def run_of(tmp_path: Path, *tests: CaseResult, config: str = "rng") -> RunResult:
@@ -91,7 +93,7 @@ def test_runs_up_to_the_last_failure_with_a_window_for_each(tmp_path: Path, monk
         tmp_path,
         CaseResult("fill", PASSED, stop_ns=9_000),
         CaseResult("skipped", SKIPPED),
-        failed("reset/when=early", 12_000),
+        failed("reset/when=early", 12_000, 12_500.02, 3_500.01),
         failed("reset/when=late"),
         CaseResult("after", PASSED, stop_ns=99_000),
         failed(WHOLE_RUN, None, 0),
@@ -104,7 +106,7 @@ def test_runs_up_to_the_last_failure_with_a_window_for_each(tmp_path: Path, monk
     directory = tmp_path / "verilator-rng-waves" / "test_rng"
     suffix = Path(toolchain.wave_file("verilator")).suffix
     assert plusargs == [
-        f"+virtio_trace={directory}/reset-when=early{suffix}@0-17000",
+        f"+virtio_trace={directory}/reset-when=early{suffix}@9000.01-12500.02",
         f"+virtio_trace={directory}/reset-when=late{suffix}@20000-45000",
     ]
     assert "passed: this is not deterministic" in first.tests[2].rerun
@@ -118,7 +120,7 @@ def test_runs_up_to_the_last_failure_with_a_window_for_each(tmp_path: Path, monk
     [
         (failed("fill"), "seen again at the same time"),
         (failed("fill", 40_010), "NOT SEEN AGAIN as it was, but at 40010 ns: this is not deterministic"),
-        (failed("fill", stop_ns=41_010), "NOT SEEN AGAIN as it was, but at 40000 ns"),
+        (failed("fill", stop_ns=47_010), "NOT SEEN AGAIN as it was, but at 40000 ns"),
         (CaseResult("fill", PASSED), "NOT SEEN AGAIN, it passed: this is not deterministic"),
         (CaseResult("fill", FAILED, "no end after 9 s, killed"), "ended otherwise: no end after 9 s, killed"),
         (CaseResult(WHOLE_RUN, FAILED, "build exited with status 1\nmore"), "otherwise: build exited with status 1"),

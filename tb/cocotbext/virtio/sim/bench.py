@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import Timer
 from cocotb.utils import get_sim_time
 
@@ -19,6 +18,7 @@ from ..bench import Bench, Scoreboard
 from ..memory import DEFAULT_REGIONS, GuardedMemory, Region, regions_for
 from .axil import AxiLiteRegisters
 from .axiram import AxiMemory
+from .clock import start_clock
 from .irq import PinInterrupt
 from .pins import known, require_port
 from .stock_ram import StockRam
@@ -68,7 +68,7 @@ class SimBench(Bench):
         clock = require_port(dut, "clk_i", "a clock input")
         reset = require_port(dut, "rst_ni", "an active-low reset input")
         reset.value = 0
-        Clock(clock, PERIOD_NS, "ns").start()
+        start_clock(clock, PERIOD_NS)
         await Timer(RESET_CYCLES * PERIOD_NS, "ns")
         axil = AxiLiteRegisters(dut, clock, reset)
         mapped = regions_for(len(require_port(dut, "m_axi_awaddr", "an AXI4 master")), regions)
