@@ -20,6 +20,8 @@ SIMULATORS = ("verilator", "icarus")
 #: Who serves the buses: HDL with its bytes in C++, or cocotbext-axi in Python.
 MEMORIES = ("fast", "axiram")
 DEFAULT_MEMORY = {"verilator": "fast", "icarus": "axiram"}
+#: The bus timings that a test is worth repeating with.
+TIMINGS = ("none", "light", "heavy")
 
 RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
 

@@ -21,7 +21,11 @@ WHOLE_RUN = "(run)"
 
 @dataclass
 class CaseResult:
-    """One test of one run. `name` is cocotb's, or `WHOLE_RUN` when the simulator process itself is at fault."""
+    """One test of one run. `name` is cocotb's, or `WHOLE_RUN` when the simulator process itself is at fault.
+
+    `stop_ns` is the simulated time at its end and `failed_ns` that of the first bad event, both counted from the start
+    of the simulation, where they are known. `rerun` says what came of running it again with waveforms.
+    """
 
     name: str
     verdict: str
@@ -29,6 +33,9 @@ class CaseResult:
     details: str = ""
     sim_time_ns: float = 0.0
     wall_s: float = 0.0
+    stop_ns: float = 0.0
+    failed_ns: float | None = None
+    rerun: str = ""
 
     @property
     def cycles(self) -> int:
@@ -53,6 +60,8 @@ class RunResult:
 
     def repeat(self, test: CaseResult) -> str:
         """The command that runs this test again."""
+        if self.run.command:
+            return self.run.command
         short = self.run.plan.module.removeprefix("test_")
         target = short if test.name == WHOLE_RUN else f"{short}.{test.name}"
         sim = "" if self.run.sim == "verilator" else f" SIM={self.run.sim}"
@@ -77,6 +86,7 @@ def read_results(path: Path) -> list[CaseResult]:
             verdict=PASSED,
             sim_time_ns=float(properties.get("sim_time_duration") or 0),
             wall_s=float(case.get("time") or 0),
+            stop_ns=float(properties.get("sim_time_stop") or 0),
         )
         fault = next((case.find(tag) for tag in ("failure", "error") if case.find(tag) is not None), None)
         if fault is not None:
@@ -154,7 +164,8 @@ def write_junit(results: Sequence[RunResult], path: Path) -> None:
                 ET.SubElement(case, "skipped")
             elif test.verdict == FAILED:
                 failure = ET.SubElement(case, "failure", message=printable(test.message))
-                text = f"seed={result.seed}\nrepeat: {result.repeat(test)}\n{test.details}"
+                text = "".join(f"{line}\n" for line in test.rerun.splitlines())
+                text = f"seed={result.seed}\nrepeat: {result.repeat(test)}\n{text}{test.details}"
                 failure.text = printable(text if test.details else f"{text}{tail(result.log)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     ET.indent(root)
