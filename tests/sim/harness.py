@@ -18,6 +18,7 @@ from cocotbext.virtio.events import DmaRead, DmaWrite, Event
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.bench import PERIOD_NS, SimBench
 from cocotbext.virtio.sim.tap import Tap
+from cocotbext.virtio.sim.timing import Timing
 from cocotbext.virtio.violation import ScoreboardError
 from tests.bodies import reference
 from tests.bodies.rig import Body, Rig
@@ -74,7 +75,7 @@ class SimRig(SimBench, Rig):
     edge: tuple[int, int]
 
     @classmethod
-    async def build(cls, dut: Any, timing: str, seed: int | None = None, **options: Any) -> SimRig:
+    async def build(cls, dut: Any, timing: str | Timing, seed: int | None = None, **options: Any) -> SimRig:
         """Reset the device, with tap and scoreboard in place before that. `seed` is cocotb's own by default.
 
         `options` go to `SimBench.create`.
@@ -222,7 +223,7 @@ def cases(body: Body) -> list[cocotb.Param]:
     return [cocotb.Param(case, case) for case in body.cases]
 
 
-async def on_device(dut: Any, body: Body, *arguments: Any, timing: str = "light", **options: Any) -> None:
-    """Run a test body on the simulated device, with a bus timing of "none", "light" or "heavy"."""
+async def on_device(dut: Any, body: Body, *arguments: Any, timing: str | Timing = "light", **options: Any) -> None:
+    """Run a test body on the simulated device, with a bus timing: "none", "light", "heavy", or one of its own."""
     rig = await SimRig.build(dut, timing, **options)
     await rig.run(body, *arguments)
