@@ -15,6 +15,8 @@ from .planted import PLANTED
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP = "virtio_tb"
+#: The top of tests of the bench itself; its own HDL is in tests/hdl.
+BENCH_TOP = "bus_ends_tb"
 CLOCK_PERIOD_NS = 10
 SIMULATORS = ("verilator", "icarus")
 #: Who serves the buses: HDL with its bytes in C++, or cocotbext-axi in Python.
@@ -22,6 +24,14 @@ MEMORIES = ("fast", "axiram")
 DEFAULT_MEMORY = {"verilator": "fast", "icarus": "axiram"}
 
 RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
+
+# name -> parameters of tests/hdl/bus_ends_tb.sv: the bench without a device
+_ENDS: Mapping[str, Mapping[str, int]] = {
+    "ends32": {"AxiDataWidth": 32},
+    "ends64": {"AxiDataWidth": 64},
+    "ends128": {"AxiDataWidth": 128},
+    "ends512": {"AxiDataWidth": 512},
+}
 
 # name -> parameters of tb/hdl/virtio_tb.sv; what is not named keeps its default there
 CONFIGS: Mapping[str, Mapping[str, int]] = {
@@ -49,6 +59,7 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "net_id": {"Device": RNG, "DeviceId": NET},
     "bad_version": {"Device": RNG, "Version": 1},
     "placeholder": {"Device": RNG, "DeviceId": 0},
+    **_ENDS,
     **{name: fault.parameters for name, fault in PLANTED.items()},
 }
 
@@ -77,6 +88,9 @@ class Plan:
 # Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (
     Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60, memory="axiram"),
+    Plan("test_axi_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), memory="fast"),
+    Plan("test_fast_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), memory="fast"),
+    Plan("test_axi_memory", configs=("ends64",), icarus=("ends64",), memory="axiram"),
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
@@ -114,7 +128,14 @@ def uses_disk(config: str) -> bool:
     return CONFIGS[config].get("Device", RNG) == BLK
 
 
-def sources(root: Path = ROOT) -> list[Path]:
-    """The HDL of the simulation, packages first."""
+def top(config: str) -> str:
+    """The HDL top of a configuration."""
+    return BENCH_TOP if config in _ENDS else TOP
+
+
+def sources(root: Path = ROOT, top: str = TOP) -> list[Path]:
+    """The HDL of a simulation, packages first."""
     files = sorted([*root.glob("rtl/*.sv"), *root.glob("tb/hdl/*.sv")])
+    if top == BENCH_TOP:
+        files += sorted(root.glob("tests/hdl/*.sv"))
     return sorted(files, key=lambda path: not path.stem.endswith("_pkg"))
