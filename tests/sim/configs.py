@@ -91,6 +91,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_axi_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), memory="fast"),
     Plan("test_fast_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), memory="fast"),
     Plan("test_axi_memory", configs=("ends64",), icarus=("ends64",), memory="axiram"),
+    Plan("test_axil_master", configs=("ends64",), icarus=("ends32",), memory="fast"),
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
