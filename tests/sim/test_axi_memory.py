@@ -116,6 +116,30 @@ async def error_windows_are_exact(dut: Any, response: Response) -> None:
 
 
 @cocotb.test()
+async def the_worst_of_a_write_is_answered(dut: Any) -> None:
+    """Of the runs of bytes in a beat the worst counts, of the beats the first that failed; the others are written."""
+    ends = await Ends.create(dut)
+    master, lanes = ends.master, ends.master.lanes
+    for windows, expected in (
+        ({0: Response.DECERR}, 3),
+        ({2: Response.SLVERR}, 2),
+        ({0: Response.DECERR, 2: Response.SLVERR}, 3),
+        ({0: Response.SLVERR, 2: Response.DECERR}, 3),
+        ({lanes: Response.DECERR, 2: Response.SLVERR}, 2),
+        ({lanes: Response.SLVERR, 0: Response.DECERR}, 3),
+    ):
+        ends.axi.view.clear()
+        ends.backing.write(0x1000, bytes(2 * lanes))
+        for offset, response in windows.items():
+            ends.axi.view.add(0x1000 + offset, 1, response=response)
+        data = bytes(range(1, lanes + 1))
+        await ends.wait(write := master.write(master.burst(0x1000, 2), [(data, 0b101), (data, 0b101)]))
+        assert write.response == expected, f"{windows}: {write.response}"
+        for at, byte in ((0, 1), (2, 3), (lanes, 1), (lanes + 2, 3)):
+            assert ends.backing.read(0x1000 + at, 1)[0] == (0 if at in windows else byte), f"{windows}: byte {at}"
+
+
+@cocotb.test()
 async def windows_change_in_mid_burst(dut: Any) -> None:
     """A window counts from the next beat on."""
     ends = await Ends.create(dut)
@@ -140,11 +164,12 @@ async def never_answering_windows(dut: Any) -> None:
     """What touches one waits, and what follows under its id; others go on; it is answered once the window is gone."""
     ends = await Ends.create(dut)
     master, view = ends.master, ends.axi.view
-    view.add(0x1010, 16, response=Response.NEVER)
+    view.add(0x1010, 10, response=Response.NEVER)
     read = [master.read(master.burst(0x1000, 32 // master.lanes or 1, id=1)), master.read(master.burst(0x2000, id=1))]
-    write = [master.write_bytes(0x101F, b"held", id=1), master.write_bytes(0x2100, b"behind it", id=1)]
-    others = [master.read(master.burst(0x1000, 1, 4, id=2)), master.read(master.burst(0x1020, 1, 4, id=0))]
-    others += [master.write_bytes(0x100C, b"near", id=2), master.write_bytes(0x1020, b"by", id=0)]
+    write = [master.write_bytes(0x1019, b"held", id=1), master.write_bytes(0x2100, b"behind it", id=1)]
+    # Beside the window, on the same words and under other ids
+    others = [master.read(master.burst(0x100D, 1, 4, id=2)), master.read(master.burst(0x101A, 1, 2, id=0))]
+    others += [master.write_bytes(0x100E, b"to", id=2), master.write_bytes(0x101A, b"by", id=0)]
     await ends.wait(*others)
     await ends.cycles(500)
     assert not any(transfer.done.is_set() for transfer in [*read, *write])
@@ -153,7 +178,8 @@ async def never_answering_windows(dut: Any) -> None:
     view.clear()
     await ends.wait(*read, *write)
     assert [transfer.response for transfer in write] == [0, 0]
-    assert ends.backing.read(0x101F, 4) == b"held"[:1] + b"by" + b"d"
+    assert ends.backing.read(0x100E, 2) == b"to"
+    assert ends.backing.read(0x1019, 4) == b"hbyd"
     assert ends.backing.read(0x2100, 9) == b"behind it"
     assert read[0].beats[-1][1] == 0
     for one_sided in ({"read": False}, {"write": False}):
@@ -205,6 +231,24 @@ async def a_bus_reset_forgets_bursts(dut: Any) -> None:
     assert (ends.count("r"), ends.count("b")) == before
     assert ends.tap.open_transfers == 0
     await ends.wait(master.read(master.burst(0x1000, 2, id=4)), master.write_bytes(0x1000, b"after", id=4))
+
+
+@cocotb.test()
+async def a_bus_reset_forgets_half_a_write(dut: Any) -> None:
+    """Data that came before it belongs to no later burst."""
+    ends = await Ends.create(dut)
+    master, view = ends.master, ends.axi.view
+    view.add(0x1000, 0x100, response=Response.NEVER)
+    master.write_bytes(0x1000, bytes(8 * master.lanes))
+    before = ends.count("w")
+    while ends.count("w") < before + 3:
+        await ends.cycles(1)
+    master.w.clear()
+    await reset(dut)
+    master.forget()
+    await ends.wait(write := master.write_bytes(0x2000, data := ends.rng.randbytes(3 * master.lanes)))
+    assert write.response == 0
+    assert ends.backing.read(0x2000, len(data)) == data
 
 
 @cocotb.test()
