@@ -78,6 +78,7 @@ class Plan:
     timeout_s: int = 600
     figures: Mapping[str, str] = field(default_factory=dict, hash=False)
     memory: str = ""  # one of MEMORIES; "": what is asked for
+    compared: bool = False  # with the plan of the same module on the other memory, see tests/sim/compare.py
     users_disk: bool = False  # serves the file named by DISK=; the other modules write where they like
 
     def on(self, sim: str) -> tuple[str, ...]:
@@ -101,6 +102,8 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_rings", configs=("rng", "rng32", "rng_oddsize", "blk", "blk_wrap"), icarus=("rng_wrap",)),
     Plan("test_memory", configs=("rng", "rng32", "blk", "blk128"), icarus=("blk",)),
     Plan("test_library", configs=("rng", "blk"), icarus=("rng",), memory="axiram"),
+    Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="fast", compared=True),
+    Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="axiram", compared=True),
     Plan("test_interrupts", configs=("rng", "blk"), icarus=("rng",)),
     Plan("test_faults", configs=("rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_reset", configs=("rng", "blk"), icarus=("rng",)),
@@ -120,7 +123,16 @@ PLANS: tuple[Plan, ...] = (
         configs=("rng", "rng32", "rng_oddsize", "blk", "blk32", "blk128", "blk512", "blk_wrap"),
         icarus=("blk_one_queue",),
     ),
-    Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED)),
+    Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED), compared=True),
+    # Some of them on the other memory too: the same rule must say so
+    Plan("test_planted", configs=tuple(PLANTED)[:1], memory="axiram", compared=True),
+    Plan(
+        "test_planted",
+        configs=(),
+        icarus=("planted_wrong_len", "planted_strobe_off_by_one"),
+        memory="fast",
+        compared=True,
+    ),
 )
 
 
