@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.sim.configs import BLK, CONFIGS, RNG, ROOT, TOP, sources
+from tests.sim.configs import BENCH_TOP, BLK, CONFIGS, RNG, ROOT, TOP, sources
 from tests.sim.results import closing_line, exit_code, write_json
 from tests.sim.toolchain import environment
 
@@ -36,6 +36,7 @@ TOPS: Mapping[str, Sequence[Mapping[str, int]]] = {
     "virtio_mmio_rng": [{}, {"AxiDataWidth": 32}, {"AxiDataWidth": 128}, {"AxiDataWidth": 512}],
     "virtio_mmio_blk": [{}, {"AxiDataWidth": 32}, {"AxiDataWidth": 128}, {"AxiDataWidth": 512}],
     TOP: [{"Device": RNG}, {"Device": BLK}, CONFIGS["rng_oddsize"]],
+    BENCH_TOP: [CONFIGS["ends32"], CONFIGS["ends512"]],
 }
 PYTHON = ("models", "tb", "tests")
 TYPED = ("models/virtio_model", "tb/cocotbext/virtio")
@@ -74,7 +75,7 @@ def checks() -> list[Check]:
 
 def hdl_files() -> list[Path]:
     """All SystemVerilog, headers included."""
-    return sorted([*sources(), *ROOT.glob("rtl/*.svh"), *ROOT.glob("tb/hdl/*.svh")])
+    return sorted([*sources(top=BENCH_TOP), *ROOT.glob("rtl/*.svh"), *ROOT.glob("tb/hdl/*.svh")])
 
 
 def runner_files() -> list[Path]:
@@ -87,7 +88,7 @@ def hdl_checks() -> Iterator[Check]:
     """Each top with each set of parameters, read by three front ends; the synthesizable tops without tb/hdl."""
     no_icarus = "" if shutil.which("iverilog") else "Icarus Verilog is not installed (make deps)"
     for top, parameter_sets in TOPS.items():
-        files = tuple(str(path) for path in sources() if top == TOP or path.parent.name == "rtl")
+        files = tuple(str(path) for path in sources(top=top) if top in (TOP, BENCH_TOP) or path.parent.name == "rtl")
         for parameters in parameter_sets:
             values = [f"{key}={value}" for key, value in parameters.items()]
             name = " ".join([top, *values])

@@ -97,6 +97,7 @@ module virtio_axil_master (
     if (answered_q != command[7:0]) begin
       answer = {verdict, data};
       answered_q = command[7:0];
+      elapsed_q = 0;
       done <= ~done;
     end
   endtask

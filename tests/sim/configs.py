@@ -15,6 +15,8 @@ from .planted import PLANTED
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP = "virtio_tb"
+#: The top of tests of the bench itself; its own HDL is in tests/hdl.
+BENCH_TOP = "bus_ends_tb"
 CLOCK_PERIOD_NS = 10
 SIMULATORS = ("verilator", "icarus")
 #: Who serves the buses: HDL with its bytes in C++, or cocotbext-axi in Python.
@@ -24,6 +26,14 @@ DEFAULT_MEMORY = {"verilator": "fast", "icarus": "axiram"}
 TIMINGS = ("none", "light", "heavy")
 
 RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
+
+# name -> parameters of tests/hdl/bus_ends_tb.sv: the bench without a device
+_ENDS: Mapping[str, Mapping[str, int]] = {
+    "ends32": {"AxiDataWidth": 32},
+    "ends64": {"AxiDataWidth": 64},
+    "ends128": {"AxiDataWidth": 128},
+    "ends512": {"AxiDataWidth": 512},
+}
 
 # name -> parameters of tb/hdl/virtio_tb.sv; what is not named keeps its default there
 CONFIGS: Mapping[str, Mapping[str, int]] = {
@@ -51,6 +61,7 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "net_id": {"Device": RNG, "DeviceId": NET},
     "bad_version": {"Device": RNG, "Version": 1},
     "placeholder": {"Device": RNG, "DeviceId": 0},
+    **_ENDS,
     **{name: fault.parameters for name, fault in PLANTED.items()},
 }
 
@@ -69,6 +80,7 @@ class Plan:
     timeout_s: int = 600
     figures: Mapping[str, str] = field(default_factory=dict, hash=False)
     memory: str = ""  # one of MEMORIES; "": what is asked for
+    compared: bool = False  # with the plan of the same module on the other memory, see tests/sim/compare.py
     users_disk: bool = False  # serves the file named by DISK=; the other modules write where they like
 
     def on(self, sim: str) -> tuple[str, ...]:
@@ -80,6 +92,10 @@ class Plan:
 PLANS: tuple[Plan, ...] = (
     Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60, memory="axiram"),
     Plan("test_clock", configs=("rng",), timeout_s=60, memory="axiram"),
+    Plan("test_axi_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), memory="fast"),
+    Plan("test_fast_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), memory="fast"),
+    Plan("test_axi_memory", configs=("ends64",), icarus=("ends64",), memory="axiram"),
+    Plan("test_axil_master", configs=("ends64",), icarus=("ends32",), memory="fast"),
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
@@ -89,6 +105,8 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_rings", configs=("rng", "rng32", "rng_oddsize", "blk", "blk_wrap"), icarus=("rng_wrap",)),
     Plan("test_memory", configs=("rng", "rng32", "blk", "blk128"), icarus=("blk",)),
     Plan("test_library", configs=("rng", "blk"), icarus=("rng",), memory="axiram"),
+    Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="fast", compared=True),
+    Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="axiram", compared=True),
     Plan("test_interrupts", configs=("rng", "blk"), icarus=("rng",)),
     Plan("test_faults", configs=("rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_reset", configs=("rng", "blk"), icarus=("rng",)),
@@ -108,7 +126,16 @@ PLANS: tuple[Plan, ...] = (
         configs=("rng", "rng32", "rng_oddsize", "blk", "blk32", "blk128", "blk512", "blk_wrap"),
         icarus=("blk_one_queue",),
     ),
-    Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED)),
+    Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED), compared=True),
+    # Some of them on the other memory too: the same rule must say so
+    Plan("test_planted", configs=tuple(PLANTED)[:1], memory="axiram", compared=True),
+    Plan(
+        "test_planted",
+        configs=(),
+        icarus=("planted_wrong_len", "planted_strobe_off_by_one"),
+        memory="fast",
+        compared=True,
+    ),
 )
 
 
@@ -117,7 +144,14 @@ def uses_disk(config: str) -> bool:
     return CONFIGS[config].get("Device", RNG) == BLK
 
 
-def sources(root: Path = ROOT) -> list[Path]:
-    """The HDL of the simulation, packages first."""
+def top(config: str) -> str:
+    """The HDL top of a configuration."""
+    return BENCH_TOP if config in _ENDS else TOP
+
+
+def sources(root: Path = ROOT, top: str = TOP) -> list[Path]:
+    """The HDL of a simulation, packages first."""
     files = sorted([*root.glob("rtl/*.sv"), *root.glob("tb/hdl/*.sv")])
+    if top == BENCH_TOP:
+        files += sorted(root.glob("tests/hdl/*.sv"))
     return sorted(files, key=lambda path: not path.stem.endswith("_pkg"))

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from . import configs, disk, report, rerun, runner, selection, toolchain
+from .compare import compare_memories
 from .process import workers
 from .results import (
     FAILED,
@@ -194,6 +195,7 @@ def regress(request: Request, json_path: Path, junit_path: Path) -> list[RunResu
     finally:
         if session.disk:
             session.disk.base.unlink(missing_ok=True)
+    compare_memories(results)
     write_junit(results, junit_path)
     figures = summary(results, seed=request.seed, sim=request.sim, wall_s=time.monotonic() - start)
     write_json(json_path, figures)

@@ -63,7 +63,7 @@ class RunResult:
         if self.run.command:
             return self.run.command
         short = self.run.plan.module.removeprefix("test_")
-        target = short if test.name == WHOLE_RUN else f"{short}.{test.name}"
+        target = short if test.name.startswith("(") else f"{short}.{test.name}"
         sim = "" if self.run.sim == "verilator" else f" SIM={self.run.sim}"
         if self.run.memory != DEFAULT_MEMORY[self.run.sim] and not self.run.plan.memory:
             sim += f" MEM={self.run.memory}"

@@ -82,7 +82,7 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     directory = session.directory(sim, config, memory) / "build"
     log = directory.parent / "build.log"
     try:
-        sources = plant(configs.sources() if files is None else files, config, directory.parent)
+        sources = plant(configs.sources(top=configs.top(config)) if files is None else files, config, directory.parent)
     except PlantError as reason:
         return Build(directory, str(reason), log)
     if not sources:
@@ -93,7 +93,7 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         "sim": sim,
         "sources": [str(path) for path in sources],
         "parameters": parameters(sim, config, memory),
-        "hdl_toplevel": configs.TOP,
+        "hdl_toplevel": configs.top(config),
         "build_dir": str(directory),
         "build_args": toolchain.build_args(sim, session.waves),
         "waves": session.waves,
@@ -176,7 +176,7 @@ def simulate(result: RunResult, built: Build, session: Session, more: Sequence[s
         "test",
         sim=run.sim,
         test_module=run.module,
-        hdl_toplevel=configs.TOP,
+        hdl_toplevel=configs.top(run.config),
         build_dir=str(built.directory),
         test_dir=str(directory),
         results_xml=str(directory / "results.xml"),

@@ -10,6 +10,7 @@ from typing import Any
 import cocotb
 
 from tests.sim.harness import SimRig
+from tests.sim.observed import leave
 from tests.sim.planted import PLANTED
 
 #: The same in every run: whether a fault shows may depend on chance, that a checker sees it must not.
@@ -26,7 +27,8 @@ async def fault_is_caught(dut: Any) -> None:
         await rig.run(getattr(import_module(f"tests.bodies.{theme}"), name), *case)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-        if any(rule in said for rule in fault.rules):
+        if found := [rule for rule in fault.rules if rule in said]:
+            leave("rule", found)
             return
         raise AssertionError(f"planted fault: expected one of {fault.rules}, seen {said}") from error
     raise AssertionError(f"planted fault: expected one of {fault.rules}, seen nothing")
