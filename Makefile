@@ -8,10 +8,10 @@ PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.stamp
 
 # Knobs of the targets below; each may be given on the command line or in the environment.
-export TEST CONFIG SEED SIM WAVES DISK DISK_WRITE MAIN JOBS TIMEOUT RERUN WINDOW
+export TEST CONFIG SEED SIM MEM WAVES DISK DISK_WRITE MAIN JOBS TIMEOUT RERUN WINDOW
 export SEEDS CYCLES CHAINS TIMING
 
-sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus WAVES=1 DISK=path DISK_WRITE=1 MAIN=native|cocotb JOBS=n RERUN=n WINDOW=us
+sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus MEM=fast|axiram MAIN=native|cocotb WAVES=1 DISK=path DISK_WRITE=1 JOBS=n RERUN=n WINDOW=us
 	@$(PY) -m tests.sim.regress
 
 test: $(STAMP) ## run everything that CI runs: unit tests, simulation on Verilator and Icarus, lint

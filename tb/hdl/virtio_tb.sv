@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Simulation top: one device with its storage or entropy source, and the tap on its pins.
+// Simulation top: the device, memory and register master on its buses, and the tap on its pins.
 //
-// The buses are ports, driven by cocotbext-axi. The knobs at the top of the module are written by tests at run time.
+// With NativeBuses the buses are served here, by virtio_axi_memory and virtio_axil_master, and Python is woken by what it waits
+// for. Without, they are served by Python (cocotbext-axi), which drives the signals that nothing drives here.
+// The knobs are written by tests at run time.
 
 module virtio_tb #(
     parameter int Device = 2,  // device type: 2 block, 4 entropy
@@ -18,73 +20,73 @@ module virtio_tb #(
     parameter int SegMax = 126,
     parameter int SizeMax = 0,
     parameter int BlkSize = 512,
+    parameter int NativeBuses = 1,  // buses served by HDL; 0: by Python, through the signals below
     localparam int AxiIdWidth = 4,
     localparam int Bytes = AxiDataWidth / 8
 ) (
-    input  logic                    clk_i,
-    input  logic                    rst_ni,
-    output logic                    irq_o,
-    // Registers: AXI4-Lite slave
-    input  logic [            11:0] s_axil_awaddr,
-    input  logic [             2:0] s_axil_awprot,
-    input  logic                    s_axil_awvalid,
-    output logic                    s_axil_awready,
-    input  logic [            31:0] s_axil_wdata,
-    input  logic [             3:0] s_axil_wstrb,
-    input  logic                    s_axil_wvalid,
-    output logic                    s_axil_wready,
-    output logic [             1:0] s_axil_bresp,
-    output logic                    s_axil_bvalid,
-    input  logic                    s_axil_bready,
-    input  logic [            11:0] s_axil_araddr,
-    input  logic [             2:0] s_axil_arprot,
-    input  logic                    s_axil_arvalid,
-    output logic                    s_axil_arready,
-    output logic [            31:0] s_axil_rdata,
-    output logic [             1:0] s_axil_rresp,
-    output logic                    s_axil_rvalid,
-    input  logic                    s_axil_rready,
-    // DMA: AXI4 master
-    output logic [  AxiIdWidth-1:0] m_axi_awid,
-    output logic [AxiAddrWidth-1:0] m_axi_awaddr,
-    output logic [             7:0] m_axi_awlen,
-    output logic [             2:0] m_axi_awsize,
-    output logic [             1:0] m_axi_awburst,
-    output logic                    m_axi_awlock,
-    output logic [             3:0] m_axi_awcache,
-    output logic [             2:0] m_axi_awprot,
-    output logic                    m_axi_awvalid,
-    input  logic                    m_axi_awready,
-    output logic [AxiDataWidth-1:0] m_axi_wdata,
-    output logic [       Bytes-1:0] m_axi_wstrb,
-    output logic                    m_axi_wlast,
-    output logic                    m_axi_wvalid,
-    input  logic                    m_axi_wready,
-    input  logic [  AxiIdWidth-1:0] m_axi_bid,
-    input  logic [             1:0] m_axi_bresp,
-    input  logic                    m_axi_bvalid,
-    output logic                    m_axi_bready,
-    output logic [  AxiIdWidth-1:0] m_axi_arid,
-    output logic [AxiAddrWidth-1:0] m_axi_araddr,
-    output logic [             7:0] m_axi_arlen,
-    output logic [             2:0] m_axi_arsize,
-    output logic [             1:0] m_axi_arburst,
-    output logic                    m_axi_arlock,
-    output logic [             3:0] m_axi_arcache,
-    output logic [             2:0] m_axi_arprot,
-    output logic                    m_axi_arvalid,
-    input  logic                    m_axi_arready,
-    input  logic [  AxiIdWidth-1:0] m_axi_rid,
-    input  logic [AxiDataWidth-1:0] m_axi_rdata,
-    input  logic [             1:0] m_axi_rresp,
-    input  logic                    m_axi_rlast,
-    input  logic                    m_axi_rvalid,
-    output logic                    m_axi_rready
+    input  logic clk_i,
+    input  logic rst_ni,
+    output logic irq_o
 );
 
-  localparam logic [NumQueues*16-1:0] QueueSizeMax = {{NumQueues{16'(QueueSizeMax1)}} << 16} | (NumQueues * 16)'(QueueSizeMax0);
+  // Registers: AXI4-Lite
+  logic [11:0] s_axil_awaddr;
+  logic [2:0] s_axil_awprot;
+  logic s_axil_awvalid;
+  logic s_axil_awready;
+  logic [31:0] s_axil_wdata;
+  logic [3:0] s_axil_wstrb;
+  logic s_axil_wvalid;
+  logic s_axil_wready;
+  logic [1:0] s_axil_bresp;
+  logic s_axil_bvalid;
+  logic s_axil_bready;
+  logic [11:0] s_axil_araddr;
+  logic [2:0] s_axil_arprot;
+  logic s_axil_arvalid;
+  logic s_axil_arready;
+  logic [31:0] s_axil_rdata;
+  logic [1:0] s_axil_rresp;
+  logic s_axil_rvalid;
+  logic s_axil_rready;
+  // DMA: AXI4
+  logic [AxiIdWidth-1:0] m_axi_awid;
+  logic [AxiAddrWidth-1:0] m_axi_awaddr;
+  logic [7:0] m_axi_awlen;
+  logic [2:0] m_axi_awsize;
+  logic [1:0] m_axi_awburst;
+  logic m_axi_awlock;
+  logic [3:0] m_axi_awcache;
+  logic [2:0] m_axi_awprot;
+  logic m_axi_awvalid;
+  logic m_axi_awready;
+  logic [AxiDataWidth-1:0] m_axi_wdata;
+  logic [Bytes-1:0] m_axi_wstrb;
+  logic m_axi_wlast;
+  logic m_axi_wvalid;
+  logic m_axi_wready;
+  logic [AxiIdWidth-1:0] m_axi_bid;
+  logic [1:0] m_axi_bresp;
+  logic m_axi_bvalid;
+  logic m_axi_bready;
+  logic [AxiIdWidth-1:0] m_axi_arid;
+  logic [AxiAddrWidth-1:0] m_axi_araddr;
+  logic [7:0] m_axi_arlen;
+  logic [2:0] m_axi_arsize;
+  logic [1:0] m_axi_arburst;
+  logic m_axi_arlock;
+  logic [3:0] m_axi_arcache;
+  logic [2:0] m_axi_arprot;
+  logic m_axi_arvalid;
+  logic m_axi_arready;
+  logic [AxiIdWidth-1:0] m_axi_rid;
+  logic [AxiDataWidth-1:0] m_axi_rdata;
+  logic [1:0] m_axi_rresp;
+  logic m_axi_rlast;
+  logic m_axi_rvalid;
+  logic m_axi_rready;
 
-  // Knobs.
+  // Knobs
   logic [63:0] store_capacity;  // sectors
   logic [31:0] store_latency;  // cycles at most
   logic [63:0] store_error_sector;  // all ones: none
@@ -96,24 +98,96 @@ module virtio_tb #(
     entropy_gap        = 32'd0;
   end
 
-  logic entropy_valid, entropy_ready, log_half;
+  logic entropy_valid, entropy_ready;
   logic [31:0] entropy_data;
 
-  if (Device == virtio_pkg::DEVICE_TYPE_RNG) begin : g_rng
-    virtio_mmio_rng #(
-        .AxiDataWidth(AxiDataWidth),
-        .AxiAddrWidth(AxiAddrWidth),
-        .AxiIdWidth  (AxiIdWidth),
-        .NumQueues   (NumQueues),
-        .QueueSizeMax(QueueSizeMax),
-        .DeviceId    (DeviceId),
-        .VendorId    (VendorId),
-        .Version     (Version),
-        .IndexInit   (16'(IndexInit))
-    ) u_device (
+  virtio_dut #(
+      .Device       (Device),
+      .AxiDataWidth (AxiDataWidth),
+      .AxiAddrWidth (AxiAddrWidth),
+      .AxiIdWidth   (AxiIdWidth),
+      .NumQueues    (NumQueues),
+      .QueueSizeMax0(QueueSizeMax0),
+      .QueueSizeMax1(QueueSizeMax1),
+      .DeviceId     (DeviceId),
+      .Version      (Version),
+      .VendorId     (VendorId),
+      .IndexInit    (IndexInit),
+      .ReadOnly     (ReadOnly),
+      .SegMax       (SegMax),
+      .SizeMax      (SizeMax),
+      .BlkSize      (BlkSize)
+  ) u_dut (
+      .clk_i,
+      .rst_ni,
+      .irq_o,
+      .s_axil_awaddr,
+      .s_axil_awprot,
+      .s_axil_awvalid,
+      .s_axil_awready,
+      .s_axil_wdata,
+      .s_axil_wstrb,
+      .s_axil_wvalid,
+      .s_axil_wready,
+      .s_axil_bresp,
+      .s_axil_bvalid,
+      .s_axil_bready,
+      .s_axil_araddr,
+      .s_axil_arprot,
+      .s_axil_arvalid,
+      .s_axil_arready,
+      .s_axil_rdata,
+      .s_axil_rresp,
+      .s_axil_rvalid,
+      .s_axil_rready,
+      .m_axi_awid,
+      .m_axi_awaddr,
+      .m_axi_awlen,
+      .m_axi_awsize,
+      .m_axi_awburst,
+      .m_axi_awlock,
+      .m_axi_awcache,
+      .m_axi_awprot,
+      .m_axi_awvalid,
+      .m_axi_awready,
+      .m_axi_wdata,
+      .m_axi_wstrb,
+      .m_axi_wlast,
+      .m_axi_wvalid,
+      .m_axi_wready,
+      .m_axi_bid,
+      .m_axi_bresp,
+      .m_axi_bvalid,
+      .m_axi_bready,
+      .m_axi_arid,
+      .m_axi_araddr,
+      .m_axi_arlen,
+      .m_axi_arsize,
+      .m_axi_arburst,
+      .m_axi_arlock,
+      .m_axi_arcache,
+      .m_axi_arprot,
+      .m_axi_arvalid,
+      .m_axi_arready,
+      .m_axi_rid,
+      .m_axi_rdata,
+      .m_axi_rresp,
+      .m_axi_rlast,
+      .m_axi_rvalid,
+      .m_axi_rready,
+      .store_capacity_i    (store_capacity),
+      .store_latency_i     (store_latency),
+      .store_error_sector_i(store_error_sector),
+      .entropy_gap_i       (entropy_gap),
+      .entropy_valid_o     (entropy_valid),
+      .entropy_ready_o     (entropy_ready),
+      .entropy_data_o      (entropy_data)
+  );
+
+  if (NativeBuses != 0) begin : g_native
+    virtio_axil_master u_registers (
         .clk_i,
         .rst_ni,
-        .irq_o,
         .s_axil_awaddr,
         .s_axil_awprot,
         .s_axil_awvalid,
@@ -132,115 +206,25 @@ module virtio_tb #(
         .s_axil_rdata,
         .s_axil_rresp,
         .s_axil_rvalid,
-        .s_axil_rready,
-        .m_axi_awid,
-        .m_axi_awaddr,
-        .m_axi_awlen,
-        .m_axi_awsize,
-        .m_axi_awburst,
-        .m_axi_awlock,
-        .m_axi_awcache,
-        .m_axi_awprot,
-        .m_axi_awvalid,
-        .m_axi_awready,
-        .m_axi_wdata,
-        .m_axi_wstrb,
-        .m_axi_wlast,
-        .m_axi_wvalid,
-        .m_axi_wready,
-        .m_axi_bid,
-        .m_axi_bresp,
-        .m_axi_bvalid,
-        .m_axi_bready,
-        .m_axi_arid,
-        .m_axi_araddr,
-        .m_axi_arlen,
-        .m_axi_arsize,
-        .m_axi_arburst,
-        .m_axi_arlock,
-        .m_axi_arcache,
-        .m_axi_arprot,
-        .m_axi_arvalid,
-        .m_axi_arready,
-        .m_axi_rid,
-        .m_axi_rdata,
-        .m_axi_rresp,
-        .m_axi_rlast,
-        .m_axi_rvalid,
-        .m_axi_rready,
-        .entropy_valid_i(entropy_valid),
-        .entropy_ready_o(entropy_ready),
-        .entropy_data_i (entropy_data)
+        .s_axil_rready
     );
 
-    virtio_entropy_source u_entropy (
-        .clk_i,
-        .rst_ni,
-        .gap_i  (entropy_gap),
-        .valid_o(entropy_valid),
-        .ready_i(entropy_ready),
-        .data_o (entropy_data)
-    );
-  end else begin : g_blk
-    logic cmd_valid, cmd_ready, wdata_valid, wdata_ready, rdata_valid, rdata_ready, rsp_valid, rsp_ready, rsp_error;
-    logic [ 1:0] cmd_op;
-    logic [63:0] cmd_sector;
-    logic [AxiDataWidth-1:0] wdata, rdata;
-
-    assign entropy_valid = 1'b0;
-    assign entropy_ready = 1'b0;
-    assign entropy_data  = 32'd0;
-
-    virtio_mmio_blk #(
+    virtio_axi_memory #(
         .AxiDataWidth(AxiDataWidth),
         .AxiAddrWidth(AxiAddrWidth),
-        .AxiIdWidth  (AxiIdWidth),
-        .NumQueues   (NumQueues),
-        .QueueSizeMax(QueueSizeMax),
-        .DeviceId    (DeviceId),
-        .VendorId    (VendorId),
-        .Version     (Version),
-        .IndexInit   (16'(IndexInit)),
-        .ReadOnly    (ReadOnly != 0),
-        .SegMax      (SegMax),
-        .SizeMax     (SizeMax),
-        .BlkSize     (BlkSize)
-    ) u_device (
+        .AxiIdWidth  (AxiIdWidth)
+    ) u_memory (
         .clk_i,
         .rst_ni,
-        .irq_o,
-        .s_axil_awaddr,
-        .s_axil_awprot,
-        .s_axil_awvalid,
-        .s_axil_awready,
-        .s_axil_wdata,
-        .s_axil_wstrb,
-        .s_axil_wvalid,
-        .s_axil_wready,
-        .s_axil_bresp,
-        .s_axil_bvalid,
-        .s_axil_bready,
-        .s_axil_araddr,
-        .s_axil_arprot,
-        .s_axil_arvalid,
-        .s_axil_arready,
-        .s_axil_rdata,
-        .s_axil_rresp,
-        .s_axil_rvalid,
-        .s_axil_rready,
         .m_axi_awid,
         .m_axi_awaddr,
         .m_axi_awlen,
         .m_axi_awsize,
         .m_axi_awburst,
-        .m_axi_awlock,
-        .m_axi_awcache,
-        .m_axi_awprot,
         .m_axi_awvalid,
         .m_axi_awready,
         .m_axi_wdata,
         .m_axi_wstrb,
-        .m_axi_wlast,
         .m_axi_wvalid,
         .m_axi_wready,
         .m_axi_bid,
@@ -252,9 +236,6 @@ module virtio_tb #(
         .m_axi_arlen,
         .m_axi_arsize,
         .m_axi_arburst,
-        .m_axi_arlock,
-        .m_axi_arcache,
-        .m_axi_arprot,
         .m_axi_arvalid,
         .m_axi_arready,
         .m_axi_rid,
@@ -262,43 +243,7 @@ module virtio_tb #(
         .m_axi_rresp,
         .m_axi_rlast,
         .m_axi_rvalid,
-        .m_axi_rready,
-        .capacity_i         (store_capacity),
-        .store_cmd_valid_o  (cmd_valid),
-        .store_cmd_ready_i  (cmd_ready),
-        .store_cmd_op_o     (cmd_op),
-        .store_cmd_sector_o (cmd_sector),
-        .store_wdata_valid_o(wdata_valid),
-        .store_wdata_ready_i(wdata_ready),
-        .store_wdata_o      (wdata),
-        .store_rdata_valid_i(rdata_valid),
-        .store_rdata_ready_o(rdata_ready),
-        .store_rdata_i      (rdata),
-        .store_rsp_valid_i  (rsp_valid),
-        .store_rsp_ready_o  (rsp_ready),
-        .store_rsp_error_i  (rsp_error)
-    );
-
-    virtio_blk_store #(
-        .DataWidth(AxiDataWidth)
-    ) u_store (
-        .clk_i,
-        .rst_ni,
-        .latency_i     (store_latency),
-        .error_sector_i(store_error_sector),
-        .cmd_valid_i   (cmd_valid),
-        .cmd_ready_o   (cmd_ready),
-        .cmd_op_i      (cmd_op),
-        .cmd_sector_i  (cmd_sector),
-        .wdata_valid_i (wdata_valid),
-        .wdata_ready_o (wdata_ready),
-        .wdata_i       (wdata),
-        .rdata_valid_o (rdata_valid),
-        .rdata_ready_i (rdata_ready),
-        .rdata_o       (rdata),
-        .rsp_valid_o   (rsp_valid),
-        .rsp_ready_i   (rsp_ready),
-        .rsp_error_o   (rsp_error)
+        .m_axi_rready
     );
   end
 
@@ -366,8 +311,7 @@ module virtio_tb #(
       .irq_i          (irq_o),
       .entropy_valid_i(entropy_valid),
       .entropy_ready_i(entropy_ready),
-      .entropy_data_i (entropy_data),
-      .log_half_o     (log_half)
+      .entropy_data_i (entropy_data)
   );
 
 endmodule

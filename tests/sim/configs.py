@@ -19,6 +19,9 @@ CLOCK_PERIOD_NS = 10
 SIMULATORS = ("verilator", "icarus")
 #: The bus timings that a test is worth repeating with.
 TIMINGS = ("none", "light", "heavy")
+#: Who serves the buses: HDL with its bytes in C++, or cocotbext-axi in Python.
+MEMORIES = ("fast", "axiram")
+DEFAULT_MEMORY = {"verilator": "fast", "icarus": "axiram"}
 
 RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
 
@@ -65,6 +68,7 @@ class Plan:
     icarus: tuple[str, ...] = ()
     timeout_s: int = 600
     figures: Mapping[str, str] = field(default_factory=dict, hash=False)
+    memory: str = ""  # one of MEMORIES; "": what is asked for
     users_disk: bool = False  # serves the file named by DISK=; the other modules write where they like
 
     def on(self, sim: str) -> tuple[str, ...]:
@@ -74,8 +78,8 @@ class Plan:
 
 # Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (
-    Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60),
-    Plan("test_clock", configs=("rng",), timeout_s=60),
+    Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60, memory="axiram"),
+    Plan("test_clock", configs=("rng",), timeout_s=60, memory="axiram"),
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
@@ -84,6 +88,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_queues", configs=("rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
     Plan("test_rings", configs=("rng", "rng32", "rng_oddsize", "blk", "blk_wrap"), icarus=("rng_wrap",)),
     Plan("test_memory", configs=("rng", "rng32", "blk", "blk128"), icarus=("blk",)),
+    Plan("test_library", configs=("rng", "blk"), icarus=("rng",), memory="axiram"),
     Plan("test_interrupts", configs=("rng", "blk"), icarus=("rng",)),
     Plan("test_faults", configs=("rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_reset", configs=("rng", "blk"), icarus=("rng",)),

@@ -26,7 +26,7 @@ from virtio_model import MemoryStorage
 from virtio_model.spec import SECTOR
 
 #: How often, in cycles, the scoreboard is given what the tap saw.
-FEED_CYCLES = 1000
+FEED_CYCLES = 5000
 #: A device is idle when its memory bus has been so for this many cycles.
 QUIET_CYCLES = 150
 QUIET_ATTEMPTS = 1000
@@ -84,7 +84,8 @@ class SimRig(SimBench, Rig):
         resize(storage, len(disk_image()) // SECTOR)
         lockstep = Scoreboard(reference.function(given, storage), **reference.device_options(given))
         tap = Tap(dut.u_tap, lockstep.report)
-        rig = await cls.create(dut, seed=seed, timing=timing, **options)
+        native = dut.g_native if given.get("NativeBuses", 1) else None
+        rig = await cls.create(dut, seed=seed, timing=timing, native=native, **options)
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage, rig.seen = tap, lockstep, storage, Counter()
         # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
@@ -109,8 +110,6 @@ class SimRig(SimBench, Rig):
             explained = self._explain(error)
             self._note(explained)
             raise explained from error
-        finally:
-            self.tap.stop()
 
     def time_of(self, cycle: int) -> int:
         """The simulated time in ns of a clock edge of this test, counted as the tap does."""

@@ -23,7 +23,8 @@ from .results import FAILED, PASSED, RunResult, closing_line, exit_code, write_j
 from .selection import Run, UsageError
 
 CONFIG = "rng"
-MODULES = ("test_clock", "test_smoke", "test_queues")
+#: Modules, and who serves their buses.
+RUNS = (("test_clock", "axiram"), ("test_smoke", "axiram"), ("test_queues", "axiram"), ("test_queues", "fast"))
 #: A message with its time. Others, such as cocotb's closing table, tell how long something took.
 _MESSAGE = re.compile(r"^ *(\d+\.\d+ns \w+ +(?:virtio|cocotb\.regression)\b.*)$", re.MULTILINE)
 
@@ -59,14 +60,14 @@ def messages(result: RunResult) -> list[str]:
 def run_all(seed: int, jobs: int) -> dict[str, list[RunResult]]:
     """The results of the modules on each main program."""
     plans = {plan.module: plan for plan in configs.PLANS}
-    runs = [Run("verilator", CONFIG, plans[module]) for module in MODULES]
+    runs = [Run("verilator", CONFIG, plans[module], memory=memory) for module, memory in RUNS]
     results = {}
     with ThreadPoolExecutor(jobs) as pool:
         for main in toolchain.MAINS["verilator"]:
             session = runner.Session(seed=seed, main=main, make_jobs=jobs)
-            built = runner.build("verilator", CONFIG, session)
+            builds = {run.memory: runner.build("verilator", CONFIG, session, memory=run.memory) for run in runs}
             session = runner.Session(seed=seed, main=main, root=runner.BUILD_ROOT / "mains")
-            results[main] = list(pool.map(lambda run, b=built, s=session: runner.run(run, b, s), runs))
+            results[main] = list(pool.map(lambda run, b=builds, s=session: runner.run(run, b[run.memory], s), runs))
     return results
 
 
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     print(f"seed {request.seed}: native against cocotb's main program on {CONFIG}")
     for native, stock in zip(results[toolchain.NATIVE], results[toolchain.COCOTB], strict=True):
-        what = f"{native.run.plan.module}: {len(native.tests)} tests, {len(messages(native))} messages with times"
+        what = f"{native.run.name}: {len(native.tests)} tests, {len(messages(native))} messages with times"
         report(what, differences(native, stock))
     session = runner.Session(seed=request.seed, waves=True, make_jobs=request.jobs)
     for what, fault in traces.verdicts(session):

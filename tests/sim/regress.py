@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make sim`: build what the chosen tests need, run them in parallel, report.
 
-Reads its request from the environment, as make passes it on: TEST, CONFIG, SEED, SIM, WAVES, DISK, DISK_WRITE, MAIN,
-JOBS, TIMEOUT, RERUN, WINDOW, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit status:
-0 all passed, 1 something failed or nothing ran, 2 the request makes no sense.
+Reads its request from the environment, as make passes it on: TEST, CONFIG, SEED, SIM, MEM, MAIN, WAVES, DISK,
+DISK_WRITE, JOBS, TIMEOUT, RERUN, WINDOW, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit
+status: 0 all passed, 1 something failed or nothing ran, 2 the request makes no sense.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Request:
     timeout_s: int
     test_filter: str
     rerun: rerun.Wanted
+    memory: str = ""
 
 
 def parse(env: Mapping[str, str]) -> Request:
@@ -100,6 +101,7 @@ def parse(env: Mapping[str, str]) -> Request:
         timeout_s=number("TIMEOUT", 0),
         test_filter=test_filter,
         rerun=rerun.Wanted(number("RERUN", rerun.Wanted.runs), number("WINDOW", rerun.Wanted.before_us, 1)),
+        memory=choose(env.get("MEM", "").strip(), ["", *configs.MEMORIES], "MEM"),
     )
 
 
@@ -122,10 +124,13 @@ def discover(plans: Sequence[configs.Plan]) -> dict[str, list[str]]:
 
 def execute(runs: Sequence[Run], sim: str, session: runner.Session, jobs: int) -> list[RunResult]:
     """Build and run everything, `jobs` at a time; a run starts as soon as its configuration is built."""
-    waiting = {name: [run for run in runs if run.config == name] for name in dict.fromkeys(run.config for run in runs)}
+    waiting = {name: [run for run in runs if run.build == name] for name in dict.fromkeys(run.build for run in runs)}
     results: dict[Run, RunResult] = {}
     with workers(jobs) as pool:
-        builds = {pool.submit(runner.build, sim, name, session): name for name in waiting}
+        builds = {
+            pool.submit(runner.build, sim, runs[0].config, session, memory=runs[0].memory): name
+            for name, runs in waiting.items()
+        }
         pending: set[Future[Any]] = set(builds)
         while pending:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -135,10 +140,10 @@ def execute(runs: Sequence[Run], sim: str, session: runner.Session, jobs: int) -
                     results[outcome.run] = outcome
                     print(report.progress(outcome, len(results), len(runs)), flush=True)
                     continue
-                config = builds[future]
+                name = builds[future]
                 if outcome.fresh:
-                    print(f"built {sim}-{config} in {outcome.wall_s:.1f} s {outcome.error}".rstrip(), flush=True)
-                pending |= {pool.submit(runner.run, run, outcome, session) for run in waiting[config]}
+                    print(f"built {sim}-{name} in {outcome.wall_s:.1f} s {outcome.error}".rstrip(), flush=True)
+                pending |= {pool.submit(runner.run, run, outcome, session) for run in waiting[name]}
     return [results[run] for run in runs]
 
 
@@ -148,7 +153,7 @@ def session_for(request: Request, runs: Sequence[Run]) -> runner.Session:
     users = disk.user_disk(request.disk, request.disk_write) if request.disk else None
     if any(configs.uses_disk(run.config) for run in runs):
         image = disk.docs_disk(configs.ROOT / "docs", runner.BUILD_ROOT / f"docs-{os.getpid()}.img")
-    builds = len({run.config for run in runs})
+    builds = len({run.build for run in runs})
     return runner.Session(
         seed=request.seed,
         waves=request.waves,
@@ -175,6 +180,7 @@ def regress(request: Request, json_path: Path, junit_path: Path) -> list[RunResu
         test=request.test,
         config=request.config,
         test_filter=request.test_filter,
+        memory=request.memory,
     )
     session = session_for(request, runs)
     print(f"seed {request.seed}, {len(runs)} runs on {request.sim}, {request.jobs} at a time", flush=True)

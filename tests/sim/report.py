@@ -54,7 +54,7 @@ def table(results: Sequence[RunResult]) -> Table:
         for test in result.tests:
             grid.add_row(
                 f"{result.run.plan.module.removeprefix('test_')}.{test.name}",
-                result.run.config,
+                result.run.build,
                 str(result.seed),
                 duration(test.sim_time_ns),
                 str(test.cycles),

@@ -87,7 +87,7 @@ def again(result: RunResult, session: runner.Session, wanted: Wanted) -> None:
     windows = {test.name: wanted.window(test) for test in failed}
     # Understood by tb/hdl/virtio_main.cpp.
     plusargs = [f"+virtio_trace={files[name]}@{windows[name]}" for name in files] if windowed else []
-    seen = runner.run(run, runner.build(run.sim, run.config, session), session, plusargs)
+    seen = runner.run(run, runner.build(run.sim, run.config, session, memory=run.memory), session, plusargs)
     for test in failed:
         shown = _files(files[test.name] if windowed else whole, files[test.name].with_suffix(".gtkw"), test)
         where = f"window {windows[test.name]} ns" if windowed else "the whole run"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .configs import CLOCK_PERIOD_NS
+from .configs import CLOCK_PERIOD_NS, DEFAULT_MEMORY
 from .process import tail
 from .selection import Run
 from .toolchain import NATIVE
@@ -65,8 +65,11 @@ class RunResult:
         short = self.run.plan.module.removeprefix("test_")
         target = short if test.name == WHOLE_RUN else f"{short}.{test.name}"
         sim = "" if self.run.sim == "verilator" else f" SIM={self.run.sim}"
-        main = f" MAIN={self.main}" if not sim and self.main != NATIVE else ""
-        return f"make sim TEST={target} CONFIG={self.run.config} SEED={self.seed}{sim}{main}"
+        if self.run.memory != DEFAULT_MEMORY[self.run.sim] and not self.run.plan.memory:
+            sim += f" MEM={self.run.memory}"
+        if self.run.sim == "verilator" and self.main != NATIVE:
+            sim += f" MAIN={self.main}"
+        return f"make sim TEST={target} CONFIG={self.run.config} SEED={self.seed}{sim}"
 
     def fail(self, message: str, test: str = WHOLE_RUN) -> None:
         """Record that the simulator process failed, `test` being what it was at if that is known."""
@@ -143,7 +146,7 @@ def write_junit(results: Sequence[RunResult], path: Path) -> None:
         suite = ET.SubElement(
             root,
             "testsuite",
-            name=f"{result.run.sim}-{result.run.config}.{result.run.plan.module}",
+            name=f"{result.run.sim}-{result.run.build}.{result.run.plan.module}",
             tests=str(len(result.tests)),
             failures=str(own[FAILED]),
             skipped=str(own[SKIPPED]),
@@ -154,7 +157,7 @@ def write_junit(results: Sequence[RunResult], path: Path) -> None:
                 suite,
                 "testcase",
                 name=test.name,
-                classname=f"{result.run.sim}.{result.run.config}.{result.run.plan.module}",
+                classname=f"{result.run.sim}.{result.run.build}.{result.run.plan.module}",
                 time=f"{test.wall_s:.3f}",
             )
             if test.verdict == SKIPPED:

@@ -22,6 +22,8 @@ from .results import FAILED, WHOLE_RUN, CaseResult, RunResult, read_results
 from .selection import Run, filter_regex
 
 BUILD_TIMEOUT_S = 1200
+#: The C++ of the bench in an Icarus build; vvp wants this ending.
+VPI = "virtio.vpi"
 BUILD_ROOT = configs.ROOT / "sim_build"
 #: Where a soak leaves an account of itself, in the directory of its run.
 EXERCISED = "exercised.json"
@@ -52,10 +54,11 @@ class Session:
         """Whether a simulation can trace a part of itself; otherwise all of it or nothing."""
         return sim == "verilator" and self.main == toolchain.NATIVE
 
-    def directory(self, sim: str, config: str) -> Path:
+    def directory(self, sim: str, config: str, memory: str = "") -> Path:
         """Where a configuration is built and its modules run."""
+        other = f"-{memory}" if memory not in ("", configs.DEFAULT_MEMORY[sim]) else ""
         waves = "-waves" if self.waves else ""
-        return self.root / f"{sim}-{config}{waves}{toolchain.main_suffix(sim, self.main)}"
+        return self.root / f"{sim}-{config}{other}{waves}{toolchain.main_suffix(sim, self.main)}"
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,9 @@ def job(kind: str, **arguments: object) -> list[str]:
     return [sys.executable, "-m", "tests.sim.job", kind, json.dumps(arguments)]
 
 
-def build(sim: str, config: str, session: Session, files: Sequence[Path] | None = None) -> Build:
+def build(sim: str, config: str, session: Session, files: Sequence[Path] | None = None, memory: str = "") -> Build:
     """Compile a configuration unless sources, parameters, options and tools are those of the build that is there."""
-    directory = session.directory(sim, config) / "build"
+    directory = session.directory(sim, config, memory) / "build"
     log = directory.parent / "build.log"
     try:
         sources = plant(configs.sources() if files is None else files, config, directory.parent)
@@ -89,14 +92,15 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     arguments: dict[str, Any] = {
         "sim": sim,
         "sources": [str(path) for path in sources],
-        "parameters": dict(configs.CONFIGS[config]),
+        "parameters": parameters(sim, config, memory),
         "hdl_toplevel": configs.TOP,
         "build_dir": str(directory),
         "build_args": toolchain.build_args(sim, session.waves),
         "waves": session.waves,
         "main": str(main or ""),
     }
-    key = digest([*sources, *filter(None, [main])], {**arguments, **toolchain.versions(sim), **toolchain.make_flags()})
+    read = [*sources, *toolchain.hidden_sources(sim), *filter(None, [main])]
+    key = digest(read, {**arguments, **toolchain.versions(sim), **toolchain.make_flags()})
     stamp = directory / "inputs.sha256"
     with locked(directory.parent):
         if stamp.exists() and stamp.read_text() == key:
@@ -105,11 +109,19 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         env = {**toolchain.environment(), **toolchain.make_flags()}
         command = job("build", **arguments, make_jobs=session.make_jobs)
         outcome = execute(command, log, BUILD_TIMEOUT_S, env, configs.ROOT)
+        if sim == "icarus" and not outcome.status:
+            outcome = execute(toolchain.vpi_command(directory / VPI), log, BUILD_TIMEOUT_S, env, configs.ROOT)
         if outcome.status or outcome.timed_out:
             error = f"build {outcome}{build_error(log)}"
             return Build(directory, error, log, fresh=True, wall_s=outcome.wall_s)
         stamp.write_text(key)
     return Build(directory, log=log, fresh=True, wall_s=outcome.wall_s)
+
+
+def parameters(sim: str, config: str, memory: str = "") -> dict[str, int]:
+    """The HDL parameters of a build."""
+    fast = (memory or configs.DEFAULT_MEMORY[sim]) == "fast"
+    return {**configs.CONFIGS[config], "NativeBuses": int(fast)}
 
 
 def digest(sources: Sequence[Path], settings: dict[str, Any]) -> str:
@@ -122,7 +134,7 @@ def digest(sources: Sequence[Path], settings: dict[str, Any]) -> str:
 
 def run_directory(run: Run, session: Session) -> Path:
     """Where a run leaves its files."""
-    return session.directory(run.sim, run.config) / run.folder
+    return session.directory(run.sim, run.config, run.memory) / run.folder
 
 
 def run(run: Run, built: Build, session: Session, plusargs: Sequence[str] = ()) -> RunResult:
@@ -156,6 +168,10 @@ def simulate(result: RunResult, built: Build, session: Session, more: Sequence[s
         plusargs.append(f"+disk={env['VIRTIO_DISK']}")
     if session.waves and run.sim == "icarus":
         plusargs.append(f"+dumpfile_path={directory / toolchain.wave_file(run.sim)}")
+    test_args = []
+    if run.sim == "icarus":
+        env["VIRTIO_VPI"] = str(built.directory / VPI)
+        test_args = ["-M", str(built.directory), "-m", Path(VPI).stem]
     command = job(
         "test",
         sim=run.sim,
@@ -166,6 +182,7 @@ def simulate(result: RunResult, built: Build, session: Session, more: Sequence[s
         results_xml=str(directory / "results.xml"),
         seed=session.seed,
         plusargs=plusargs,
+        test_args=test_args,
         test_filter=filter_regex(run.only) or session.test_filter or None,
         waves=session.waves,
     )
@@ -180,7 +197,7 @@ def run_environment(run: Run, session: Session, directory: Path) -> dict[str, st
         env.pop("COCOTB_TESTCASE", None)
     env["COCOTB_ANSI_OUTPUT"] = "0"
     env["VIRTIO_CONFIG"] = run.config
-    env["VIRTIO_PARAMETERS"] = json.dumps(dict(configs.CONFIGS[run.config]))
+    env["VIRTIO_PARAMETERS"] = json.dumps(parameters(run.sim, run.config, run.memory))
     env["VIRTIO_FIGURES"] = str(directory / "figures.json")
     env["VIRTIO_EXERCISED"] = str(directory / EXERCISED)
     env["VIRTIO_FAILURES"] = str(directory / failure_times.FILE)

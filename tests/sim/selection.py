@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .configs import Plan
+from .configs import DEFAULT_MEMORY, Plan
 
 PACKAGE = "tests.sim"
 
@@ -18,21 +18,28 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One simulator process: a module on a configuration. `only` are the full names of the tests asked for.
+    """One simulator process: a module on a configuration, with one of MEMORIES on the buses.
 
-    A run may have a `seed` of its own, and then a folder of its own, and a `command` of its own that repeats it.
+    `only` are the full names of the tests asked for. A run may have a `seed` of its own, and then a folder of its own,
+    and a `command` of its own that repeats it.
     """
 
     sim: str
     config: str
     plan: Plan
     only: tuple[str, ...] = ()
+    memory: str = "fast"
     seed: int | None = None
     command: str = ""
 
     @property
+    def build(self) -> str:
+        """Name of what has to be built for it; of runs of one simulator those of a name share a build."""
+        return self.config if self.memory == DEFAULT_MEMORY[self.sim] else f"{self.config}-{self.memory}"
+
+    @property
     def name(self) -> str:
-        return f"{self.plan.module}[{self.config}]{'' if self.seed is None else f' seed {self.seed}'}"
+        return f"{self.plan.module}[{self.build}]{'' if self.seed is None else f' seed {self.seed}'}"
 
     @property
     def folder(self) -> str:
@@ -85,6 +92,7 @@ def select(
     test: str = "",
     config: str = "",
     test_filter: str = "",
+    memory: str = "",
 ) -> list[Run]:
     """The runs asked for; `tests` holds the names found in each module, a module that could not be read has none.
 
@@ -105,7 +113,8 @@ def select(
             if names and not full:
                 continue
         only = tuple(full) if len(full) < len(names) else ()
-        chosen += [Run(sim, c, plan, only) for c in plan.on(sim) if config in ("", c)]
+        serving = plan.memory or memory or DEFAULT_MEMORY[sim]
+        chosen += [Run(sim, c, plan, only, serving) for c in plan.on(sim) if config in ("", c)]
     if test and not named:
         every = [f"{plan.module.removeprefix('test_')}.{name}" for plan in plans for name in tests.get(plan.module, ())]
         modules = [plan.module.removeprefix("test_") for plan in plans]

@@ -61,23 +61,30 @@ class Soak:
 
     def command(self, config: str, timing: str, seed: int) -> str:
         """The command that runs one seed again."""
-        chains = f" CHAINS={self.chains}" if self.chains else ""
-        sim = "" if self.request.sim == "verilator" else f" SIM={self.request.sim}"
-        main = "" if sim or self.request.main == toolchain.NATIVE else f" MAIN={self.request.main}"
-        return f"make soak SEEDS=1 SEED={seed} CONFIG={config} TIMING={timing} CYCLES={self.cycles}{chains}{sim}{main}"
+        request = self.request
+        words = {"SEEDS": 1, "SEED": seed, "CONFIG": config, "TIMING": timing, "CYCLES": self.cycles}
+        unusual = {
+            "CHAINS": self.chains,
+            "SIM": request.sim if request.sim != "verilator" else "",
+            "MEM": request.memory,
+            "MAIN": request.main if request.main != toolchain.MAINS[request.sim][0] else "",
+        }
+        words |= {name: value for name, value in unusual.items() if value}
+        return " ".join(["make soak", *(f"{name}={value}" for name, value in words.items())])
 
     def runs(self) -> list[Run]:
         """A run for each seed: the configurations in turn, and in each further round another timing for each."""
         request = self.request
         plan = next(plan for plan in configs.PLANS if plan.module == MODULE)
         names = (request.config,) if request.config else plan.on(request.sim)
+        memory = plan.memory or request.memory or configs.DEFAULT_MEMORY[request.sim]
         timings = (self.timing,) if self.timing else configs.TIMINGS
         runs = []
         for i in range(self.seeds):
             config, timing = names[i % len(names)], timings[(i % len(names) + i // len(names)) % len(timings)]
             test = f"{PACKAGE}.{MODULE}.random_requests/timing={timing}"
             seed = request.seed + i
-            runs.append(Run(request.sim, config, plan, (test,), seed, self.command(config, timing, seed)))
+            runs.append(Run(request.sim, config, plan, (test,), memory, seed, self.command(config, timing, seed)))
         return runs
 
 
@@ -152,7 +159,7 @@ def execute(soak: Soak, runs: Sequence[Run], session: runner.Session) -> tuple[l
     whole = Exercised()
     sim, names, console = soak.request.sim, list(dict.fromkeys(run.config for run in runs)), report.console()
     with workers(soak.request.jobs) as pool:
-        builds = pool.map(lambda name: runner.build(sim, name, session), names)
+        builds = pool.map(lambda name: runner.build(sim, name, session, memory=runs[0].memory), names)
         built = dict(zip(names, builds, strict=True))
         meter = Meter(runs, session, console)
         pending = {pool.submit(runner.run, run, built[run.config], session) for run in runs}

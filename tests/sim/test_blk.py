@@ -7,7 +7,6 @@ from typing import Any
 
 import cocotb
 
-from cocotbext.virtio.sim.stock_ram import StockRam
 from tests.bodies import blk, data, faults, interrupts, registers, reset
 from tests.sim.harness import TIMINGS, on_device
 
@@ -30,13 +29,6 @@ async def id_string(dut: Any) -> None:
 @cocotb.test()
 async def unknown_types_are_unsupported(dut: Any) -> None:
     await on_device(dut, blk.unknown_types_are_unsupported)
-
-
-@cocotb.test()
-@cocotb.parametrize(timing=TIMINGS)
-async def data_that_nobody_wants(dut: Any, timing: str) -> None:
-    # This memory answers a write at once, so that it can overtake the reads.
-    await on_device(dut, blk.data_that_nobody_wants, timing=timing, memory_kind=StockRam)
 
 
 @cocotb.test()

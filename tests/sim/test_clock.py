@@ -33,7 +33,7 @@ from cocotb.triggers import (
 from cocotb.utils import get_sim_time
 
 from cocotbext.virtio.sim.clock import NativeClock, start_clock
-from cocotbext.virtio.sim.native import close_trace, main_program, open_trace
+from cocotbext.virtio.sim.main_program import close_trace, main_program, open_trace
 
 PERIOD_NS = 10
 CHANNELS = ("s_axil_awvalid", "s_axil_wvalid", "s_axil_bready", "s_axil_arvalid", "s_axil_rready")
@@ -164,7 +164,7 @@ async def output_changes_at_the_edge(dut: Any) -> None:
 async def combinational_path_settles(dut: Any) -> None:
     """What follows from an input without a clock is there in the same time step, with and without an edge in it."""
     await reset(dut)
-    far_end = dut.g_rng.u_entropy.gap_i
+    far_end = dut.u_dut.entropy_gap_i
     triggers = (Timer(3, "ns"), RisingEdge(dut.clk_i), Timer(15, "ns"), FallingEdge(dut.clk_i), NextTimeStep())
     for i, trigger in enumerate(triggers):
         await trigger
@@ -174,7 +174,7 @@ async def combinational_path_settles(dut: Any) -> None:
         dut.entropy_gap.value = 10 * i + 1
         await ReadOnly()
         seen.append(int(far_end.value))
-        expect(f"gap_i after {type(trigger).__name__}, after ReadWrite", [10 * i, 10 * i + 1], seen)
+        expect(f"entropy_gap_i after {type(trigger).__name__}, after ReadWrite", [10 * i, 10 * i + 1], seen)
     await Timer(1, "ns")
     dut.entropy_gap.value = 0
 

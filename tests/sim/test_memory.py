@@ -7,8 +7,7 @@ from typing import Any
 
 import cocotb
 
-from cocotbext.virtio.sim.stock_ram import StockRam
-from tests.bodies import data, soak
+from tests.bodies import data
 from tests.sim.harness import TIMINGS, on_device
 
 
@@ -27,9 +26,3 @@ async def four_gib_are_crossed(dut: Any, timing: str) -> None:
 @cocotb.test()
 async def buffers_at_the_end_of_memory(dut: Any) -> None:
     await on_device(dut, data.buffers_at_the_end_of_memory)
-
-
-@cocotb.test()
-@cocotb.parametrize(timing=TIMINGS)
-async def library_memory_agrees(dut: Any, timing: str) -> None:
-    await on_device(dut, soak.random_requests, timing=timing, memory_kind=StockRam)

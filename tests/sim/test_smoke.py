@@ -42,4 +42,3 @@ async def cycles_have_their_times(dut: Any, again: int) -> None:
         assert seen == now_ns, f"SMOKE-CYCLE-TIME expected={now_ns} seen={seen}"
     if again == 2:
         await RisingEdge(dut.clk_i)
-    rig.tap.stop()

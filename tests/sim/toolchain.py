@@ -17,7 +17,7 @@ from .selection import UsageError
 
 # Knobs of make and of the regression that must not reach a simulator or the make that compiles it.
 _PRIVATE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "PYTEST_CURRENT_TEST", "WAVES", "GUI"}
-_PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "DISK", "DISK_WRITE", "MAIN", "JOBS", "TIMEOUT"}
+_PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "MEM", "MAIN", "DISK", "DISK_WRITE", "JOBS", "TIMEOUT"}
 _PRIVATE |= {"RERUN", "WINDOW", "SEEDS", "CYCLES", "CHAINS", "TIMING"}
 
 # Main programs of a simulation: tb/hdl/virtio_main.cpp, or the one that cocotb brings.
@@ -75,14 +75,33 @@ def build_args(sim: str, waves: bool) -> list[str]:
     """Options of the HDL compiler beyond those of cocotb's runner."""
     if sim == "icarus":
         return ["-Wall", "-Wno-timescale"]
+    # Python finds the C++ functions in the executable.
+    arguments = [*VERILATOR_ARGS, "-LDFLAGS", "-rdynamic", *map(str, native_sources())]
     if not waves:
-        return [*VERILATOR_ARGS, "--no-public-flat-rw"]
-    return [*VERILATOR_ARGS, "--trace-structs", *(["--trace-fst"] if has_fst_headers() else [])]
+        return [*arguments, "--no-public-flat-rw"]
+    return [*arguments, "--trace-structs", *(["--trace-fst"] if has_fst_headers() else [])]
+
+
+def native_sources() -> list[Path]:
+    """The C++ that the HDL calls."""
+    return [ROOT / "tb/hdl/virtio_memory.cpp", ROOT / "tb/hdl/virtio_tap.cpp"]
+
+
+def vpi_command(target: Path) -> list[str]:
+    """The command that compiles the same C++ as a VPI module, for simulators without DPI."""
+    flags = ["-std=c++17", "-O2", "-shared", "-fPIC", f"-I{verilator_root() / 'include/vltstd'}"]
+    sources = [*native_sources(), ROOT / "tb/hdl/virtio_vpi.cpp"]
+    return [os.environ.get("CXX", "c++"), *flags, "-o", str(target), *map(str, sources)]
 
 
 def extra_sources(sim: str) -> list[Path]:
     """Files that only this simulator reads."""
     return [Path(__file__).with_name("public.vlt")] if sim == "verilator" else []
+
+
+def hidden_sources(sim: str) -> list[Path]:
+    """Files that a build depends on besides those the simulator is given."""
+    return [*native_sources(), *([ROOT / "tb/hdl/virtio_vpi.cpp"] if sim == "icarus" else [])]
 
 
 def main_source(sim: str, main: str) -> Path | None:

@@ -31,7 +31,7 @@ TIMEOUT_S = 120
 
 def verdicts(session: Session) -> Iterator[tuple[str, str]]:
     """What was checked, each with what is wrong with it, if anything is. `session` is one with waveforms."""
-    built = build("verilator", CONFIG, session)
+    built = build("verilator", CONFIG, session, memory="axiram")
     if built.error:
         yield "build with waveforms", built.error
         return

@@ -8,9 +8,6 @@ from pathlib import Path
 
 from cocotb_tools import config, runner
 
-#: Lets Python find the functions of the main program.
-LINK = ("-LDFLAGS", "-rdynamic")
-
 
 class OwnMain(runner.Verilator):
     """Builds with `main` where cocotb's runner names the main that it brings."""
@@ -21,7 +18,7 @@ class OwnMain(runner.Verilator):
 
     def _build_command(self) -> list[list[str]]:
         stock = config.share_dir / "lib" / "verilator" / "verilator.cpp"
-        return replaced(super()._build_command(), str(stock), (*LINK, str(self._main)))
+        return replaced(super()._build_command(), str(stock), (str(self._main),))
 
 
 def replaced(commands: Sequence[Sequence[str]], word: str, words: Sequence[str]) -> list[list[str]]:

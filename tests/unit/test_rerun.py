@@ -47,7 +47,7 @@ class FakeRunner:
         self.seen = seen
         self.runs: list[tuple[Run, runner.Session, list[str]]] = []
         self.said: list[str] = []
-        monkeypatch.setattr(runner, "build", lambda sim, config, session: runner.Build(session.root))
+        monkeypatch.setattr(runner, "build", lambda sim, config, session, memory: runner.Build(session.root))
         monkeypatch.setattr(runner, "run", self._run)
         monkeypatch.setattr(runner.Session, "traces_windows", lambda session, sim: windows)
 

@@ -201,8 +201,10 @@ class FakeRunner:
     ) -> None:
         self.verdicts = verdicts
         monkeypatch.setattr(runner, "BUILD_ROOT", tmp_path)
-        monkeypatch.setattr(runner.Session, "directory", lambda session, sim, config: tmp_path / f"{sim}-{config}")
-        monkeypatch.setattr(runner, "build", lambda sim, config, session: runner.Build(tmp_path))
+        monkeypatch.setattr(
+            runner.Session, "directory", lambda session, sim, config, memory: tmp_path / f"{sim}-{config}"
+        )
+        monkeypatch.setattr(runner, "build", lambda sim, config, session, memory: runner.Build(tmp_path))
         monkeypatch.setattr(runner, "run", self._run)
 
     def _run(self, run: Any, built: runner.Build, session: runner.Session) -> RunResult:

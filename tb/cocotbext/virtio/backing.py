@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,44 +15,69 @@ from .memory import Region
 
 
 class Response(Enum):
-    """Answer to a DMA access, in AXI's words."""
+    """Answer to a DMA access, in AXI's words; NEVER leaves its burst without one."""
 
     OKAY = 0
     SLVERR = 2
     DECERR = 3
+    NEVER = 4
 
 
 class RegionMemory:
-    """Zeroed bytes in several regions, of which only pages in use cost anything. Raises MemoryFault outside of them."""
+    """Zeroed bytes in several regions, of which only pages in use cost anything. Raises MemoryFault outside of them.
 
-    def __init__(self, regions: Sequence[Region]) -> None:
+    If `shared`, each region is a file in memory whose descriptor is in `files`, for others to map.
+    """
+
+    def __init__(self, regions: Sequence[Region], shared: bool = False) -> None:
         self.regions = tuple(regions)
-        self._ranges = [(region, mmap.mmap(-1, region.size)) for region in regions]
+        self.files: list[tuple[Region, int]] = []
+        if shared:
+            self.files = [(region, _memory_file(region)) for region in regions]
+            self._ranges = [(r.base, r.end, mmap.mmap(file, r.size)) for r, file in self.files]
+        else:
+            self._ranges = [(r.base, r.end, mmap.mmap(-1, r.size)) for r in regions]
+
+    def close_files(self) -> None:
+        """Close the descriptors of `files`; mappings stay."""
+        for _, file in self.files:
+            os.close(file)
+        self.files.clear()
 
     def read(self, address: int, length: int) -> bytes:
         """`length` bytes. Raises MemoryFault."""
-        start, pages = self._range(address, length)
-        return pages[start : start + length]
+        end = address + length
+        for base, limit, pages in self._ranges:
+            if base <= address and end <= limit:
+                return pages[address - base : end - base]
+        raise MemoryFault(address, length)
 
     def write(self, address: int, data: bytes) -> None:
         """Write all of `data`. Raises MemoryFault."""
-        start, pages = self._range(address, len(data))
-        pages[start : start + len(data)] = data
+        end = address + len(data)
+        for base, limit, pages in self._ranges:
+            if base <= address and end <= limit:
+                pages[address - base : end - base] = data
+                return
+        raise MemoryFault(address, len(data))
 
     def mapped(self, address: int, length: int) -> bool:
         """Whether all of the range lies in one region."""
-        return any(region.holds(address, length) for region in self.regions)
+        return any(base <= address and address + length <= limit for base, limit, _ in self._ranges)
 
-    def _range(self, address: int, length: int) -> tuple[int, mmap.mmap]:
-        for region, pages in self._ranges:
-            if region.holds(address, length):
-                return address - region.base, pages
-        raise MemoryFault(address, length)
+
+def _memory_file(region: Region) -> int:
+    file = os.memfd_create(f"virtio-{region.name}")
+    os.ftruncate(file, region.size)
+    return file
 
 
 @dataclass(frozen=True)
 class ErrorWindow:
-    """Device accesses that touch the `length` bytes at `address` are answered with `response`."""
+    """Device accesses that touch the `length` bytes at `address` are answered with `response`.
+
+    With NEVER the whole burst is left without an answer, as long as the window is there.
+    """
 
     address: int
     length: int
@@ -59,14 +85,20 @@ class ErrorWindow:
     write: bool
     response: Response
 
+    def hit(self, address: int, length: int, write: bool) -> bool:
+        """Whether an access touches the range."""
+        touched = address < self.address + self.length and self.address < address + length
+        return touched and (self.write if write else self.read)
+
 
 @dataclass(frozen=True)
 class Unmapped:
-    """A device access to where no memory is."""
+    """A device access to where no memory is; `cycle` is that of the data beat, where it is known."""
 
     address: int
     length: int
     write: bool
+    cycle: int | None = None
 
 
 class DeviceView:
@@ -91,7 +123,7 @@ class DeviceView:
         write: bool = True,
         response: Response = Response.SLVERR,
     ) -> ErrorWindow:
-        """Answer device accesses that touch the range with an error; only reads, or only writes, if told."""
+        """Answer device accesses that touch the range with an error, or never; only reads, or only writes, if told."""
         window = ErrorWindow(address, length, read, write, response)
         self.windows.append(window)
         return window
@@ -101,21 +133,25 @@ class DeviceView:
         self.windows.clear()
 
     def response(self, address: int, length: int, write: bool) -> Response:
-        """How a device access is answered."""
+        """How a device access is answered, if it is."""
         if length and not self.memory.mapped(address, length):
             self.unmapped.append(Unmapped(address, length, write))
             return Response.DECERR
         for window in self.windows:
-            touched = address < window.address + window.length and window.address < address + length
-            if touched and (window.write if write else window.read):
+            if window.response is not Response.NEVER and window.hit(address, length, write):
                 return window.response
         return Response.OKAY
+
+    def answers(self, address: int, length: int, write: bool) -> bool:
+        """Whether a device access is answered at all, for now."""
+        never = (window for window in self.windows if window.response is Response.NEVER)
+        return not any(window.hit(address, length, write) for window in never)
 
     def read(self, address: int, length: int) -> bytes:
         """A device read. Raises MemoryFault."""
         if not length:
             return b""
-        if self.response(address, length, False) is not Response.OKAY:
+        if self._fails(address, length, False):
             raise MemoryFault(address, length)
         return self.memory.read(address, length)
 
@@ -123,9 +159,12 @@ class DeviceView:
         """A device write. Raises MemoryFault, with nothing written."""
         if not data:
             return
-        if self.response(address, len(data), True) is not Response.OKAY:
+        if self._fails(address, len(data), True):
             raise MemoryFault(address, len(data))
         self.memory.write(address, data)
+
+    def _fails(self, address: int, length: int, write: bool) -> bool:
+        return self.response(address, length, write) is not Response.OKAY or not self.answers(address, length, write)
 
     def check(self) -> None:
         """Raise AssertionError for the first unmapped access, unless they are allowed."""
@@ -133,6 +172,7 @@ class DeviceView:
             first = self.unmapped[0]
             raise AssertionError(
                 f"DMA-UNMAPPED {'write' if first.write else 'read'} address={first.address:#x} length={first.length} "
+                f"{'' if first.cycle is None else f'cycle={first.cycle} '}"
                 f"expected an address in {[region.name for region in self.memory.regions]} "
                 f"({len(self.unmapped)} such accesses)"
             )

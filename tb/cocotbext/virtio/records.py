@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records of `tb/hdl/virtio_tap.sv`: taken out of the log's rows, and put together to bursts."""
+"""Records that `tb/hdl/virtio_tap.cpp` logs, taken out of its buffer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-ROW_RECORDS = 8
+_HEADER = struct.Struct("<BBHIQQQ")
+_PIECE = struct.Struct("<QQ")
+_WORD = struct.Struct("<II")
 
 
 class Kind(IntEnum):
-    """Kinds of record, as in virtio_tap.sv."""
+    """Kinds of record, as in virtio_tap.cpp."""
 
     RESET = 1
     REG_AW = 2
@@ -20,29 +22,27 @@ class Kind(IntEnum):
     REG_B = 4
     REG_AR = 5
     REG_R = 6
-    AW = 7
-    W = 8
-    B = 9
-    AR = 10
-    R = 11
-    IRQ = 12
-    ENTROPY = 13
-    UNKNOWN = 14
+    IRQ = 7
+    ENTROPY = 8
+    READ = 9
+    WRITE = 10
+    VIOLATION = 11
+    UNKNOWN = 12
 
 
 class Record(NamedTuple):
-    """One handshake or edge. `body` is laid out by `kind` as virtio_tap.sv says."""
+    """A handshake, an edge, or one or more DMA bursts. `value` and `payload` are laid out by `kind`.
+
+    `start` and `cycle` are the clock edges of its first and last handshake; `ok` is False for an error response.
+    """
 
     kind: int
     cycle: int
-    id: int
-    body: int
-
-    @classmethod
-    def from_bits(cls, bits: str) -> Record:
-        """From a string of 0 and 1, highest bit first. Raises `ValueError` on any other character."""
-        word = int(bits, 2)
-        return cls(word & 0xFF, word >> 8 & 0xFFFF_FFFF_FFFF, word >> 56 & 0xFF, word >> 64)
+    value: int = 0
+    start: int = 0
+    ok: bool = True
+    bursts: int = 1
+    payload: bytes = b""
 
 
 class UnknownValueError(Exception):
@@ -54,56 +54,28 @@ class UnknownValueError(Exception):
         super().__init__(f"X on {signal}" + (f" at cycle {cycle}" if cycle is not None else ""))
 
 
-def split_row(bits: str, first: int, count: int) -> list[Record]:
-    """Records `first` to `first + count - 1` of a row of the log, given as bits. Raises `UnknownValueError`."""
-    width = len(bits) // ROW_RECORDS
-    records = []
-    for slot in range(first, first + count):
-        piece = bits[len(bits) - (slot + 1) * width : len(bits) - slot * width]
-        try:
-            records.append(Record.from_bits(piece))
-        except ValueError:
-            header = piece[-64:]
-            if set(header) <= {"0", "1"}:
-                kind, cycle = int(header[-8:], 2), int(header[:-8][-48:], 2)
-                raise UnknownValueError(f"the payload of a {Kind(kind).name} record", cycle) from None
-            raise UnknownValueError("a record that was never written") from None
-    return records
+def records(log: bytes) -> Iterator[Record]:
+    """The records in a piece of the log."""
+    position = 0
+    while position < len(log):
+        kind, ok, bursts, length, start, cycle, value = _HEADER.unpack_from(log, position)
+        position += _HEADER.size
+        yield Record(kind, cycle, value, start, bool(ok), bursts, log[position : position + length])
+        position += (length + 7) & ~7
 
 
-@dataclass
-class Burst:
-    """An AXI burst under way; `beat(i)` gives the bytes its beat i may touch."""
-
-    start: int
-    id: int
-    address: int
-    beats: int
-    size: int
-    done: int = 0
-    chunks: list[tuple[int, bytes, bool]] = field(default_factory=list)
-
-    @classmethod
-    def from_record(cls, record: Record) -> Burst:
-        body = record.body
-        return cls(record.cycle, record.id, body & (1 << 64) - 1, (body >> 64 & 0xFF) + 1, body >> 72 & 0xFF)
-
-    def beat(self, index: int) -> tuple[int, int]:
-        """(address, length) of beat `index`: the first one may start unaligned, all end aligned (AXI4 A3.4.1)."""
-        width = 1 << self.size
-        aligned = (self.address & -width) + index * width
-        address = self.address if index == 0 else aligned
-        return address, aligned + width - address
+def pieces(payload: bytes) -> tuple[tuple[int, bytes], ...]:
+    """(address, bytes) of the runs of bytes that a WRITE record holds."""
+    found = []
+    position = 0
+    while position < len(payload):
+        address, length = _PIECE.unpack_from(payload, position)
+        position += _PIECE.size
+        found.append((address, payload[position : position + length]))
+        position += (length + 7) & ~7
+    return tuple(found)
 
 
-def merge(chunks: Iterable[tuple[int, bytes, bool]]) -> tuple[tuple[int, bytes], ...]:
-    """Runs of adjoining chunks, joined."""
-    runs: list[tuple[int, list[bytes], int]] = []
-    for address, data, _ in chunks:
-        if runs and runs[-1][2] == address:
-            first, parts, end = runs[-1]
-            parts.append(data)
-            runs[-1] = (first, parts, end + len(data))
-        else:
-            runs.append((address, [data], address + len(data)))
-    return tuple((address, b"".join(parts)) for address, parts, _ in runs)
+def words(payload: bytes) -> Iterator[tuple[int, int]]:
+    """(word, cycles since the record's start) of the entropy that an ENTROPY record holds."""
+    return _WORD.iter_unpack(payload)

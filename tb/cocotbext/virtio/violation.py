@@ -16,7 +16,7 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    "AXI-BURST": Rule("bursts are INCR and no wider than the bus"),
+    "AXI-BURST": Rule("bursts have a length and alignment that their kind allows, and are no wider than the bus"),
     "AXI-4K": Rule("no burst crosses a 4 KiB boundary"),
     "AXI-WLAST": Rule("WLAST marks exactly the last beat of a write burst"),
     "AXI-RLAST": Rule("RLAST marks exactly the last beat of a read burst"),

@@ -17,6 +17,8 @@ from .pins import known, quiet, require_ports
 from .timing import Timing, drawn_ns, start_stalls
 
 DEFAULT_TIMEOUT_NS = 100_000
+#: Names of the responses, by their number.
+RESPONSES = tuple(response.name for response in AxiResp)
 
 
 class AxiLiteRegisters:

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import Any
+from typing import Any, NamedTuple
 
 import cocotb
-from cocotb.queue import Queue
-from cocotb.triggers import Timer
+from cocotb.triggers import Event, First, Timer
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiBus
 from cocotbext.axi.axi_channels import AxiARBus, AxiAWBus, AxiBBus, AxiRBus, AxiWBus
@@ -22,12 +21,14 @@ from .timing import Timing, drawn_ns, start_stalls
 
 #: Bursts accepted while their latency runs.
 OUTSTANDING = 16
+#: How often it is looked whether a window that never answers has gone.
+POLL_NS = 100
 #: What lanes carry that the device did not ask for.
 JUNK = 0xEE
 
 
 class _Latency:
-    """When the answer to a burst that came now is due, in ns; never before that of an earlier burst."""
+    """When the answer to a burst that came now is due, in ns."""
 
     def __init__(self) -> None:
         self.timing = Timing()
@@ -43,6 +44,15 @@ class _Latency:
             await Timer(left_ns, "ns", round_mode="round")
 
 
+class _Waiting(NamedTuple):
+    """A burst to be answered, and the range of bytes that it touches; of a write, with its response."""
+
+    due_ns: float
+    burst: Burst
+    touched: tuple[int, int]
+    response: Response = Response.OKAY
+
+
 class _TwoTasks:
     """Starts and stops the intake and answer tasks with the reset, in place of the library's single one.
 
@@ -50,6 +60,9 @@ class _TwoTasks:
     """
 
     _tasks: list[Any]
+    _view: DeviceView
+    _latency: _Latency
+    _writes: bool
 
     def _handle_reset(self, state: bool) -> None:
         if state:
@@ -58,8 +71,43 @@ class _TwoTasks:
             self._tasks = []
             self._clear()
         elif not getattr(self, "_tasks", []):
-            self._due: Any = Queue(OUTSTANDING)
+            self._waiting: list[_Waiting] = []
+            self._changed = Event()
             self._tasks = [cocotb.start_soon(self._take()), cocotb.start_soon(self._answer())]
+
+    async def _put(self, entry: _Waiting) -> None:
+        """Let a burst wait for its answer, as soon as there is room."""
+        while len(self._waiting) >= OUTSTANDING:
+            await self._change()
+        self._waiting.append(entry)
+        self._changed.set()
+
+    async def _next(self) -> _Waiting:
+        """The burst to answer now: the oldest, but for those that are not answered and later ones of the same id."""
+        while True:
+            entry = self._candidate()
+            if entry is None:
+                await self._change()
+                continue
+            await self._latency.until(entry.due_ns)
+            if self._candidate() is entry:
+                self._waiting.remove(entry)
+                self._changed.set()
+                return entry
+
+    def _candidate(self) -> _Waiting | None:
+        held: set[int] = set()
+        for entry in self._waiting:
+            if entry.burst.id not in held and self._view.answers(*entry.touched, self._writes):
+                return entry
+            held.add(entry.burst.id)
+        return None
+
+    async def _change(self) -> None:
+        """Wait until a burst came or went, or a window may have gone."""
+        self._changed.clear()
+        change = self._changed.wait()
+        await (First(change, Timer(POLL_NS, "ns")) if self._waiting else change)
 
     def _clear(self) -> None:
         raise NotImplementedError
@@ -74,6 +122,8 @@ class _TwoTasks:
 class _WriteSide(_TwoTasks, AxiSlaveWrite):  # type: ignore[misc]
     """AW, W and B."""
 
+    _writes = True
+
     def __init__(self, bus: Any, clock: Any, reset: Any, view: DeviceView, latency: _Latency, prefix: str) -> None:
         self._view, self._latency, self._prefix = view, latency, prefix
         super().__init__(bus, clock, reset, reset_active_level=False)
@@ -86,9 +136,10 @@ class _WriteSide(_TwoTasks, AxiSlaveWrite):  # type: ignore[misc]
         while True:
             burst = Burst.of(await self.aw_channel.recv(), "aw", self._prefix, self.byte_lanes)
             worst = Response.OKAY
+            strobed: list[int] = []
             for i, beat in enumerate(burst.beats()):
                 w = await self.w_channel.recv()
-                response = self._write_beat(w, beat[0])
+                response = self._write_beat(w, beat[0], strobed)
                 worst = response if worst is Response.OKAY else worst
                 last = known(w.wlast, f"{self._prefix}_wlast in a handshake")
                 if last != (i == burst.length - 1):
@@ -96,9 +147,11 @@ class _WriteSide(_TwoTasks, AxiSlaveWrite):  # type: ignore[misc]
                         f"AXI-WLAST {self._prefix} address={burst.address:#x} beat={i + 1} of {burst.length} "
                         f"expected wlast={int(i == burst.length - 1)} seen={last}"
                     )
-            await self._due.put((self._latency.due_ns(), burst.id, worst))
+            touched = (min(strobed), max(strobed) - min(strobed)) if strobed else (0, 0)
+            await self._put(_Waiting(self._latency.due_ns(), burst, touched, worst))
 
-    def _write_beat(self, w: Any, word_address: int) -> Response:
+    def _write_beat(self, w: Any, word_address: int, strobed: list[int]) -> Response:
+        """Write what is strobed; the ends of its runs are added to `strobed`."""
         strobe = (
             known(w.wstrb, f"{self._prefix}_wstrb in a handshake") if self.wstrb_present else (1 << self.byte_lanes) - 1
         )
@@ -112,25 +165,27 @@ class _WriteSide(_TwoTasks, AxiSlaveWrite):  # type: ignore[misc]
             end = lane
             while strobe >> end & 1:
                 end += 1
+            strobed += [word_address + lane, word_address + end]
             response = self._view.response(word_address + lane, end - lane, True)
             if response is Response.OKAY:
                 self._view.memory.write(word_address + lane, data[lane:end])
             else:
-                worst = response
+                worst = max(worst, response, key=lambda answer: answer.value)
             lane = end
         return worst
 
     async def _answer(self) -> None:
         while True:
-            due_ns, id_, response = await self._due.get()
-            await self._latency.until(due_ns)
+            entry = await self._next()
             b = self.b_channel._transaction_obj()
-            b.bid, b.bresp = id_, response.value
+            b.bid, b.bresp = entry.burst.id, entry.response.value
             await self.b_channel.send(b)
 
 
 class _ReadSide(_TwoTasks, AxiSlaveRead):  # type: ignore[misc]
     """AR and R. Lanes outside of what the burst asks for carry junk."""
+
+    _writes = False
 
     def __init__(self, bus: Any, clock: Any, reset: Any, view: DeviceView, latency: _Latency, prefix: str) -> None:
         self._view, self._latency, self._prefix = view, latency, prefix
@@ -143,12 +198,11 @@ class _ReadSide(_TwoTasks, AxiSlaveRead):  # type: ignore[misc]
     async def _take(self) -> None:
         while True:
             burst = Burst.of(await self.ar_channel.recv(), "ar", self._prefix, self.byte_lanes)
-            await self._due.put((self._latency.due_ns(), burst))
+            await self._put(_Waiting(self._latency.due_ns(), burst, burst.touched))
 
     async def _answer(self) -> None:
         while True:
-            due_ns, burst = await self._due.get()
-            await self._latency.until(due_ns)
+            burst = (await self._next()).burst
             for i, (word_address, first, end) in enumerate(burst.beats()):
                 r = self.r_channel._transaction_obj()
                 response = self._view.response(word_address + first, end - first, False)
@@ -176,6 +230,7 @@ class AxiMemory:
         bus = AxiBus.from_prefix(dut, prefix)
         self.write_side = _WriteSide(bus.write, clock, reset, self.view, self._latencies[0], prefix)
         self.read_side = _ReadSide(bus.read, clock, reset, self.view, self._latencies[1], prefix)
+        self.byte_lanes = self.read_side.byte_lanes
         self.channels = {
             f"{prefix}.aw": self.write_side.aw_channel,
             f"{prefix}.w": self.write_side.w_channel,

@@ -19,10 +19,15 @@ from ..memory import DEFAULT_REGIONS, GuardedMemory, Region, regions_for
 from .axil import AxiLiteRegisters
 from .axiram import AxiMemory
 from .clock import start_clock
+from .fast_memory import FastMemory
+from .fast_registers import FastRegisters
 from .irq import PinInterrupt
 from .pins import known, require_port
 from .stock_ram import StockRam
 from .timing import Timing, profile
+
+Registers = AxiLiteRegisters | FastRegisters
+Memory = AxiMemory | StockRam | FastMemory
 
 PERIOD_NS = 10
 RESET_CYCLES = 5
@@ -38,14 +43,14 @@ class SimBench(Bench):
     """
 
     def __init__(
-        self, dut: Any, seed: int, axil: AxiLiteRegisters, axi: AxiMemory | StockRam, memory: GuardedMemory, reset: Any
+        self, dut: Any, seed: int, registers: Registers, axi: Memory, memory: GuardedMemory, reset: Any
     ) -> None:
         self.dut = dut
-        self.axil = axil
+        self.registers = registers
         self.axi = axi
         self.sync_hooks: list[Callable[[], Any]] = []
         self._reset = reset
-        super().__init__(axil, memory, PinInterrupt(dut), _now_ns, seed, faults=axi.view)
+        super().__init__(registers, memory, PinInterrupt(dut), _now_ns, seed, faults=axi.view)
 
     @classmethod
     async def create(
@@ -55,12 +60,15 @@ class SimBench(Bench):
         timing: str | Timing = "light",
         scoreboard: Scoreboard | None = None,
         regions: Sequence[Region] = DEFAULT_REGIONS,
-        memory_kind: type[AxiMemory] | type[StockRam] = AxiMemory,
+        native: Any = None,
+        library_memory: bool = False,
     ) -> SimBench:
         """Start the clock, bind the buses, apply `timing` ("none", "light", "heavy") by seed and reset the device.
 
-        `seed` comes from cocotb's own by default. Raises MissingPort, ProtocolError for pins that are X during reset,
-        ValueError for an unknown timing.
+        `native` is the scope with the buses' other ends in HDL: virtio_axil_master as u_registers, virtio_axi_memory as
+        u_memory. Without it, cocotbext-axi serves the signals s_axil_* and m_axi_* of `dut`, the memory being
+        `AxiMemory`, or the library's own with `library_memory`. `seed` comes from cocotb's own by default. Raises
+        MissingPort, ProtocolError for pins that are X during reset, ValueError for an unknown timing.
         """
         seed = cocotb.RANDOM_SEED & 0xFFFF_FFFF if seed is None else seed
         chosen = profile(timing)
@@ -70,19 +78,26 @@ class SimBench(Bench):
         reset.value = 0
         start_clock(clock, PERIOD_NS)
         await Timer(RESET_CYCLES * PERIOD_NS, "ns")
-        axil = AxiLiteRegisters(dut, clock, reset)
         mapped = regions_for(len(require_port(dut, "m_axi_awaddr", "an AXI4 master")), regions)
-        backing = RegionMemory(mapped)
-        axi = memory_kind(dut, clock, reset, backing)
+        backing = RegionMemory(mapped, shared=native is not None)
+        registers: Registers
+        axi: Memory
+        if native is not None:
+            registers = FastRegisters(native.u_registers)
+            axi = FastMemory(native.u_memory, backing)
+            backing.close_files()
+        else:
+            registers = AxiLiteRegisters(dut, clock, reset)
+            axi = (StockRam if library_memory else AxiMemory)(dut, clock, reset, backing)
         memory = GuardedMemory(backing, mapped, random.Random(f"memory {seed}"))
-        bench = cls(dut, seed, axil, axi, memory, reset)
+        bench = cls(dut, seed, registers, axi, memory, reset)
         bench.scoreboard = scoreboard
         await bench.bus_reset()
         # Half a period off the clock from here on, so that a stall never begins or ends at an edge.
         await Timer(PERIOD_NS // 2, "ns")
-        axil.set_timing(chosen, seed, PERIOD_NS)
+        registers.set_timing(chosen, seed, PERIOD_NS)
         axi.set_timing(chosen, seed, PERIOD_NS)
-        bench._log.info("seed %d, bus timing %s, %d-bit DMA", seed, timing, 8 * axi.read_side.byte_lanes)
+        bench._log.info("seed %d, bus timing %s, %d-bit DMA", seed, timing, 8 * axi.byte_lanes)
         return bench
 
     async def bus_reset(self) -> None:

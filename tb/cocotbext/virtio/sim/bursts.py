@@ -47,6 +47,14 @@ class Burst:
         """The address rounded down to the beat size."""
         return self.address - self.address % self.size
 
+    @property
+    def touched(self) -> tuple[int, int]:
+        """The range of bytes that its beats reach: address and length."""
+        span = self.length * self.size
+        if self.kind == WRAP:
+            return self.address // span * span, span
+        return self.address, self.aligned - self.address + (self.size if self.kind == FIXED else span)
+
     def beats(self) -> Iterator[tuple[int, int, int]]:
         """For each beat: address of its bus word, first lane, and the lane after its last."""
         span = self.length * self.size

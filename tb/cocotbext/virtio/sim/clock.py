@@ -11,7 +11,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import Event
 from cocotb.utils import get_sim_steps
 
-from .native import main_program
+from .main_program import main_program
 
 
 class NativeClock:

@@ -1,39 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the simulation's main program offers to Python, if it is `tb/hdl/virtio_main.cpp`."""
+"""The C++ of `tb/hdl` in this simulator process, by ctypes."""
 
 from __future__ import annotations
 
 import ctypes
-import errno
 import functools
 import os
 
+_u64, _int = ctypes.c_uint64, ctypes.c_int
+
+_SIGNATURES = {
+    "virtio_memory_map": (_int, (_int, _u64, _u64, _int)),
+    "virtio_memory_unmap": (None, (_int,)),
+    "virtio_memory_window": (None, (_int, _u64, _u64, _int, _int, _int)),
+    "virtio_memory_clear_windows": (None, (_int,)),
+    "virtio_memory_unmapped": (_int, (_int, ctypes.c_void_p, _int)),
+    "virtio_tap_take": (ctypes.c_void_p, (_int, ctypes.POINTER(_u64))),
+    "virtio_tap_open_bursts": (_int, (_int,)),
+}
+
+
+class MissingLibrary(Exception):
+    """The simulation was built without the C++ that belongs to the HDL."""
+
 
 @functools.cache
-def main_program() -> ctypes.CDLL | None:
-    """The functions of the main program; None under a simulator or a main that has none."""
-    program = ctypes.CDLL(None)
-    if not hasattr(program, "virtio_clock_start"):
-        return None
-    program.virtio_clock_start.argtypes = (ctypes.c_char_p, ctypes.c_uint64)
-    program.virtio_trace_open.argtypes = (ctypes.c_char_p,)
-    return program
+def library() -> ctypes.CDLL:
+    """The functions that virtio_memory.cpp and virtio_tap.cpp offer to Python.
 
-
-def open_trace(path: str | os.PathLike[str]) -> None:
-    """Write waveforms from the end of this time step on, in a build with waveforms.
-
-    Raises OSError: ENOTSUP without support for it, EBUSY when there is a trace already.
+    They are in the simulator's executable (link with -rdynamic), or in the VPI module named by $VIRTIO_VPI. Raises
+    MissingLibrary.
     """
-    program = main_program()
-    error = program.virtio_trace_open(os.fsencode(path)) if program else errno.ENOTSUP
-    if error:
-        raise OSError(error, os.strerror(error), os.fspath(path))
-
-
-def close_trace() -> None:
-    """Write the end of this time step, and close the file. Raises OSError when none is open."""
-    program = main_program()
-    error = program.virtio_trace_close() if program else errno.ENOTSUP
-    if error:
-        raise OSError(error, os.strerror(error))
+    path = os.environ.get("VIRTIO_VPI") or None
+    try:
+        found = ctypes.CDLL(path)
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(found, name)
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError) as error:
+        raise MissingLibrary(f"tb/hdl/*.cpp expected in {path or 'the simulator'}: {error}") from None
+    return found

@@ -43,6 +43,7 @@ class StockRam:
         self.view = DeviceView(memory)
         ram = AxiRam(AxiBus.from_prefix(dut, prefix), clock, reset, False, mem=_SlicedRegions(memory))
         self.write_side, self.read_side = ram.write_if, ram.read_if
+        self.byte_lanes = self.read_side.byte_lanes
         self.channels = {
             f"{prefix}.aw": self.write_side.aw_channel,
             f"{prefix}.w": self.write_side.w_channel,

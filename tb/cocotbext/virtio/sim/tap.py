@@ -1,86 +1,60 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Python side of `tb/hdl/virtio_tap.sv`: drains its log into events."""
+"""Python side of `tb/hdl/virtio_tap.sv`: takes its log and makes events of it."""
 
 from __future__ import annotations
 
+import ctypes
 import logging
 from typing import Any
 
-import cocotb
-from cocotb.triggers import ValueChange
 from cocotb.utils import get_sim_time
 
 from ..decoder import RecordDecoder
 from ..events import Event
-from ..records import ROW_RECORDS, Record, split_row
+from ..records import records
 from ..violation import Report, raise_violation
+from .native import library
 
 
 class Tap:
     """The tap instance `handle`, for example `dut.u_tap`.
 
-    Starts with what happens from now on; nothing is reported before the first reset after that. Whenever half of the
-    log is new, and on an X, records are fetched in the background; `drain()` hands out the events so far. Call it, and
-    wait, outside the read-only phase. `report` gets violations of bus rules; by default they are raised.
+    Starts with what happens from now on; nothing is reported before the first reset after that. `drain()` hands out the
+    events so far: call it now and then, for the log grows until then. `report` gets violations of bus rules; by default
+    they are raised.
     """
 
     def __init__(self, handle: Any, report: Report = raise_violation) -> None:
         self._handle = handle
+        self._library = library()
         self._log = logging.getLogger("virtio.tap")
-        self._depth = len(handle.log_q) * ROW_RECORDS
-        self._rows = [handle.log_q[row] for row in range(self._depth // ROW_RECORDS)]
-        self._read = 0
-        if get_sim_time() > 0:  # at the very start the counters have not been set to 0 yet
-            self._read = self._counter("log_wr_q")
-            handle.log_rd_q.value = self._read
-        self._events: list[Event] = []
-        self._decoder: RecordDecoder | None = None
-        self._report = report
-        self._task = cocotb.start_soon(self._watch())
+        self._decoder = RecordDecoder(report)
+        if get_sim_time() > 0:  # at the very start there is no log yet
+            self._take()
 
     def drain(self) -> list[Event]:
         """Events completed since the last call, in order. Raises `UnknownValueError` where a signal was X."""
-        self._fetch()
-        events, self._events = self._events, []
-        for event in events:
-            self._log.debug("%s", event)
+        events = self._decoder.decode(records(self._take()))
+        if self._log.isEnabledFor(logging.DEBUG):
+            for event in events:
+                self._log.debug("%s", event)
         return events
 
     @property
     def cycle(self) -> int:
         """Clock edges so far, as events count them."""
-        return self._counter("cycle_q")
+        return int(self._handle.cycle_q.value) if get_sim_time() > 0 else 0
 
     @property
     def open_transfers(self) -> int:
-        """Transfers begun and not answered, as of the last fetch."""
-        return self._decoder.open_transfers if self._decoder else 0
+        """DMA bursts begun and not answered, and register accesses of which that was so when the log was taken last."""
+        return self._decoder.open_accesses + int(self._library.virtio_tap_open_bursts(self._number))
 
-    def stop(self) -> None:
-        """Stop fetching in the background."""
-        self._task.cancel()
+    @property
+    def _number(self) -> int:
+        return int(self._handle.handle.value)
 
-    def _fetch(self) -> None:
-        written = self._counter("log_wr_q")
-        records: list[Record] = []
-        count = (written - self._read) & 0xFFFF_FFFF
-        while count:
-            first = self._read % ROW_RECORDS
-            wanted = min(count, ROW_RECORDS - first)
-            bits = str(self._rows[self._read // ROW_RECORDS % len(self._rows)].value)
-            records += split_row(bits, first, wanted)
-            self._read = (self._read + wanted) & 0xFFFF_FFFF
-            count -= wanted
-        if records:
-            self._handle.log_rd_q.value = self._read
-            if self._decoder is None:
-                self._decoder = RecordDecoder(self._counter("axi_data_width_q"), self._report)
-            self._events += self._decoder.decode(records)
-
-    def _counter(self, name: str) -> int:
-        return int(getattr(self._handle, name).value) if get_sim_time() > 0 else 0
-
-    async def _watch(self) -> None:
-        while True:
-            await ValueChange(self._handle.log_half_o)
-            self._fetch()
+    def _take(self) -> bytes:
+        length = ctypes.c_uint64()
+        start = self._library.virtio_tap_take(self._number, ctypes.byref(length))
+        return ctypes.string_at(start, length.value) if length.value else b""

@@ -47,6 +47,13 @@ def drawn_ns(rng: random.Random, bounds: tuple[int, int], period_ns: int) -> int
     return rng.randint(bounds[0] // period_ns, bounds[1] // period_ns) * period_ns
 
 
+def stall_probability(timing: Timing, rng: random.Random) -> int:
+    """How likely a cycle of a channel in HDL is stalled, in 1/256; it draws its stalls cycle by cycle."""
+    if not timing.stall_cycles or rng.random() < timing.spare:
+        return 0
+    return round(256 * timing.stall_cycles / (timing.run_cycles + timing.stall_cycles))
+
+
 def start_stalls(channels: Mapping[str, Any], timing: Timing, seed: object, period_ns: int) -> None:
     """Pause and release each channel (a cocotbext-axi source or sink) by its own generator from `seed`.
 

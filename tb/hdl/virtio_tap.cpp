@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands behind virtio_tap.sv: puts the handshakes of an AXI4 master together to bursts, checks what they show of the
+// bus rules, and logs records that Python takes (tb/cocotbext/virtio/records.py). The first half is called by the HDL, the
+// last functions by Python.
+//
+// A record is a Header, little-endian, and `length` bytes of payload, filled up to a multiple of 8. By kind:
+//   1 reset, 2 register AW, 3 W, 4 B, 5 AR, 6 R, 7 irq: no payload; `value` is laid out as virtio_tap.sv says
+//   8 entropy      words with nothing between them, each word[32], cycles since `start`[32]
+//   9 read         `value` is its address, the payload its bytes; bursts of which beats have failed make several records
+//   10 write       `value` pieces, each address[64], length[64] and bytes, filled up to a multiple of 8
+//   11 violation   rule, message, expected and seen, each ended by a 0 byte
+//   12 unknown     the name of a signal that was X
+//
+// A burst answered with OKAY that goes on where the record logged last, one of the same kind, ended is joined to it, `bursts`
+// counting them, as long as all of them began after whatever was logged before: the order of records is the same as without.
+// Only what is at least kJoinBytes long is joined to, so that writes whose order matters (a used idx and the elements
+// beside it) stay apart.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+enum Kind : uint8_t { kReset = 1, kEntropy = 8, kRead = 9, kWrite = 10, kViolation = 11, kUnknown = 12 };
+
+constexpr uint64_t kJoinBytes = 64;
+constexpr uint64_t kMostBytes = uint64_t{1} << 20;  // of a record
+constexpr uint64_t kPieceHead = 16;
+constexpr uint64_t kPage = 4096;
+constexpr int kFixed = 0;
+constexpr int kIncr = 1;
+constexpr int kWrap = 2;
+constexpr int kMostFixed = 16;  // beats
+constexpr int kErrorBit = 2;  // of an AXI response
+
+struct Header {
+    uint8_t kind;
+    uint8_t ok;
+    uint16_t bursts;
+    uint32_t length;
+    uint64_t start;
+    uint64_t cycle;
+    uint64_t value;
+};
+static_assert(sizeof(Header) == 32, "Python reads this layout");
+
+struct Piece {
+    uint64_t address;
+    std::vector<uint8_t> bytes;
+    bool ok;
+
+    uint64_t end() const { return address + bytes.size(); }
+};
+
+struct Burst {
+    uint64_t start;
+    int id;
+    uint64_t address;
+    int beats;
+    int size;  // bytes of a beat
+    int kind;
+    int done = 0;
+    std::vector<Piece> pieces = {};
+
+    // Address of the first byte of a beat: the first may be unaligned, the others are not (AXI4 A3.4.1).
+    uint64_t beat(int index) const { return index == 0 || kind == kFixed ? address : aligned(index); }
+    uint64_t beat_end(int index) const { return aligned(index) + size; }
+
+    uint64_t aligned(int index) const {
+        const uint64_t first = address & ~uint64_t(size - 1);
+        const uint64_t offset = kind == kFixed ? 0 : uint64_t(index) * size;
+        if (kind != kWrap) return first + offset;
+        const uint64_t span = uint64_t(beats) * size;  // a power of two
+        return (first & ~(span - 1)) + ((first + offset) & (span - 1));
+    }
+
+    void add(uint64_t at, const uint8_t *bytes, uint64_t length, bool ok) {
+        if (pieces.empty() || pieces.back().end() != at || pieces.back().ok != ok) {
+            pieces.push_back({at, {}, ok});
+            pieces.back().bytes.reserve(uint64_t(beats) * size);
+        }
+        pieces.back().bytes.insert(pieces.back().bytes.end(), bytes, bytes + length);
+    }
+};
+
+struct Beat {
+    uint64_t cycle;
+    bool last;
+    uint8_t data[64];
+    uint64_t strobe;
+};
+
+std::string text(const char *format, uint64_t a, uint64_t b = 0, uint64_t c = 0) {
+    char buffer[128];
+    snprintf(buffer, sizeof buffer, format, static_cast<unsigned long long>(a), static_cast<unsigned long long>(b),
+             static_cast<unsigned long long>(c));
+    return buffer;
+}
+
+class Tap {
+  public:
+    explicit Tap(int lanes) : lanes_(lanes) {}
+
+    void note(int kind, uint64_t cycle, uint64_t value) {
+        if (kind == kReset) {
+            reads_.clear();
+            writes_.clear();
+            answers_.clear();
+            early_.clear();
+        }
+        if (kind == kEntropy) {
+            entropy(cycle, static_cast<uint32_t>(value));
+            return;
+        }
+        append(kind, true, cycle, cycle, value);
+    }
+
+    void unknown(uint64_t cycle, const std::string &name) {
+        append(kUnknown, true, cycle, cycle, 0);
+        extend(name.data(), name.size());
+    }
+
+    void address(bool write, uint64_t cycle, int id, uint64_t address, int len, int log_size, int burst) {
+        const std::string channel = write ? "m_axi_aw" : "m_axi_ar";
+        Burst opened{cycle, id, address, len + 1, 1 << log_size, burst};
+        if (opened.size > lanes_) {
+            violation("AXI-BURST", channel + text("size at 0x%llx", address), cycle, std::to_string(lanes_),
+                      std::to_string(opened.size));
+            opened.size = lanes_;
+        }
+        check_kind(channel, cycle, opened);
+        if (address / kPage != (opened.beat_end(len) - 1) / kPage)
+            violation("AXI-4K",
+                      channel + text(": %llu beats of %llu bytes at 0x%llx", opened.beats, opened.size, address), cycle);
+        if (!write) {
+            reads_.push_back(std::move(opened));
+            return;
+        }
+        writes_.push_back(std::move(opened));
+        while (!early_.empty() && !writes_.empty()) {
+            write_beat(early_.front());
+            early_.pop_front();
+        }
+    }
+
+    void write_data(uint64_t cycle, bool last, const uint8_t *data, uint64_t strobe) {
+        Beat beat{cycle, last, {}, strobe};
+        memcpy(beat.data, data, lanes_);
+        if (writes_.empty())
+            early_.push_back(beat);
+        else
+            write_beat(beat);
+    }
+
+    void write_answer(uint64_t cycle, int id, int response) {
+        const auto found = std::find_if(answers_.begin(), answers_.end(), [&](const Burst &b) { return b.id == id; });
+        if (found == answers_.end()) {
+            violation("AXI-ID", text("m_axi_bid %llu has no complete write open", id), cycle);
+            return;
+        }
+        const bool ok = !(response & kErrorBit);
+        const std::vector<Piece> &pieces = found->pieces;
+        if (pieces.size() != 1 || !ok || !join(kWrite, *found, pieces[0], cycle)) {
+            append(kWrite, ok, found->start, cycle, pieces.size());
+            for (const Piece &piece : pieces) {
+                const uint64_t head[2] = {piece.address, piece.bytes.size()};
+                extend(head, sizeof head);
+                extend(piece.bytes.data(), piece.bytes.size());
+            }
+            if (pieces.size() == 1 && ok) joinable(kWrite, pieces[0]);
+        }
+        answers_.erase(found);
+    }
+
+    void read_data(uint64_t cycle, int id, int response, bool last, const uint8_t *data) {
+        const auto found = std::find_if(reads_.begin(), reads_.end(), [&](const Burst &b) { return b.id == id; });
+        if (found == reads_.end()) {
+            violation("AXI-ID", text("m_axi_rid %llu has no read open", id), cycle);
+            return;
+        }
+        Burst &burst = *found;
+        const uint64_t at = burst.beat(burst.done);
+        burst.add(at, data + (at & (lanes_ - 1)), burst.beat_end(burst.done) - at, !(response & kErrorBit));
+        burst.done++;
+        if (last != (burst.done == burst.beats))
+            violation("AXI-RLAST", text("read at 0x%llx", burst.address), cycle, std::to_string(burst.beats),
+                      std::to_string(burst.done));
+        if (!last && burst.done != burst.beats) return;
+        const bool whole = burst.pieces.size() == 1 && burst.pieces[0].ok;
+        for (const Piece &piece : burst.pieces) {
+            if (whole && join(kRead, burst, piece, cycle)) break;
+            append(kRead, piece.ok, burst.start, cycle, piece.address);
+            extend(piece.bytes.data(), piece.bytes.size());
+            if (whole) joinable(kRead, piece);
+        }
+        reads_.erase(found);
+    }
+
+    // The log so far, valid until the next call.
+    const uint8_t *take(uint64_t *length) {
+        taken_.swap(log_);
+        log_.clear();
+        tail_ = {};
+        *length = taken_.size();
+        return taken_.data();
+    }
+
+    int open_bursts() const { return static_cast<int>(reads_.size() + writes_.size() + answers_.size()); }
+
+  private:
+    // Checks what AXI4 A3.4.1 says of each kind of burst. A burst that breaks it goes on as INCR.
+    void check_kind(const std::string &channel, uint64_t cycle, Burst &burst) {
+        const uint64_t beats = burst.beats;
+        std::string expected, seen = std::to_string(beats);
+        if (burst.kind > kWrap) {
+            expected = "FIXED, INCR or WRAP";
+            seen = std::to_string(burst.kind);
+        } else if (burst.kind == kFixed && beats > kMostFixed) {
+            expected = text("at most %llu beats of FIXED", kMostFixed);
+        } else if (burst.kind == kWrap && beats != 2 && beats != 4 && beats != 8 && beats != 16) {
+            expected = "2, 4, 8 or 16 beats of WRAP";
+        } else if (burst.kind == kWrap && burst.address % burst.size) {
+            expected = text("an address for WRAP that is a multiple of %llu", burst.size);
+            seen = text("0x%llx", burst.address);
+        }
+        if (expected.empty()) return;
+        violation("AXI-BURST", channel + text("burst at 0x%llx", burst.address), cycle, expected, seen);
+        burst.kind = kIncr;
+    }
+
+    void write_beat(const Beat &beat) {
+        Burst &burst = writes_.front();
+        const uint64_t at = burst.beat(burst.done);
+        const int length = static_cast<int>(burst.beat_end(burst.done) - at);
+        const int lane = static_cast<int>(at & (lanes_ - 1));
+        const uint64_t allowed = (length == 64 ? ~uint64_t{0} : (uint64_t{1} << length) - 1) << lane;
+        if (beat.strobe & ~allowed)
+            violation("AXI-STRB", text("beat %llu at 0x%llx of %llu bytes", burst.done, at, length), beat.cycle,
+                      text("0x%llx", allowed), text("0x%llx", beat.strobe));
+        for (int i = lane; i < lane + length;) {
+            if (!(beat.strobe >> i & 1)) {
+                i++;
+                continue;
+            }
+            int end = i;
+            while (end < lane + length && (beat.strobe >> end & 1)) end++;
+            burst.add(at + (i - lane), beat.data + i, end - i, true);
+            i = end;
+        }
+        burst.done++;
+        if (beat.last != (burst.done == burst.beats))
+            violation("AXI-WLAST", text("write at 0x%llx", burst.address), beat.cycle, std::to_string(burst.beats),
+                      std::to_string(burst.done));
+        if (burst.done == burst.beats) {
+            answers_.push_back(std::move(burst));
+            writes_.pop_front();
+        }
+    }
+
+    void entropy(uint64_t cycle, uint32_t word) {
+        if (tail_.kind != kEntropy) {
+            append(kEntropy, true, cycle, cycle, 0);
+            tail_.kind = kEntropy;
+        }
+        Header header;
+        memcpy(&header, &log_[record_], sizeof header);
+        header.cycle = latest_ = cycle;
+        memcpy(&log_[record_], &header, sizeof header);
+        const uint32_t entry[2] = {word, static_cast<uint32_t>(cycle - header.start)};
+        extend(entry, sizeof entry);
+    }
+
+    void violation(const std::string &rule, const std::string &message, uint64_t cycle,
+                   const std::string &expected = "", const std::string &seen = "") {
+        std::string payload;
+        for (const std::string &part : {rule, message, expected, seen}) payload.append(part).push_back('\0');
+        append(kViolation, true, cycle, cycle, 0);
+        extend(payload.data(), payload.size());
+    }
+
+    // Begins a record.
+    void append(int kind, bool ok, uint64_t start, uint64_t cycle, uint64_t value) {
+        before_ = latest_;
+        latest_ = std::max(latest_, cycle);
+        tail_ = {};
+        record_ = log_.size();
+        const Header header{static_cast<uint8_t>(kind), ok, 1, 0, start, cycle, value};
+        log_.resize(record_ + sizeof header);
+        memcpy(&log_[record_], &header, sizeof header);
+    }
+
+    // Adds payload to the record at the end of the log.
+    void extend(const void *payload, uint64_t length) {
+        const auto *bytes = static_cast<const uint8_t *>(payload);
+        log_.insert(log_.end(), bytes, bytes + length);
+        const auto total = static_cast<uint32_t>(log_.size() - record_ - sizeof(Header));
+        memcpy(&log_[record_ + offsetof(Header, length)], &total, sizeof total);
+        log_.resize((log_.size() + 7) & ~size_t{7});
+    }
+
+    // The record at the end of the log is a burst of one piece, with which others may be joined.
+    void joinable(Kind kind, const Piece &piece) {
+        tail_ = {kind, piece.end(), piece.bytes.size()};
+    }
+
+    // Joins a burst to the record at the end of the log, if that may be done.
+    bool join(Kind kind, const Burst &burst, const Piece &piece, uint64_t cycle) {
+        const uint64_t length = tail_.length + piece.bytes.size();
+        if (tail_.length < kJoinBytes || length > kMostBytes) return false;
+        if (tail_.kind != kind || tail_.end != piece.address) return false;
+        Header header;
+        memcpy(&header, &log_[record_], sizeof header);
+        if (header.start <= before_ || burst.start <= before_ || header.bursts == UINT16_MAX) return false;
+        header.bursts++;
+        header.start = std::min(header.start, burst.start);
+        header.cycle = cycle;
+        memcpy(&log_[record_], &header, sizeof header);
+        latest_ = std::max(latest_, cycle);
+        const size_t data = record_ + sizeof header + (kind == kWrite ? kPieceHead : 0);
+        log_.resize(data + tail_.length);
+        extend(piece.bytes.data(), piece.bytes.size());
+        if (kind == kWrite) memcpy(&log_[data - sizeof length], &length, sizeof length);
+        tail_.length = length;
+        tail_.end = piece.end();
+        return true;
+    }
+
+    // A record that bursts may be joined to; none while `length` is 0.
+    struct Tail {
+        uint8_t kind;
+        uint64_t end;
+        uint64_t length;
+    };
+
+    int lanes_;
+    std::deque<Burst> reads_, writes_, answers_;
+    std::deque<Beat> early_;
+    std::vector<uint8_t> log_, taken_;
+    size_t record_ = 0;    // where the last record begins
+    Tail tail_{};
+    uint64_t before_ = 0;  // latest cycle of what was logged before the last record
+    uint64_t latest_ = 0;
+};
+
+std::vector<std::unique_ptr<Tap>> taps;
+
+}  // namespace
+
+extern "C" {
+
+void virtio_tap_open(int lanes, int *handle) {
+    taps.push_back(std::make_unique<Tap>(lanes));
+    *handle = static_cast<int>(taps.size()) - 1;
+}
+
+void virtio_tap_note(int handle, int kind, long long cycle, long long body) {
+    taps[handle]->note(kind, static_cast<uint64_t>(cycle), static_cast<uint64_t>(body));
+}
+
+void virtio_tap_address(int handle, int write, long long cycle, int id, long long address, int len, int size, int burst) {
+    taps[handle]->address(write != 0, static_cast<uint64_t>(cycle), id, static_cast<uint64_t>(address), len, size, burst);
+}
+
+void virtio_tap_write_data(int handle, long long cycle, int last, const uint32_t *data, long long strobe) {
+    taps[handle]->write_data(static_cast<uint64_t>(cycle), last != 0, reinterpret_cast<const uint8_t *>(data),
+                             static_cast<uint64_t>(strobe));
+}
+
+void virtio_tap_write_answer(int handle, long long cycle, int id, int response) {
+    taps[handle]->write_answer(static_cast<uint64_t>(cycle), id, response);
+}
+
+void virtio_tap_read_data(int handle, long long cycle, int id, int response, int last, const uint32_t *data) {
+    taps[handle]->read_data(static_cast<uint64_t>(cycle), id, response, last != 0,
+                            reinterpret_cast<const uint8_t *>(data));
+}
+
+// The name is at most 12 characters, the last in the lowest byte.
+void virtio_tap_unknown(int handle, long long cycle, int group, const uint32_t *name) {
+    std::string signal = group == 0 ? "s_axil_" : group == 1 ? "m_axi_" : "";
+    for (int i = 11; i >= 0; i--)
+        if (const char c = static_cast<char>(name[i / 4] >> 8 * (i % 4))) signal += c;
+    taps[handle]->unknown(static_cast<uint64_t>(cycle), signal);
+}
+
+// The records since the last call; they stay where they are until the next one.
+const uint8_t *virtio_tap_take(int handle, uint64_t *length) { return taps[handle]->take(length); }
+
+// Bursts begun and not answered.
+int virtio_tap_open_bursts(int handle) { return taps[handle]->open_bursts(); }
+
+}  // extern "C"
