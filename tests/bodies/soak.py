@@ -101,6 +101,7 @@ class _Soak:
         if self.kind is BlkDriver:
             await self._set_disk(self._whole, None)
         await self.rig.slow_down(0)
+        await self.rig.sync()  # what the rig has seen goes into the account
 
     def account(self) -> Exercised:
         """What was counted so far, with what the rig itself has seen."""

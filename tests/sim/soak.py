@@ -61,27 +61,30 @@ class Soak:
 
     def command(self, config: str, timing: str, seed: int) -> str:
         """The command that runs one seed again."""
-        chains = f" CHAINS={self.chains}" if self.chains else ""
         request = self.request
-        other = "" if request.sim == "verilator" else f" SIM={request.sim}"
-        other += f" MEM={request.memory}" if request.memory else ""
-        other += f" MAIN={request.main}" if request.sim == "verilator" and request.main != toolchain.NATIVE else ""
-        return f"make soak SEEDS=1 SEED={seed} CONFIG={config} TIMING={timing} CYCLES={self.cycles}{chains}{other}"
+        words = {"SEEDS": 1, "SEED": seed, "CONFIG": config, "TIMING": timing, "CYCLES": self.cycles}
+        unusual = {
+            "CHAINS": self.chains,
+            "SIM": request.sim if request.sim != "verilator" else "",
+            "MEM": request.memory,
+            "MAIN": request.main if request.main != toolchain.MAINS[request.sim][0] else "",
+        }
+        words |= {name: value for name, value in unusual.items() if value}
+        return " ".join(["make soak", *(f"{name}={value}" for name, value in words.items())])
 
     def runs(self) -> list[Run]:
         """A run for each seed: the configurations in turn, and in each further round another timing for each."""
         request = self.request
         plan = next(plan for plan in configs.PLANS if plan.module == MODULE)
         names = (request.config,) if request.config else plan.on(request.sim)
+        memory = plan.memory or request.memory or configs.DEFAULT_MEMORY[request.sim]
         timings = (self.timing,) if self.timing else configs.TIMINGS
-        memory = request.memory or configs.DEFAULT_MEMORY[request.sim]
         runs = []
         for i in range(self.seeds):
             config, timing = names[i % len(names)], timings[(i % len(names) + i // len(names)) % len(timings)]
             test = f"{PACKAGE}.{MODULE}.random_requests/timing={timing}"
             seed = request.seed + i
-            command = self.command(config, timing, seed)
-            runs.append(Run(request.sim, config, plan, (test,), memory, seed, command))
+            runs.append(Run(request.sim, config, plan, (test,), memory, seed, self.command(config, timing, seed)))
         return runs
 
 

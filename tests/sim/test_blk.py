@@ -35,7 +35,7 @@ async def unknown_types_are_unsupported(dut: Any) -> None:
 @cocotb.test()
 async def data_that_nobody_wants(dut: Any) -> None:
     # Reads are slow to be taken, so that writes can overtake them.
-    await on_device(dut, blk.data_that_nobody_wants, timing=Timing(run_cycles=1, stall_cycles=30, channels=("ar",)))
+    await on_device(dut, data.data_that_nobody_wants, timing=Timing(run_cycles=1, stall_cycles=30, channels=("ar",)))
 
 
 @cocotb.test()

@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import soak
+from tests.bodies import data, soak
 from tests.sim.harness import TIMINGS, on_device
 
 
@@ -15,3 +15,10 @@ from tests.sim.harness import TIMINGS, on_device
 @cocotb.parametrize(timing=TIMINGS)
 async def random_requests(dut: Any, timing: str) -> None:
     await on_device(dut, soak.random_requests, timing=timing, library_memory=True)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def data_that_nobody_wants(dut: Any, timing: str) -> None:
+    # This memory answers a write at once, so that it can overtake the reads.
+    await on_device(dut, data.data_that_nobody_wants, timing=timing, library_memory=True)
