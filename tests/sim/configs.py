@@ -89,10 +89,10 @@ class Plan:
 # Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (
     Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60, memory="axiram"),
-    Plan("test_axi_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), memory="fast"),
-    Plan("test_fast_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), memory="fast"),
-    Plan("test_axi_memory", configs=("ends64",), icarus=("ends64",), memory="axiram"),
-    Plan("test_axil_master", configs=("ends64",), icarus=("ends32",), memory="fast"),
+    Plan("test_axi_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), timeout_s=180, memory="fast"),
+    Plan("test_fast_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), timeout_s=180, memory="fast"),
+    Plan("test_axi_memory", configs=("ends64",), icarus=("ends64",), timeout_s=180, memory="axiram"),
+    Plan("test_axil_master", configs=("ends64",), icarus=("ends32",), timeout_s=180, memory="fast"),
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
