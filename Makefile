@@ -8,13 +8,21 @@ PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.stamp
 
 # Knobs of the targets below; each may be given on the command line or in the environment.
-export TEST CONFIG SEED SIM MEM WAVES DISK DISK_WRITE JOBS TIMEOUT
+export TEST CONFIG SEED SIM MEM WAVES DISK DISK_WRITE MAIN JOBS TIMEOUT RERUN WINDOW
+export SEEDS CYCLES CHAINS TIMING
+export BENCH ROUNDS REPEAT SOAK
 
-sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus MEM=fast|axiram WAVES=1 DISK=path DISK_WRITE=1 JOBS=n
+sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus MEM=fast|axiram MAIN=native|cocotb WAVES=1 DISK=path DISK_WRITE=1 JOBS=n RERUN=n WINDOW=us
 	@$(PY) -m tests.sim.regress
 
 test: $(STAMP) ## run everything that CI runs: unit tests, simulation on Verilator and Icarus, lint
 	@$(PY) -m tests.everything
+
+soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CONFIG=name TIMING=none|light|heavy SEED=first JOBS=n
+	@$(PY) -m tests.sim.soak
+
+bench: $(STAMP) ## measure how fast the simulation is: BENCH=speed,regression,soak ROUNDS=n REPEAT=n SOAK=n
+	@$(PY) -m tests.bench.measure
 
 waves: $(STAMP) ## run TEST=name with waveforms and write a GTKWave save file with named registers and states
 	@$(PY) -m tests.sim.waves
@@ -43,4 +51,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test waves lint format list deps clean help
+.PHONY: sim test soak bench waves lint format list deps clean help

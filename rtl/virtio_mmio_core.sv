@@ -348,7 +348,8 @@ module virtio_mmio_core #(
   );
   assign wr_req_len[0]        = 8'd0;
   assign wr_req_tag[0]        = '0;
-  // The next chain is shown only when nothing of one skipped is left on the request stream.
+  // The next chain is shown only when nothing of one skipped is left on the request stream; nor is the one skipped given back
+  // before, for its buffers are still being read.
   assign chain_valid_o        = device_chain_valid && !skip_busy;
   assign device_chain_ready   = chain_ready_i && !skip_busy;
   assign chain_queue_o        = device_chain.queue_index;
@@ -417,7 +418,7 @@ module virtio_mmio_core #(
       .burst_issued_o     (burst_issued),
       .burst_tag_o        (burst_tag),
       .retire_valid_o     (retire_valid),
-      .retire_ready_i     (retire_ready),
+      .retire_ready_i     (retire_ready && !skip_busy),
       .retire_o           (retire),
       .retire_tag_o       (retire_tag),
       .retire_tail_o      (retire_tail),
@@ -437,7 +438,7 @@ module virtio_mmio_core #(
       .burst_done_i       (wr_done[2]),
       .burst_done_tag_i   (wr_done_tag),
       .burst_done_err_i   (wr_done_err),
-      .retire_valid_i     (retire_valid),
+      .retire_valid_i     (retire_valid && !skip_busy),
       .retire_ready_o     (retire_ready),
       .retire_i           (retire),
       .retire_tag_i       (retire_tag),

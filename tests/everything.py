@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make test`: unit tests, simulation on Verilator and on Icarus, lint. A leg that crashes counts as failed."""
+"""`make test`: unit tests, lint, simulation on Verilator and on Icarus, main programs compared.
+
+A leg that crashes counts as failed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from tests.sim.selection import UsageError
 from tests.sim.toolchain import check_available
 
 BUILD = ROOT / "sim_build"
-_ONE_TEST = ("TEST", "CONFIG", "SIM", "MEM", "WAVES", "DISK", "DISK_WRITE", "COCOTB_TEST_FILTER")
+_ONE_TEST = ("TEST", "CONFIG", "SIM", "MEM", "WAVES", "DISK", "DISK_WRITE", "MAIN", "COCOTB_TEST_FILTER")
 #: A gate must give the same answer twice; `make sim` explores, with a new seed each time.
 GATE_SEED = "20261122"
 
@@ -43,11 +46,13 @@ def legs() -> list[Leg]:
 
     unit = BUILD / "unit.xml"
     pytest = (sys.executable, "-m", "pytest", "-q", f"--junit-xml={unit}", "tests/unit")
+    mains = (sys.executable, "-m", "tests.sim.mains", "--label", "mains")
     lint = (sys.executable, "-m", "tests.lint", "--label", "lint")
     return [
         Leg("unit", pytest, unit, 1200),
         Leg("lint", lint, BUILD / "lint.json", 600),
         sim("verilator", "sim.json", "results.xml"),
+        Leg("mains", mains, BUILD / "mains.json", 1200),
         sim("icarus", "sim-icarus.json", "results-icarus.xml"),
     ]
 

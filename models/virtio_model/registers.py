@@ -19,6 +19,7 @@ from virtio_model.split import SplitQueue
 from virtio_model.status import DeviceStatus
 
 _WORD = 0xFFFF_FFFF
+_ALL_LANES = 0xF
 _PLACEHOLDER = 0
 _PLACEHOLDER_REGISTERS = (Reg.MAGIC_VALUE, Reg.VERSION)
 
@@ -68,19 +69,25 @@ class MmioRegisters(ABC):
 
     def read(self, offset: int, size: int = 4) -> int:
         """Return `size` bytes from `offset`, little-endian; any offset and alignment. No side effect, never raises."""
-        words = range(offset & ~3, offset + size, 4)
-        data = b"".join(self._read_word(word).to_bytes(4, "little") for word in words)
-        return int.from_bytes(data[offset & 3 :][:size], "little")
+        first = offset & ~3
+        value = self._read_word(first)
+        for word in range(first + 4, offset + size, 4):
+            value |= self._read_word(word) << 8 * (word - first)
+        return value >> 8 * (offset - first) & (1 << 8 * size) - 1
 
     def write(self, offset: int, value: int, size: int = 4, strobe: int | None = None) -> None:
         """Write the low `size` bytes of `value` at `offset`, little-endian; any offset and alignment. Never raises.
 
         With `strobe`, `value` is the whole word around `offset` and bit i enables its byte i; `size` has no effect.
         """
-        first, lanes = (offset, (1 << size) - 1) if strobe is None else (offset & ~3, strobe & 0xF)
-        enabled = {first + lane: value >> 8 * lane & 0xFF for lane in range(lanes.bit_length()) if lanes >> lane & 1}
-        for word in sorted({address & ~3 for address in enabled}):
-            self._write_word(word, {address & 3: byte for address, byte in enabled.items() if address & ~3 == word})
+        word = offset & ~3
+        if strobe is None:
+            lanes, value = ((1 << size) - 1) << offset - word, value << 8 * (offset - word)
+        else:
+            lanes = strobe & _ALL_LANES
+        while lanes:
+            self._write_word(word, value & _WORD, lanes & _ALL_LANES)
+            word, value, lanes = word + 4, value >> 32, lanes >> 4
 
     @property
     def irq(self) -> bool:
@@ -115,7 +122,7 @@ class MmioRegisters(ABC):
     def config_changed(self) -> None:
         """The configuration space has changed: new generation, and a notification after DRIVER_OK (2.5, 3.2)."""
         self.config_generation = self.config_generation + 1 & _WORD
-        if self.status & Status.DRIVER_OK:
+        if Status.DRIVER_OK in self.status:
             self.interrupt_status |= Interrupt.CONFIG_CHANGE
 
     @abstractmethod
@@ -131,7 +138,7 @@ class MmioRegisters(ABC):
 
     def _clear_registers(self) -> None:
         self.interrupt_status = Interrupt(0)
-        self._selectors = {Reg.DEVICE_FEATURES_SEL: 0, Reg.DRIVER_FEATURES_SEL: 0, Reg.QUEUE_SEL: 0}
+        self._selectors: dict[int, int] = {Reg.DEVICE_FEATURES_SEL: 0, Reg.DRIVER_FEATURES_SEL: 0, Reg.QUEUE_SEL: 0}
 
     @property
     def _selected_queue(self) -> SplitQueue | None:
@@ -149,20 +156,21 @@ class MmioRegisters(ABC):
             return int.from_bytes(self.function.config_read(word - spec.CONFIG_OFFSET, 4), "little")
         return self._reads[word]() if word in self._reads else 0
 
-    def _write_word(self, word: int, lanes: dict[int, int]) -> None:
+    def _write_word(self, word: int, value: int, lanes: int) -> None:
+        """Write the bytes of `value` whose bits are set in `lanes`."""
         if not self._exists(word):
             return
         if word >= spec.CONFIG_OFFSET:
-            for lane, byte in lanes.items():
-                self.function.config_write(word + lane - spec.CONFIG_OFFSET, bytes([byte]))
+            for lane, byte in enumerate(value.to_bytes(4, "little")):
+                if lanes >> lane & 1:
+                    self.function.config_write(word + lane - spec.CONFIG_OFFSET, bytes([byte]))
             return
-        if len(lanes) < 4:
+        if lanes != _ALL_LANES:
             return
-        value = sum(byte << 8 * lane for lane, byte in lanes.items())
         if word in self._writes:
             self._writes[word](value)
         elif word in self._selectors:
-            self._selectors[Reg(word)] = value
+            self._selectors[word] = value
         elif (queue := self._selected_queue) and not queue.ready:
             _write_queue_setup(queue, word, value)
 
@@ -175,15 +183,15 @@ class MmioRegisters(ABC):
             return
         if not value & 1:
             queue.disable()
-        elif not queue.ready and queue.enable() and self.status & Status.DRIVER_OK:
+        elif not queue.ready and queue.enable() and Status.DRIVER_OK in self.status:
             self._examine([queue])
 
     def _write_queue_notify(self, value: int) -> None:
-        if self.status & Status.DRIVER_OK and value < len(self.queues) and self.queues[value].ready:
+        if Status.DRIVER_OK in self.status and value < len(self.queues) and self.queues[value].ready:
             self._examine([self.queues[value]])
 
     def _write_interrupt_ack(self, value: int) -> None:
-        self.interrupt_status &= ~Interrupt(value & 0x3)
+        self.interrupt_status = Interrupt(int(self.interrupt_status) & ~value)
 
     def _write_status(self, value: int) -> None:
         if value == 0:

@@ -95,8 +95,8 @@ class DeviceType(IntEnum):
     INPUT = 18
 
 
-class DescFlag(IntFlag):
-    """Split descriptor flags (2.7.5)."""
+class DescFlag(IntEnum):
+    """Split descriptor flags (2.7.5); sums of them are plain integers."""
 
     NEXT = 1
     WRITE = 2

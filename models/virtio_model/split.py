@@ -199,16 +199,18 @@ class SplitQueue:
         """Read the chain that starts at `head`, each descriptor once. Raises a `RingError`."""
         if head >= self.size:
             raise HeadOutOfRange(self.index, head, self.size)
+        layout = self.layout
         segments: list[Segment] = []
-        totals = {False: 0, True: 0}
+        totals = [0, 0]
         index = head
         while True:
-            descriptor = self._read_descriptor(memory, index)
+            descriptor = Descriptor.unpack(self._read(memory, layout.descriptor_address(index), spec.DESC_BYTES))
             segment = self._segment(head, descriptor, segments)
             segments.append(segment)
-            totals[segment.device_writable] += segment.length
-            if totals[segment.device_writable] > _MAX_TOTAL:
-                raise LengthOverflow(self.index, head, totals[segment.device_writable])
+            _, length, writable = segment
+            totals[writable] += length
+            if totals[writable] > _MAX_TOTAL:
+                raise LengthOverflow(self.index, head, totals[writable])
             if not descriptor.flags & spec.DescFlag.NEXT:
                 return DescriptorChain(self.index, head, tuple(segments))
             index = descriptor.next
@@ -249,9 +251,6 @@ class SplitQueue:
         if descriptor.len and descriptor.addr + descriptor.len > 1 << self.address_width:
             raise AddressOverflow(self.index, head, descriptor.addr, descriptor.len)
         return Segment(descriptor.addr, descriptor.len, writable)
-
-    def _read_descriptor(self, memory: MemoryView, index: int) -> Descriptor:
-        return Descriptor.unpack(self._read(memory, self.layout.descriptor_address(index), spec.DESC_BYTES))
 
     def _read_u16(self, memory: MemoryView, address: int) -> int:
         return int.from_bytes(self._read(memory, address, 2), "little")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from virtio_model.spec import Feature, Status, features
 
 _DRIVER_BITS = Status.ACKNOWLEDGE | Status.DRIVER | Status.DRIVER_OK | Status.FEATURES_OK | Status.FAILED
+_LIVE_BITS = int(Status.DRIVER_OK | Status.DEVICE_NEEDS_RESET | Status.FAILED)
 _FEATURE_WORDS = 2
 
 
@@ -30,7 +31,7 @@ class DeviceStatus:
     @property
     def live(self) -> bool:
         """Whether queues are worked on: DRIVER_OK, and neither DEVICE_NEEDS_RESET nor FAILED."""
-        return self.bits & (Status.DRIVER_OK | Status.DEVICE_NEEDS_RESET | Status.FAILED) == Status.DRIVER_OK
+        return int(self.bits) & _LIVE_BITS == Status.DRIVER_OK
 
     def device_feature_word(self, index: int) -> int:
         """Offered bits 32 * index to 32 * index + 31."""

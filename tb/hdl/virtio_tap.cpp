@@ -4,7 +4,8 @@
 // last functions by Python.
 //
 // A record is a Header, little-endian, and `length` bytes of payload, filled up to a multiple of 8. By kind:
-//   1 reset, 2 register AW, 3 W, 4 B, 5 AR, 6 R, 7 irq, 8 entropy: no payload; `value` is laid out as virtio_tap.sv says
+//   1 reset, 2 register AW, 3 W, 4 B, 5 AR, 6 R, 7 irq: no payload; `value` is laid out as virtio_tap.sv says
+//   8 entropy      words with nothing between them, each word[32], cycles since `start`[32]
 //   9 read         `value` is its address, the payload its bytes; bursts of which beats have failed make several records
 //   10 write       `value` pieces, each address[64], length[64] and bytes, filled up to a multiple of 8
 //   11 violation   rule, message, expected and seen, each ended by a 0 byte
@@ -28,7 +29,7 @@
 
 namespace {
 
-enum Kind : uint8_t { kReset = 1, kRead = 9, kWrite = 10, kViolation = 11, kUnknown = 12 };
+enum Kind : uint8_t { kReset = 1, kEntropy = 8, kRead = 9, kWrite = 10, kViolation = 11, kUnknown = 12 };
 
 constexpr uint64_t kJoinBytes = 64;
 constexpr uint64_t kMostBytes = uint64_t{1} << 20;  // of a record
@@ -114,6 +115,10 @@ class Tap {
             writes_.clear();
             answers_.clear();
             early_.clear();
+        }
+        if (kind == kEntropy) {
+            entropy(cycle, static_cast<uint32_t>(value));
+            return;
         }
         append(kind, true, cycle, cycle, value);
     }
@@ -203,7 +208,7 @@ class Tap {
     const uint8_t *take(uint64_t *length) {
         taken_.swap(log_);
         log_.clear();
-        tail_.length = 0;
+        tail_ = {};
         *length = taken_.size();
         return taken_.data();
     }
@@ -258,6 +263,19 @@ class Tap {
             answers_.push_back(std::move(burst));
             writes_.pop_front();
         }
+    }
+
+    void entropy(uint64_t cycle, uint32_t word) {
+        if (tail_.kind != kEntropy) {
+            append(kEntropy, true, cycle, cycle, 0);
+            tail_.kind = kEntropy;
+        }
+        Header header;
+        memcpy(&header, &log_[record_], sizeof header);
+        header.cycle = latest_ = cycle;
+        memcpy(&log_[record_], &header, sizeof header);
+        const uint32_t entry[2] = {word, static_cast<uint32_t>(cycle - header.start)};
+        extend(entry, sizeof entry);
     }
 
     void violation(const std::string &rule, const std::string &message, uint64_t cycle,

@@ -81,6 +81,14 @@ async def unknown_types_are_unsupported(rig: Rig) -> None:
         await _fails(rig, BlkStatus.UNSUPP, [_header(type_), bytes(SECTOR)], [SECTOR, 1], f"type {type_:#x}")
 
 
+@body(BLK, used=40)
+async def data_that_nobody_wants(rig: Rig) -> None:
+    """Data that a request has no use for is not read any more once its chain is used (SPLIT-DEV-045)."""
+    await work.start_as(rig, BlkDriver)
+    for length in range(0, 4000, 100):
+        await _fails(rig, BlkStatus.UNSUPP, [_header(99), bytes(length)], [1], f"type 99 with {length} bytes")
+
+
 @body(BLK, used=12)
 async def ranges_beyond_the_capacity_fail(rig: Rig) -> None:
     """No sector at or above the capacity is read or written, with any arithmetic (HOST-109)."""

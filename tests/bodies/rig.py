@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec
 
@@ -25,6 +25,10 @@ class Rig(Bench, ABC):
     #: Width of the DMA data bus, and of its addresses in bits.
     bus_bytes: int = 8
     address_width: int = 64
+
+    def observed(self) -> Mapping[str, int]:
+        """How much of what was seen from outside of the device; nothing where nobody looks."""
+        return {}
 
     @abstractmethod
     async def delay(self, ns: int) -> None:

@@ -142,7 +142,11 @@ async def submit_chain(
     buffers = ChainBuffers(rig.memory, readable, writable, layout or driver.layout)
     what = f"chain readable={buffers.readable_length} writable={buffers.writable_length}"
     pending = Pending(what, buffers, lambda done: Written(done.buffers.written(), done.written_len), rig.run_until)
-    pending.head = rig.transport.queues[queue].add(buffers.chain, pending, driver.table_order)
+    try:
+        pending.head = rig.transport.queues[queue].add(buffers.chain, pending, driver.table_order)
+    except QueueFull:
+        buffers.free()
+        raise
     pending.queue = queue
     driver.pending.append(pending)
     if kick:

@@ -22,6 +22,8 @@ SIMULATORS = ("verilator", "icarus")
 #: Who serves the buses: HDL with its bytes in C++, or cocotbext-axi in Python.
 MEMORIES = ("fast", "axiram")
 DEFAULT_MEMORY = {"verilator": "fast", "icarus": "axiram"}
+#: The bus timings that a test is worth repeating with.
+TIMINGS = ("none", "light", "heavy")
 
 RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
 
@@ -89,6 +91,7 @@ class Plan:
 # Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (
     Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60, memory="axiram"),
+    Plan("test_clock", configs=("rng",), timeout_s=60, memory="axiram"),
     Plan("test_axi_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), timeout_s=180, memory="fast"),
     Plan("test_fast_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), timeout_s=180, memory="fast"),
     Plan("test_axi_memory", configs=("ends64",), icarus=("ends64",), timeout_s=180, memory="axiram"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from cocotbext.virtio.events import DmaRead, DmaWrite, Event
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.bench import PERIOD_NS, SimBench
 from cocotbext.virtio.sim.tap import Tap
+from cocotbext.virtio.sim.timing import Timing
 from cocotbext.virtio.violation import ScoreboardError
 from tests.bodies import reference
 from tests.bodies.rig import Body, Rig
+from tests.sim import configs, failure_times
 from virtio_model import MemoryStorage
 from virtio_model.spec import SECTOR
 
@@ -30,8 +33,7 @@ QUIET_CYCLES = 150
 QUIET_ATTEMPTS = 1000
 #: Value of the knob store_error_sector when no sector fails.
 NO_SECTOR = (1 << 64) - 1
-#: The bus timings that a test is worth repeating with.
-TIMINGS = ("none", "light", "heavy")
+TIMINGS = configs.TIMINGS
 
 _log = logging.getLogger("virtio.harness")
 
@@ -55,9 +57,11 @@ def disk_image() -> bytes:
 def resize(storage: MemoryStorage, sectors: int) -> None:
     """Change the size of the scoreboard's disk; what is new holds what the disk file does, or 0 beyond its end."""
     image, first = disk_image(), storage.capacity
+    bad_sectors, storage.bad_sectors = storage.bad_sectors, set()
     storage.resize(sectors)
     for sector in range(first, min(sectors, len(image) // SECTOR)):
         storage.write(sector, image[sector * SECTOR : (sector + 1) * SECTOR])
+    storage.bad_sectors = bad_sectors
 
 
 class SimRig(SimBench, Rig):
@@ -66,9 +70,12 @@ class SimRig(SimBench, Rig):
     tap: Tap
     lockstep: Scoreboard
     storage: MemoryStorage
+    seen: Counter[type]
+    #: A clock edge: its number as the tap counts, and its simulated time in ns.
+    edge: tuple[int, int]
 
     @classmethod
-    async def build(cls, dut: Any, timing: str, seed: int | None = None, **options: Any) -> SimRig:
+    async def build(cls, dut: Any, timing: str | Timing, seed: int | None = None, **options: Any) -> SimRig:
         """Reset the device, with tap and scoreboard in place before that. `seed` is cocotb's own by default.
 
         `options` go to `SimBench.create`.
@@ -81,7 +88,9 @@ class SimRig(SimBench, Rig):
         native = dut.g_native if given.get("NativeBuses", 1) else None
         rig = await cls.create(dut, seed=seed, timing=timing, native=native, **options)
         assert isinstance(rig, cls)
-        rig.tap, rig.lockstep, rig.storage = tap, lockstep, storage
+        rig.tap, rig.lockstep, rig.storage, rig.seen = tap, lockstep, storage, Counter()
+        # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
+        rig.edge = (tap.cycle, rig.now_ns() - PERIOD_NS // 2)
         rig.scoreboard = lockstep
         rig.sync_hooks.append(rig.collect)
         rig.index_init = given.get("IndexInit", 0)
@@ -95,10 +104,18 @@ class SimRig(SimBench, Rig):
         watch = cocotb.start_soon(self._watch(body))
         try:
             await First(whole, watch)
-        except ScoreboardError:
+        except ScoreboardError as verdict:
+            self._note(verdict)
             raise
         except Exception as error:
-            raise self._explain(error) from error
+            explained = self._explain(error)
+            self._note(explained)
+            raise explained from error
+
+    def time_of(self, cycle: int) -> int:
+        """The simulated time in ns of a clock edge of this test, counted as the tap does."""
+        number, time_ns = self.edge
+        return time_ns + (cycle - number) * PERIOD_NS
 
     async def finish(self, min_used: int = 1) -> None:
         if self.transport.live:
@@ -117,9 +134,14 @@ class SimRig(SimBench, Rig):
     def collect(self) -> list[Event]:
         """Let the scoreboard have what happened so far. Raises ScoreboardError."""
         events = self.tap.drain()
+        self.seen.update(map(type, events))
         for event in events:
             self.lockstep.feed(event)
         return events
+
+    def observed(self) -> Mapping[str, int]:
+        counted = {f"{kind.__name__} seen on the pins": count for kind, count in self.seen.items()}
+        return {"cycles": self.tap.cycle, "used elements seen by the scoreboard": self.lockstep.used_total, **counted}
 
     async def delay(self, ns: int) -> None:
         await self.cycles(max(1, ns // PERIOD_NS))
@@ -176,6 +198,13 @@ class SimRig(SimBench, Rig):
                 return
         raise NotIdle(f"BENCH-QUIET device expected idle for {QUIET_CYCLES} cycles, seen DMA without end")
 
+    def _note(self, verdict: Exception) -> None:
+        """Leave behind when the first bad thing happened, as far as the verdict knows."""
+        now_ns = self.now_ns()
+        violations = verdict.violations if isinstance(verdict, ScoreboardError) else ()
+        times = [self.time_of(violation.cycle) for violation, _ in violations if violation.cycle is not None]
+        failure_times.note(now_ns, min([now_ns, *times]))
+
     def _explain(self, error: Exception) -> Exception:
         """What the scoreboard says to what led to `error`, or else the error itself."""
         self.lockstep.fail_fast = False
@@ -194,7 +223,7 @@ def cases(body: Body) -> list[cocotb.Param]:
     return [cocotb.Param(case, case) for case in body.cases]
 
 
-async def on_device(dut: Any, body: Body, *arguments: Any, timing: str = "light", **options: Any) -> None:
-    """Run a test body on the simulated device, with a bus timing of "none", "light" or "heavy"."""
+async def on_device(dut: Any, body: Body, *arguments: Any, timing: str | Timing = "light", **options: Any) -> None:
+    """Run a test body on the simulated device, with a bus timing: "none", "light", "heavy", or one of its own."""
     rig = await SimRig.build(dut, timing, **options)
     await rig.run(body, *arguments)

@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 
 from cocotb_tools import runner
+
+from .verilator import OwnMain
 
 
 def main(kind: str, text: str) -> int:
     arguments = json.loads(text)
     runner.MAX_PARALLEL_BUILD_JOBS = arguments.pop("make_jobs", 1)
-    simulator = runner.get_runner(arguments.pop("sim"))
+    sim, main_program = arguments.pop("sim"), arguments.pop("main", "")
+    simulator = OwnMain(Path(main_program)) if main_program else runner.get_runner(sim)
     try:
         if kind == "build":
             simulator.build(**arguments, timescale=("1ns", "1ps"), always=True)

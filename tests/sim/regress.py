@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make sim`: build what the chosen tests need, run them in parallel, report.
 
-Reads its request from the environment, as make passes it on: TEST, CONFIG, SEED, SIM, MEM, WAVES, DISK, DISK_WRITE,
-JOBS, TIMEOUT, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit status: 0 all passed, 1
-something failed or nothing ran, 2 the request makes no sense.
+Reads its request from the environment, as make passes it on: TEST, CONFIG, SEED, SIM, MEM, MAIN, WAVES, DISK,
+DISK_WRITE, JOBS, TIMEOUT, RERUN, WINDOW, and cocotb's COCOTB_RANDOM_SEED, COCOTB_TEST_FILTER, COCOTB_LOG_LEVEL. Exit
+status: 0 all passed, 1 something failed or nothing ran, 2 the request makes no sense.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import configs, disk, report, runner, toolchain
+from . import configs, disk, report, rerun, runner, selection, toolchain
 from .compare import compare_memories
-from .process import kill_all
+from .process import workers
 from .results import (
     FAILED,
     PASSED,
@@ -54,9 +54,11 @@ class Request:
     waves: bool
     disk: str
     disk_write: bool
+    main: str
     jobs: int
     timeout_s: int
     test_filter: str
+    rerun: rerun.Wanted
     memory: str = ""
 
 
@@ -64,16 +66,7 @@ def parse(env: Mapping[str, str]) -> Request:
     """The request in an environment. Raises `UsageError` naming the first variable that makes no sense."""
 
     def number(name: str, default: int, least: int = 0) -> int:
-        text = env.get(name, "").strip()
-        if not text:
-            return default
-        try:
-            value = int(text, 0)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise UsageError(f"{name}={text}: not a number of {least} or more")
-        return value
+        return selection.number(env, name, default, least)
 
     def flag(name: str) -> bool:
         text = env.get(name, "").strip().lower()
@@ -92,17 +85,23 @@ def parse(env: Mapping[str, str]) -> Request:
     disk_write = flag("DISK_WRITE")
     if disk_write and not env.get("DISK"):
         raise UsageError("DISK_WRITE=1 needs DISK=path")
+    sim = choose(env.get("SIM", "").strip() or "verilator", configs.SIMULATORS, "SIM")
+    main = choose(env.get("MAIN", "").strip() or toolchain.MAINS[sim][0], toolchain.MAINS["verilator"], "MAIN")
+    if main not in toolchain.MAINS[sim]:
+        raise UsageError(f"MAIN={main}: {sim} has no such main program, that is for verilator")
     return Request(
         test=env.get("TEST", "").strip(),
         config=config,
-        sim=choose(env.get("SIM", "").strip() or "verilator", configs.SIMULATORS, "SIM"),
+        sim=sim,
         seed=number("SEED", number("COCOTB_RANDOM_SEED", random.SystemRandom().randrange(1, 1 << 31))),
         waves=flag("WAVES"),
         disk=env.get("DISK", ""),
         disk_write=disk_write,
+        main=main,
         jobs=number("JOBS", len(os.sched_getaffinity(0)), 1),
         timeout_s=number("TIMEOUT", 0),
         test_filter=test_filter,
+        rerun=rerun.Wanted(number("RERUN", rerun.Wanted.runs), number("WINDOW", rerun.Wanted.before_us, 1)),
         memory=choose(env.get("MEM", "").strip(), ["", *configs.MEMORIES], "MEM"),
     )
 
@@ -128,29 +127,24 @@ def execute(runs: Sequence[Run], sim: str, session: runner.Session, jobs: int) -
     """Build and run everything, `jobs` at a time; a run starts as soon as its configuration is built."""
     waiting = {name: [run for run in runs if run.build == name] for name in dict.fromkeys(run.build for run in runs)}
     results: dict[Run, RunResult] = {}
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            builds = {
-                pool.submit(runner.build, sim, runs[0].config, session, memory=runs[0].memory): name
-                for name, runs in waiting.items()
-            }
-            pending: set[Future[Any]] = set(builds)
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    outcome = future.result()
-                    if isinstance(outcome, RunResult):
-                        results[outcome.run] = outcome
-                        print(report.progress(outcome, len(results), len(runs)), flush=True)
-                        continue
-                    name = builds[future]
-                    if outcome.fresh:
-                        print(f"built {sim}-{name} in {outcome.wall_s:.1f} s {outcome.error}".rstrip(), flush=True)
-                    pending |= {pool.submit(runner.run, run, outcome, session) for run in waiting[name]}
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            kill_all()
-            raise
+    with workers(jobs) as pool:
+        builds = {
+            pool.submit(runner.build, sim, chosen[0].config, session, memory=chosen[0].memory): name
+            for name, chosen in waiting.items()
+        }
+        pending: set[Future[Any]] = set(builds)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                outcome = future.result()
+                if isinstance(outcome, RunResult):
+                    results[outcome.run] = outcome
+                    print(report.progress(outcome, len(results), len(runs)), flush=True)
+                    continue
+                name = builds[future]
+                if outcome.fresh:
+                    print(f"built {sim}-{name} in {outcome.wall_s:.1f} s {outcome.error}".rstrip(), flush=True)
+                pending |= {pool.submit(runner.run, run, outcome, session) for run in waiting[name]}
     return [results[run] for run in runs]
 
 
@@ -167,6 +161,7 @@ def session_for(request: Request, runs: Sequence[Run]) -> runner.Session:
         test_filter=request.test_filter,
         disk=image,
         users_disk=users,
+        main=request.main,
         timeout_s=request.timeout_s,
         make_jobs=max(1, request.jobs // builds),
     )
@@ -196,6 +191,7 @@ def regress(request: Request, json_path: Path, junit_path: Path) -> list[RunResu
         print("note: VCD instead of FST: the lz4 and zlib headers are missing (run `make deps`)")
     try:
         results = execute(runs, request.sim, session, request.jobs)
+        rerun.repeat_failures(results, session, request.rerun, request.jobs)
     finally:
         if session.disk:
             session.disk.base.unlink(missing_ok=True)

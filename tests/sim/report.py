@@ -75,6 +75,7 @@ def failures(results: Sequence[RunResult]) -> str:
             text.append(f"\nFAILED {result.run.name} {test.name} ({result.run.sim}, seed {result.seed})")
             text += [f"  {line}" for line in test.message.splitlines()]
             text.append(f"  repeat: {result.repeat(test)}")
+            text += [f"  waves: {line}" for line in test.rerun.splitlines()]
             text.append(f"  log: {os.path.relpath(result.log, ROOT)}")
             text += [f"  | {line}" for line in excerpt(result, test.name)]
     return "\n".join(text)

@@ -13,6 +13,7 @@ from typing import Any
 from .configs import CLOCK_PERIOD_NS, DEFAULT_MEMORY
 from .process import tail
 from .selection import Run
+from .toolchain import NATIVE
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 WHOLE_RUN = "(run)"
@@ -20,7 +21,11 @@ WHOLE_RUN = "(run)"
 
 @dataclass
 class CaseResult:
-    """One test of one run. `name` is cocotb's, or `WHOLE_RUN` when the simulator process itself is at fault."""
+    """One test of one run. `name` is cocotb's, or `WHOLE_RUN` when the simulator process itself is at fault.
+
+    `stop_ns` is the simulated time at its end and `failed_ns` that of the first bad event, both counted from the start
+    of the simulation, where they are known. `rerun` says what came of running it again with waveforms.
+    """
 
     name: str
     verdict: str
@@ -28,6 +33,9 @@ class CaseResult:
     details: str = ""
     sim_time_ns: float = 0.0
     wall_s: float = 0.0
+    stop_ns: float = 0.0
+    failed_ns: float | None = None
+    rerun: str = ""
 
     @property
     def cycles(self) -> int:
@@ -45,17 +53,22 @@ class RunResult:
     wall_s: float = 0.0
     figures: dict[str, Any] = field(default_factory=dict)
     log: Path = Path()
+    main: str = NATIVE
 
     def __post_init__(self) -> None:
         self.log = self.directory / "sim.log"
 
     def repeat(self, test: CaseResult) -> str:
         """The command that runs this test again."""
+        if self.run.command:
+            return self.run.command
         short = self.run.plan.module.removeprefix("test_")
         target = short if test.name.startswith("(") else f"{short}.{test.name}"
         sim = "" if self.run.sim == "verilator" else f" SIM={self.run.sim}"
         if self.run.memory != DEFAULT_MEMORY[self.run.sim] and not self.run.plan.memory:
             sim += f" MEM={self.run.memory}"
+        if self.run.sim == "verilator" and self.main != NATIVE:
+            sim += f" MAIN={self.main}"
         return f"make sim TEST={target} CONFIG={self.run.config} SEED={self.seed}{sim}"
 
     def fail(self, message: str, test: str = WHOLE_RUN) -> None:
@@ -73,6 +86,7 @@ def read_results(path: Path) -> list[CaseResult]:
             verdict=PASSED,
             sim_time_ns=float(properties.get("sim_time_duration") or 0),
             wall_s=float(case.get("time") or 0),
+            stop_ns=float(properties.get("sim_time_stop") or 0),
         )
         fault = next((case.find(tag) for tag in ("failure", "error") if case.find(tag) is not None), None)
         if fault is not None:
@@ -150,7 +164,8 @@ def write_junit(results: Sequence[RunResult], path: Path) -> None:
                 ET.SubElement(case, "skipped")
             elif test.verdict == FAILED:
                 failure = ET.SubElement(case, "failure", message=printable(test.message))
-                text = f"seed={result.seed}\nrepeat: {result.repeat(test)}\n{test.details}"
+                text = "".join(f"{line}\n" for line in test.rerun.splitlines())
+                text = f"seed={result.seed}\nrepeat: {result.repeat(test)}\n{text}{test.details}"
                 failure.text = printable(text if test.details else f"{text}{tail(result.log)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     ET.indent(root)

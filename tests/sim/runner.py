@@ -9,12 +9,12 @@ import re
 import shutil
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import configs, toolchain
+from . import configs, failure_times, toolchain
 from .disk import Disk
 from .planted import PlantError, plant
 from .process import Outcome, execute, locked
@@ -25,6 +25,8 @@ BUILD_TIMEOUT_S = 1200
 #: The C++ of the bench in an Icarus build; vvp wants this ending.
 VPI = "virtio.vpi"
 BUILD_ROOT = configs.ROOT / "sim_build"
+#: Where a soak leaves an account of itself, in the directory of its run.
+EXERCISED = "exercised.json"
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ class Session:
     test_filter: str = ""
     disk: Disk | None = None
     users_disk: Disk | None = None
+    main: str = toolchain.NATIVE  # which main program Verilator's simulations have
     timeout_s: int = 0  # 0: as the plan says
     make_jobs: int = 1
     root: Path = BUILD_ROOT
+    env: Mapping[str, str] = field(default_factory=dict)  # for the tests, besides what they always get
 
     def disk_of(self, run: Run) -> Disk | None:
         """The disk that a run serves, if its device has one."""
@@ -46,10 +50,15 @@ class Session:
             return None
         return self.users_disk if run.plan.users_disk and self.users_disk else self.disk
 
+    def traces_windows(self, sim: str) -> bool:
+        """Whether a simulation can trace a part of itself; otherwise all of it or nothing."""
+        return sim == "verilator" and self.main == toolchain.NATIVE
+
     def directory(self, sim: str, config: str, memory: str = "") -> Path:
         """Where a configuration is built and its modules run."""
         other = f"-{memory}" if memory not in ("", configs.DEFAULT_MEMORY[sim]) else ""
-        return self.root / f"{sim}-{config}{other}{'-waves' if self.waves else ''}"
+        waves = "-waves" if self.waves else ""
+        return self.root / f"{sim}-{config}{other}{waves}{toolchain.main_suffix(sim, self.main)}"
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     if not sources:
         return Build(directory, "there are no HDL sources", log)
     sources += toolchain.extra_sources(sim)
+    main = toolchain.main_source(sim, session.main)
     arguments: dict[str, Any] = {
         "sim": sim,
         "sources": [str(path) for path in sources],
@@ -87,10 +97,10 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         "build_dir": str(directory),
         "build_args": toolchain.build_args(sim, session.waves),
         "waves": session.waves,
+        "main": str(main or ""),
     }
-    key = digest(
-        [*sources, *toolchain.hidden_sources(sim)], {**arguments, **toolchain.versions(sim), **toolchain.make_flags()}
-    )
+    read = [*sources, *toolchain.hidden_sources(sim), *filter(None, [main])]
+    key = digest(read, {**arguments, **toolchain.versions(sim), **toolchain.make_flags()})
     stamp = directory / "inputs.sha256"
     with locked(directory.parent):
         if stamp.exists() and stamp.read_text() == key:
@@ -122,30 +132,37 @@ def digest(sources: Sequence[Path], settings: dict[str, Any]) -> str:
     return state.hexdigest()
 
 
-def run(run: Run, built: Build, session: Session) -> RunResult:
+def run_directory(run: Run, session: Session) -> Path:
+    """Where a run leaves its files."""
+    return session.directory(run.sim, run.config, run.memory) / run.folder
+
+
+def run(run: Run, built: Build, session: Session, plusargs: Sequence[str] = ()) -> RunResult:
     """Run a module in a simulator process of its own and read what it left behind."""
-    result = RunResult(run, session.seed, session.directory(run.sim, run.config, run.memory) / run.plan.module)
+    if run.seed is not None:
+        session = replace(session, seed=run.seed)
+    result = RunResult(run, session.seed, run_directory(run, session), main=session.main)
     if built.error:
         result.fail(built.error)
         result.log = built.log
         return result
     try:
         with locked(result.directory):
-            simulate(result, built, session)
+            simulate(result, built, session, plusargs)
     except OSError as error:
         result.fail(f"the runner could not go on: {error}")
     return result
 
 
-def simulate(result: RunResult, built: Build, session: Session) -> None:
-    """Start the simulator in a clean directory and judge how it ended."""
+def simulate(result: RunResult, built: Build, session: Session, more: Sequence[str] = ()) -> None:
+    """Start the simulator, with `more` plusargs, in a clean directory and judge how it ended."""
     run, directory = result.run, result.directory
     for old in directory.iterdir():
         if old.is_file() and old.name != ".lock":
             old.unlink()
     (directory / "seed").write_text(f"{session.seed}\n")
     env = run_environment(run, session, directory)
-    plusargs = [*toolchain.run_args(run.sim, session.seed), f"+entropy_seed={session.seed & 0x7FFFFFFF}"]
+    plusargs = [*toolchain.run_args(run.sim, session.seed), f"+entropy_seed={session.seed & 0x7FFFFFFF}", *more]
     if image := session.disk_of(run):
         env["VIRTIO_DISK"] = str(image.place(directory))
         plusargs.append(f"+disk={env['VIRTIO_DISK']}")
@@ -175,13 +192,15 @@ def simulate(result: RunResult, built: Build, session: Session) -> None:
 
 def run_environment(run: Run, session: Session, directory: Path) -> dict[str, str]:
     """Environment of a simulation; what a test may ask for besides cocotb's own variables starts with VIRTIO_."""
-    env = toolchain.environment()
+    env = {**toolchain.environment(), **session.env}
     if run.only:
         env.pop("COCOTB_TESTCASE", None)
     env["COCOTB_ANSI_OUTPUT"] = "0"
     env["VIRTIO_CONFIG"] = run.config
     env["VIRTIO_PARAMETERS"] = json.dumps(parameters(run.sim, run.config, run.memory))
     env["VIRTIO_FIGURES"] = str(directory / "figures.json")
+    env["VIRTIO_EXERCISED"] = str(directory / EXERCISED)
+    env["VIRTIO_FAILURES"] = str(directory / failure_times.FILE)
     return env
 
 
@@ -192,6 +211,7 @@ def collect(result: RunResult, outcome: Outcome) -> None:
     result.figures = read_figures(result)
     try:
         result.tests += read_results(result.directory / "results.xml")
+        failure_times.assign(result.tests, result.directory)
         complete = True
     except (OSError, ET.ParseError):
         result.tests += ended_tests(log, result.run.module)

@@ -20,7 +20,8 @@ class UsageError(Exception):
 class Run:
     """One simulator process: a module on a configuration, with one of MEMORIES on the buses.
 
-    `only` are the full names of the tests asked for.
+    `only` are the full names of the tests asked for. A run may have a `seed` of its own, and then a folder of its own,
+    and a `command` of its own that repeats it.
     """
 
     sim: str
@@ -28,6 +29,8 @@ class Run:
     plan: Plan
     only: tuple[str, ...] = ()
     memory: str = "fast"
+    seed: int | None = None
+    command: str = ""
 
     @property
     def build(self) -> str:
@@ -36,11 +39,29 @@ class Run:
 
     @property
     def name(self) -> str:
-        return f"{self.plan.module}[{self.build}]"
+        return f"{self.plan.module}[{self.build}]{'' if self.seed is None else f' seed {self.seed}'}"
+
+    @property
+    def folder(self) -> str:
+        return self.plan.module if self.seed is None else f"{self.plan.module}-{self.seed}"
 
     @property
     def module(self) -> str:
         return f"{PACKAGE}.{self.plan.module}"
+
+
+def number(env: Mapping[str, str], name: str, default: int, least: int = 0) -> int:
+    """A variable that holds a number, or the default where it is empty. Raises `UsageError`."""
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise UsageError(f"{name}={text}: not a number of {least} or more")
+    return value
 
 
 def choose(value: str, known: Iterable[str], what: str) -> str:

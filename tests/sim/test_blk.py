@@ -7,6 +7,7 @@ from typing import Any
 
 import cocotb
 
+from cocotbext.virtio.sim.timing import Timing
 from tests.bodies import blk, data, faults, interrupts, registers, reset
 from tests.sim.harness import TIMINGS, on_device
 
@@ -29,6 +30,12 @@ async def id_string(dut: Any) -> None:
 @cocotb.test()
 async def unknown_types_are_unsupported(dut: Any) -> None:
     await on_device(dut, blk.unknown_types_are_unsupported)
+
+
+@cocotb.test()
+async def data_that_nobody_wants(dut: Any) -> None:
+    # Reads are slow to be taken, so that writes can overtake them.
+    await on_device(dut, blk.data_that_nobody_wants, timing=Timing(run_cycles=1, stall_cycles=30, channels=("ar",)))
 
 
 @cocotb.test()

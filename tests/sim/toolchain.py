@@ -17,7 +17,12 @@ from .selection import UsageError
 
 # Knobs of make and of the regression that must not reach a simulator or the make that compiles it.
 _PRIVATE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "PYTEST_CURRENT_TEST", "WAVES", "GUI"}
-_PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "MEM", "DISK", "DISK_WRITE", "JOBS", "TIMEOUT"}
+_PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "MEM", "MAIN", "DISK", "DISK_WRITE", "JOBS", "TIMEOUT"}
+_PRIVATE |= {"RERUN", "WINDOW", "SEEDS", "CYCLES", "CHAINS", "TIMING", "BENCH", "ROUNDS", "REPEAT", "SOAK"}
+
+# Main programs of a simulation: tb/hdl/virtio_main.cpp, or the one that cocotb brings.
+NATIVE, COCOTB = "native", "cocotb"
+MAINS = {"verilator": (NATIVE, COCOTB), "icarus": (COCOTB,)}
 
 VERILATOR_ARGS = (
     *("-Wall", "-Wno-fatal", "-O3", "--assert"),
@@ -97,6 +102,16 @@ def extra_sources(sim: str) -> list[Path]:
 def hidden_sources(sim: str) -> list[Path]:
     """Files that a build depends on besides those the simulator is given."""
     return [*native_sources(), *([ROOT / "tb/hdl/virtio_vpi.cpp"] if sim == "icarus" else [])]
+
+
+def main_source(sim: str, main: str) -> Path | None:
+    """The main program that is built in the place of cocotb's, if one is."""
+    return ROOT / "tb" / "hdl" / "virtio_main.cpp" if sim == "verilator" and main == NATIVE else None
+
+
+def main_suffix(sim: str, main: str) -> str:
+    """What a build's name ends with, if it has not the usual main program."""
+    return "-cocotb-main" if sim == "verilator" and main == COCOTB else ""
 
 
 def run_args(sim: str, seed: int) -> list[str]:

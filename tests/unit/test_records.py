@@ -351,6 +351,26 @@ def test_entropy_and_irq(bus: MakeBus) -> None:
     assert events == [EntropyWord(5, 0xDEADBEEF), IrqChange(6, True), IrqChange(7, False)]
 
 
+def test_entropy_words_share_a_record_until_something_else_happens(bus: MakeBus) -> None:
+    tapped = bus()
+    for cycle in (5, 6, 9):
+        note(Kind.ENTROPY, cycle, cycle << 4)(tapped)
+    note(Kind.IRQ, 10, 1)(tapped)
+    note(Kind.ENTROPY, 11, 7)(tapped)
+    found = tapped.take()
+    note(Kind.ENTROPY, 12, 8)(tapped)
+    found += tapped.take()
+    assert [record.kind for record in found] == [Kind.ENTROPY, Kind.IRQ, Kind.ENTROPY, Kind.ENTROPY]
+    events = RecordDecoder().decode([Record(Kind.RESET, 1), *found])
+    assert [event for event in events if isinstance(event, EntropyWord)] == [
+        EntropyWord(5, 0x50),
+        EntropyWord(6, 0x60),
+        EntropyWord(9, 0x90),
+        EntropyWord(11, 7),
+        EntropyWord(12, 8),
+    ]
+
+
 def test_reset_forgets_open_transfers(bus: MakeBus) -> None:
     tapped, decoder = bus(), RecordDecoder()
     opened = (

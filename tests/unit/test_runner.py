@@ -73,6 +73,10 @@ def test_unknown_names_list_what_exists() -> None:
         regress.parse({"SIM": "vcs"})
     with pytest.raises(UsageError, match="unknown CONFIG 'x', there are: rng,"):
         regress.parse({"CONFIG": "x"})
+    with pytest.raises(UsageError, match="unknown MAIN 'x', there are: native, cocotb"):
+        regress.parse({"MAIN": "x"})
+    with pytest.raises(UsageError, match="MAIN=native: icarus has no such main program"):
+        regress.parse({"MAIN": "native", "SIM": "icarus"})
     with pytest.raises(UsageError, match="no test runs with TEST=mount SIM=icarus"):
         select(test="mount", sim="icarus")
     for bad in ({"SEED": "-1"}, {"JOBS": "0"}, {"WAVES": "maybe"}, {"COCOTB_TEST_FILTER": "("}, {"DISK_WRITE": "1"}):
@@ -84,6 +88,12 @@ def test_seed_from_either_variable() -> None:
     assert regress.parse({"COCOTB_RANDOM_SEED": "5"}).seed == 5
     assert regress.parse({"COCOTB_RANDOM_SEED": "5", "SEED": "6"}).seed == 6
     assert regress.parse({}).seed != regress.parse({}).seed
+
+
+def test_main_program_by_default() -> None:
+    assert regress.parse({}).main == "native"
+    assert regress.parse({"MAIN": "cocotb"}).main == "cocotb"
+    assert regress.parse({"SIM": "icarus"}).main == regress.parse({"SIM": "icarus", "MAIN": "cocotb"}).main == "cocotb"
 
 
 def test_module_that_cannot_be_imported_still_runs() -> None:

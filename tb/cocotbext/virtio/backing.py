@@ -34,9 +34,9 @@ class RegionMemory:
         self.files: list[tuple[Region, int]] = []
         if shared:
             self.files = [(region, _memory_file(region)) for region in regions]
-            self._ranges = [(region, mmap.mmap(file, region.size)) for region, file in self.files]
+            self._ranges = [(r.base, r.end, mmap.mmap(file, r.size)) for r, file in self.files]
         else:
-            self._ranges = [(region, mmap.mmap(-1, region.size)) for region in regions]
+            self._ranges = [(r.base, r.end, mmap.mmap(-1, r.size)) for r in regions]
 
     def close_files(self) -> None:
         """Close the descriptors of `files`; mappings stay."""
@@ -46,23 +46,24 @@ class RegionMemory:
 
     def read(self, address: int, length: int) -> bytes:
         """`length` bytes. Raises MemoryFault."""
-        start, pages = self._range(address, length)
-        return pages[start : start + length]
+        end = address + length
+        for base, limit, pages in self._ranges:
+            if base <= address and end <= limit:
+                return pages[address - base : end - base]
+        raise MemoryFault(address, length)
 
     def write(self, address: int, data: bytes) -> None:
         """Write all of `data`. Raises MemoryFault."""
-        start, pages = self._range(address, len(data))
-        pages[start : start + len(data)] = data
+        end = address + len(data)
+        for base, limit, pages in self._ranges:
+            if base <= address and end <= limit:
+                pages[address - base : end - base] = data
+                return
+        raise MemoryFault(address, len(data))
 
     def mapped(self, address: int, length: int) -> bool:
         """Whether all of the range lies in one region."""
-        return any(region.holds(address, length) for region in self.regions)
-
-    def _range(self, address: int, length: int) -> tuple[int, mmap.mmap]:
-        for region, pages in self._ranges:
-            if region.holds(address, length):
-                return address - region.base, pages
-        raise MemoryFault(address, length)
+        return any(base <= address and address + length <= limit for base, limit, _ in self._ranges)
 
 
 def _memory_file(region: Region) -> int:

@@ -41,7 +41,13 @@ class QueueTracker:
 
     def __init__(self, queue: SplitQueue, memory: ObservedMemory) -> None:
         self.queue = copy.copy(queue)
-        self.layout = queue.layout
+        self.layout = layout = queue.layout
+        self.areas = (
+            ("desc", layout.desc_addr, layout.desc_addr + layout.desc_bytes),
+            ("avail", layout.driver_addr, layout.driver_addr + layout.driver_bytes),
+            ("used", layout.device_addr, layout.device_addr + layout.device_bytes),
+        )
+        """(name, first address, end) of the three areas."""
         self.stopping = False
         self.in_flight: list[Chain] = []
         self.elements: dict[int, Element] = {}
@@ -53,6 +59,7 @@ class QueueTracker:
         self._memory = memory
         self._windows: deque[_Window] = deque()
         self._taken = 0
+        self._incomplete: list[Chain] = []
         self._suspect_read: DmaRead | None = None
 
     @property
@@ -65,26 +72,15 @@ class QueueTracker:
         """Chains known to be available whose ring entry the device has not read."""
         return self._windows[-1].limit - self._taken if self._windows else 0
 
-    def areas(self) -> tuple[tuple[str, int, int], ...]:
-        """(name, first address, end) of the three areas."""
-        layout = self.layout
-        return (
-            ("desc", layout.desc_addr, layout.desc_addr + layout.desc_bytes),
-            ("avail", layout.driver_addr, layout.driver_addr + layout.driver_bytes),
-            ("used", layout.device_addr, layout.device_addr + layout.device_bytes),
-        )
-
-    def area(self, address: int) -> tuple[str, int] | None:
-        """(name, end) of the area that `address` lies in."""
-        for name, first, end in self.areas():
-            if first <= address < end:
-                return name, end
-        return None
-
     def touched_by(self, event: DmaRead) -> bool:
         """Whether a burst holds bytes of the queue's areas."""
-        end = event.address + len(event.data)
-        return any(event.address < last and first < end for _, first, last in self.areas())
+        start, end = event.address, event.address + len(event.data)
+        (_, desc, desc_end), (_, avail, avail_end), (_, used, used_end) = self.areas
+        return (
+            (start < desc_end and desc < end)
+            or (start < avail_end and avail < end)
+            or (start < used_end and used < end)
+        )
 
     def on_read(self, event: DmaRead) -> list[Chain]:
         """The device read something in an area of the queue, already recorded in the memory; returns chains taken."""
@@ -93,21 +89,21 @@ class QueueTracker:
             self.idx_read_start = max(self.idx_read_start, event.start)
             self._read_idx(event)
         self._take_heads()
-        for chain in self.in_flight:
-            if not chain.complete and event.address <= chain.waiting_at < event.address + len(event.data):
+        for chain in list(self._incomplete):
+            if event.address <= chain.waiting_at < event.address + len(event.data):
                 self._walk(chain)
         return self.in_flight[known:]
 
     def slot_not_available(self, event: DmaRead) -> int | None:
         """The first available ring slot in a burst, not yet taken note of, that no idx known covers."""
-        if _covers(event, self.layout.avail_idx_address, 2) or self.fault is not None:
+        ring = self.layout.avail_entry_address(0)
+        first = max(event.address - ring, 0) // 2
+        end = min(event.address + len(event.data) - ring + 1, 2 * self.layout.size) // 2
+        if first >= end or _covers(event, self.layout.avail_idx_address, 2) or self.fault is not None:
             return None
         available = self.available
         if self.suspect is not None:  # a used idx may be on its way that makes it right
             available = (self.suspect.avail_idx - self.queue.last_avail) & 0xFFFF
-        ring = self.layout.avail_entry_address(0)
-        first = max(event.address - ring, 0) // 2
-        end = min(event.address + len(event.data) - ring + 1, 2 * self.layout.size) // 2
         for slot in range(first, end):
             if (slot - self.queue.avail_slot) % self.layout.size >= available:
                 return slot
@@ -123,26 +119,32 @@ class QueueTracker:
 
     def view(self, since: int) -> ChainView:
         """The observed memory from cycle `since` on."""
-        return ChainView(self._memory, since, [])
+        return ChainView(self._memory, since)
 
     def write_elements(self, address: int, data: bytes, event: DmaWrite) -> Iterator[tuple[int, int]]:
         """Bytes written to element slots; yields (slot, distance) of those not next in turn for a chain in flight."""
         first = address - self.layout.used_element_address(0)
-        for offset in range(max(first, 0), min(first + len(data), USED_ELEMENT_BYTES * self.layout.size)):
+        offset = max(first, 0)
+        end = min(first + len(data), USED_ELEMENT_BYTES * self.layout.size)
+        while offset < end:
             slot, byte = divmod(offset, USED_ELEMENT_BYTES)
             distance = (slot - self.queue.used_slot) % self.layout.size
             if distance >= len(self.in_flight):
                 yield slot, distance
-            element = self.elements.setdefault(slot, Element())
-            element.data[byte] = data[offset - first]
-            element.mask |= 1 << byte
+            element = self.elements.get(slot)
+            if element is None:
+                element = self.elements[slot] = Element()
+            count = min(USED_ELEMENT_BYTES - byte, end - offset)
+            element.data[byte : byte + count] = data[offset - first : offset - first + count]
+            element.mask |= ((1 << count) - 1) << byte
             element.start = element.start or event.start
             element.cycle = event.cycle
+            offset += count
 
     def next_element(self) -> tuple[int, Element]:
         """(slot, element) to be published next; it is taken out."""
         slot = self.queue.used_slot
-        return slot, self.elements.pop(slot, Element())
+        return slot, self.elements.pop(slot, None) or Element()
 
     def step_used(self) -> None:
         """One more used element is published."""
@@ -153,6 +155,12 @@ class QueueTracker:
     def find_head(self, head: int) -> Chain | None:
         """The oldest chain in flight that starts at `head`."""
         return next((chain for chain in self.in_flight if chain.head == head), None)
+
+    def drop(self, chain: Chain) -> None:
+        """A chain is not in flight any more."""
+        self.in_flight.remove(chain)
+        if chain in self._incomplete:
+            self._incomplete.remove(chain)
 
     def recheck(self) -> None:
         """A used idx was published: an avail idx that was too far ahead may not be now."""
@@ -197,6 +205,7 @@ class QueueTracker:
             self._taken += 1
             chain = Chain(self.index, head, window.start, early=window.start < stamp <= window.cycle, next_index=head)
             self.in_flight.append(chain)
+            self._incomplete.append(chain)
             self._walk(chain)
 
     def _walk(self, chain: Chain) -> None:
@@ -204,6 +213,8 @@ class QueueTracker:
         queue, layout = self.queue, self.layout
         while chain.next_index < layout.size:
             chain.waiting_at = layout.descriptor_address(chain.next_index)
+            if self._memory.stamp(chain.waiting_at) < chain.since:
+                return
             try:
                 data = self._memory.read(chain.waiting_at, DESC_BYTES, chain.since)
             except NotObserved:
@@ -221,9 +232,11 @@ class QueueTracker:
             chain.parsed = queue.parse_chain(chain.head, self.view(chain.since))
         except NotObserved as missing:
             chain.waiting_at = missing.address
+            return
         except RingError as error:
             chain.fault = error
             self.fault = error
+        self._incomplete.remove(chain)
 
 
 def _covers(event: DmaRead, address: int, length: int) -> bool:

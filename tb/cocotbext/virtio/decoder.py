@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .events import BusReset, DmaRead, DmaWrite, EntropyWord, Event, IrqChange, RegisterRead, RegisterWrite
-from .records import Kind, Record, UnknownValueError, pieces
+from .records import Kind, Record, UnknownValueError, pieces, words
 from .violation import Report, Violation, raise_violation
 
 _WORD = 0xFFFF_FFFF
@@ -37,7 +37,7 @@ class RecordDecoder:
             Kind.REG_AR: lambda record: self._register_reads.append(record),
             Kind.REG_R: self._register_r,
             Kind.IRQ: lambda record: self._out.append(IrqChange(record.cycle, bool(record.value & 1))),
-            Kind.ENTROPY: lambda record: self._out.append(EntropyWord(record.cycle, record.value & _WORD)),
+            Kind.ENTROPY: self._entropy,
             Kind.READ: self._read,
             Kind.WRITE: self._write,
             Kind.VIOLATION: self._violation,
@@ -50,11 +50,13 @@ class RecordDecoder:
         for record in records:
             if self._started or record.kind in (Kind.RESET, Kind.UNKNOWN):
                 self._handlers[record.kind](record)
-        ready = 0
-        while ready < len(self._out) and not isinstance(self._out[ready], _OpenWrite):
-            ready += 1
-        events = [event for event in self._out[:ready] if not isinstance(event, _OpenWrite)]
-        del self._out[:ready]
+        events: list[Event] = []
+        for entry in self._out:
+            event = entry.event if isinstance(entry, _OpenWrite) else entry
+            if event is None:
+                break
+            events.append(event)
+        del self._out[: len(events)]
         return events
 
     @property
@@ -67,7 +69,7 @@ class RecordDecoder:
         self._register_ws: deque[Record] = deque()
         self._register_reads: deque[Record] = deque()
         self._open_writes: deque[_OpenWrite] = deque()
-        self._out = [event for event in self._out if not isinstance(event, _OpenWrite)]
+        self._out = [entry for entry in self._out if not isinstance(entry, _OpenWrite) or entry.event is not None]
 
     def _reset(self, record: Record) -> None:
         self._started = True
@@ -95,8 +97,8 @@ class RecordDecoder:
             self._report(Violation("AXI-ID", "s_axil_bvalid without a write", cycle=record.cycle))
             return
         write = self._open_writes.popleft()
-        event = RegisterWrite(write.start, record.cycle, write.offset, write.value, write.strobe, _okay(record.value))
-        self._out[next(i for i, entry in enumerate(self._out) if entry is write)] = event
+        ok = _okay(record.value)
+        write.event = RegisterWrite(write.start, record.cycle, write.offset, write.value, write.strobe, ok)
 
     def _register_r(self, record: Record) -> None:
         if not self._register_reads:
@@ -112,19 +114,23 @@ class RecordDecoder:
     def _write(self, record: Record) -> None:
         self._out.append(DmaWrite(record.start, record.cycle, pieces(record.payload), record.ok))
 
+    def _entropy(self, record: Record) -> None:
+        self._out += [EntropyWord(record.start + after, word) for word, after in words(record.payload)]
+
     def _violation(self, record: Record) -> None:
         rule, message, expected, seen, _ = record.payload.decode("ascii").split("\0")
         self._report(Violation(rule, message, expected=expected or None, seen=seen or None, cycle=record.cycle))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _OpenWrite:
-    """A register write that the device knows of and has not answered; holds its place among the events."""
+    """A register write that the device knows of; holds its place among the events until it is answered."""
 
     start: int
     offset: int
     value: int
     strobe: int
+    event: RegisterWrite | None = None
 
 
 #: The bytes of a register write by its strobe.

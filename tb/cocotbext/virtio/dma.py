@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from virtio_model import SplitQueue
@@ -29,15 +29,16 @@ class Place(NamedTuple):
 
 
 class DmaRules:
-    """Judges the addresses of DMA bursts.
+    """Judges the addresses of DMA bursts of a device with `queues`, of which those with a tracker are ready.
 
     `strict` demands exact reads, none of device-writable buffers, and no payload access before all descriptors of the
     chain are known and found well-formed.
     """
 
-    def __init__(self, report: Report, strict: bool) -> None:
+    def __init__(self, report: Report, strict: bool, queues: Sequence[SplitQueue]) -> None:
         self._report = report
         self._strict = strict
+        self._queues = queues
         self._retired: deque[tuple[Chain, int]] = deque(maxlen=32)
 
     def retire(self, chain: Chain, cycle: int) -> None:
@@ -48,15 +49,14 @@ class DmaRules:
         """A reset: buffers given back before are forgotten."""
         self._retired.clear()
 
-    def check_read(self, event: DmaRead, trackers: Iterable[QueueTracker], idle: Iterable[SplitQueue]) -> None:
-        """Report what a read burst touches without permission; `idle` are the queues that are not ready."""
-        trackers = list(trackers)
+    def check_read(self, event: DmaRead, trackers: Collection[QueueTracker]) -> None:
+        """Report what a read burst touches without permission."""
         position, end = event.address, event.address + len(event.data)
         while position < end:
             place = self._find(position, trackers, writing=False)
             if place is None:
                 if self._strict or not self._near(position, trackers):
-                    self._outside("DMA-READ-OUTSIDE", position, event, trackers, idle)
+                    self._outside("DMA-READ-OUTSIDE", position, event, trackers)
                     return
                 position = (position // FETCH_BYTES + 1) * FETCH_BYTES
                 continue
@@ -66,17 +66,14 @@ class DmaRules:
                 return
             position = place.end
 
-    def split_write(
-        self, event: DmaWrite, trackers: Iterable[QueueTracker], idle: Iterable[SplitQueue]
-    ) -> Iterator[tuple[Place, int, bytes]]:
+    def split_write(self, event: DmaWrite, trackers: Collection[QueueTracker]) -> Iterator[tuple[Place, int, bytes]]:
         """(place, address, data) of the permitted parts of a write burst; the others are reported."""
-        trackers = list(trackers)
         for address, data in event.pieces:
             position, end = address, address + len(data)
             while position < end:
                 place = self._find(position, trackers, writing=True)
                 if place is None:
-                    self._outside("DMA-WRITE-OUTSIDE", position, event, trackers, idle)
+                    self._outside("DMA-WRITE-OUTSIDE", position, event, trackers)
                     break
                 if place.chain is not None and not place.device_writable:
                     text = f"write to {position:#x}"
@@ -89,11 +86,12 @@ class DmaRules:
                     yield place, position, data[position - address : place.end - address]
                 position = place.end
 
-    def _find(self, address: int, trackers: list[QueueTracker], writing: bool) -> Place | None:
+    def _find(self, address: int, trackers: Collection[QueueTracker], writing: bool) -> Place | None:
         """What lies at `address`: rings first; of several chains the oldest, for a write one not written there yet."""
         for tracker in trackers:
-            if area := tracker.area(address):
-                return Place(area[1], tracker, area=area[0])
+            for name, first, end in tracker.areas:
+                if first <= address < end:
+                    return Place(end, tracker, name)
         found: Place | None = None
         for tracker in trackers:
             for chain in tracker.in_flight:
@@ -102,10 +100,9 @@ class DmaRules:
                 segment = chain.find(address)
                 if segment is None:
                     continue
-                place = Place(
-                    segment.address + segment.length, tracker, chain=chain, device_writable=segment.device_writable
-                )
-                if segment.device_writable is not writing:
+                first, length, device_writable = segment
+                place = Place(first + length, tracker, None, chain, device_writable)
+                if device_writable is not writing:
                     found = found or place
                 elif not writing or not chain.written.holds(address):
                     return place
@@ -113,10 +110,10 @@ class DmaRules:
                     found = place
         return found
 
-    def _near(self, address: int, trackers: list[QueueTracker]) -> bool:
+    def _near(self, address: int, trackers: Collection[QueueTracker]) -> bool:
         first = address // FETCH_BYTES * FETCH_BYTES
         last = first + FETCH_BYTES
-        areas = (area for tracker in trackers for area in tracker.areas())
+        areas = (area for tracker in trackers for area in tracker.areas)
         if any(start < last and first < end for _, start, end in areas):
             return True
         segments = (segment for tracker in trackers for chain in tracker.in_flight for segment in chain.segments)
@@ -127,11 +124,11 @@ class DmaRules:
         rule: str,
         address: int,
         event: DmaRead | DmaWrite,
-        trackers: list[QueueTracker],
-        idle: Iterable[SplitQueue],
+        trackers: Collection[QueueTracker],
     ) -> None:
         verb = "read of" if isinstance(event, DmaRead) else "write to"
-        for queue in idle:
+        ready = {tracker.index for tracker in trackers}
+        for queue in (queue for queue in self._queues if queue.index not in ready):
             layout = queue.layout
             for start, length in (
                 (layout.desc_addr, layout.desc_bytes),

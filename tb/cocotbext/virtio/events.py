@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RegisterRead:
     """A register read; `cycle` is that of the R handshake, `start` that of AR. `ok` is False on an error response."""
 
@@ -17,7 +17,7 @@ class RegisterRead:
     ok: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RegisterWrite:
     """A register write; `cycle` is that of the B handshake, `start` that of the later of AW and W."""
 
@@ -29,7 +29,7 @@ class RegisterWrite:
     ok: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DmaRead:
     """One read burst of the device: the bytes it asked for and got, from AR (`start`) to the last R beat (`cycle`)."""
 
@@ -40,7 +40,7 @@ class DmaRead:
     ok: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DmaWrite:
     """One write burst of the device. `start` is AW's cycle, `cycle` that of B.
 
@@ -53,7 +53,7 @@ class DmaWrite:
     ok: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IrqChange:
     """The interrupt line changed to `level`."""
 
@@ -61,7 +61,7 @@ class IrqChange:
     level: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EntropyWord:
     """The device took a 32-bit word from its entropy source."""
 
@@ -69,7 +69,7 @@ class EntropyWord:
     value: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BusReset:
     """rst_ni was asserted."""
 

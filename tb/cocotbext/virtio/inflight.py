@@ -21,7 +21,8 @@ class Chain:
 
     `since` is the cycle from which on reads count for it; `early` if its ring entry was asked for before the avail idx
     that covers it had come. `segments` grows as descriptors are read; `parsed` is set
-    once all have been, or `fault` if the chain is malformed. `writes` are the bursts into it, in order.
+    once all have been, or `fault` if the chain is malformed. `last_response` is the cycle of the last response to a
+    burst into it; `failed_writes` are those answered with an error.
     """
 
     queue: int
@@ -35,7 +36,8 @@ class Chain:
     next_index: int = 0
     totals: list[int] = field(default_factory=lambda: [0, 0])
     written: WrittenBytes = field(default_factory=WrittenBytes)
-    writes: list[DmaWrite] = field(default_factory=list)
+    last_response: int = -1
+    failed_writes: list[DmaWrite] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -58,8 +60,9 @@ class Chain:
         """The segment that `address` lies in, a device-writable one if there are several."""
         found = None
         for segment in self.segments:
-            if segment.address <= address < segment.address + segment.length:
-                if segment.device_writable:
+            first, length, device_writable = segment
+            if first <= address < first + length:
+                if device_writable:
                     return segment
                 found = segment
         return found
@@ -68,13 +71,9 @@ class Chain:
         """The device wrote `data` into the chain, as part of burst `event`."""
         if event.ok:
             self.written.write(address, data)
-        if not self.writes or self.writes[-1] is not event:
-            self.writes.append(event)
-
-    @property
-    def failed_writes(self) -> list[DmaWrite]:
-        """Bursts into the chain that were answered with an error."""
-        return [event for event in self.writes if not event.ok]
+        elif not self.failed_writes or self.failed_writes[-1] is not event:
+            self.failed_writes.append(event)
+        self.last_response = max(self.last_response, event.cycle)
 
 
 @dataclass

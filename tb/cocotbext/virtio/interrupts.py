@@ -119,10 +119,10 @@ class InterruptChecker:
     def acknowledge(self, event: RegisterWrite) -> None:
         """InterruptACK was written."""
         for bit in _BITS:
-            if event.value & bit:
+            if event.value & int(bit):
                 self._acknowledging[bit] = event.cycle
         for cause in list(self._causes):
-            if not event.value & cause.bit:
+            if not event.value & int(cause.bit):
                 continue
             if cause.surely_set(event.start):
                 self._causes.remove(cause)
@@ -140,7 +140,7 @@ class InterruptChecker:
         possible = [cause for cause in self._causes if cause.earliest <= event.cycle]
         for bit in _BITS:
             causes = [cause for cause in possible if cause.bit == bit]
-            if event.value & bit:
+            if event.value & int(bit):
                 if not causes:
                     self._violate("REG-ISR", f"{bit.name} without an event", 0, event.value, event.cycle)
                 self._confirm(causes, event.cycle)
@@ -183,13 +183,10 @@ class InterruptChecker:
 
     def tick(self, cycle: int) -> None:
         """Time has come to `cycle`: look for what should have happened before."""
-        for queue, undecided in list(self._undecided.items()):
-            if undecided.deadline < cycle:
-                del self._undecided[queue]
-                if not self.level and max(self.risen, self._acknowledged) < undecided.published:
-                    self._missing(undecided.cause, "the suppression flag was not read after used idx", cycle)
+        if self._undecided:
+            self._tick_undecided(cycle)
         for cause in self._causes:
-            if cause.must and not cause.checked and cause.deadline < cycle:
+            if cause.deadline < cycle and cause.must and not cause.checked:
                 cause.checked = True
                 if not self.level:
                     self._missing(cause, f"no interrupt after {cause.why} in cycle {cause.earliest}", cycle)
@@ -200,6 +197,13 @@ class InterruptChecker:
         if self._high_by is not None and self._high_by < cycle:
             self._high_by = None
             self._violate("IRQ-LEVEL", "InterruptStatus is not 0 and the line low", 1, 0, cycle)
+
+    def _tick_undecided(self, cycle: int) -> None:
+        for queue, undecided in list(self._undecided.items()):
+            if undecided.deadline < cycle:
+                del self._undecided[queue]
+                if not self.level and max(self.risen, self._acknowledged) < undecided.published:
+                    self._missing(undecided.cause, "the suppression flag was not read after used idx", cycle)
 
     def _add(
         self, bit: Interrupt, earliest: int, deadline: int, must: bool, why: str, queue: int | None = None

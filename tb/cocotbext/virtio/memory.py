@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import logging
 import random
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .interfaces import GuardError
 
@@ -68,8 +68,7 @@ def guard_pattern(address: int, length: int) -> bytes:
     return (_PATTERN[:256] * (length // 256 + 2))[start : start + length]
 
 
-@dataclass(frozen=True)
-class Allocation:
+class Allocation(NamedTuple):
     """`length` bytes at `address`, between guards that reach from `start` to `end`."""
 
     address: int
@@ -96,14 +95,14 @@ class GuardedMemory:
         self.regions = tuple(regions)
         self.guard = guard
         self._rng = rng
-        self._free: dict[Region, list[tuple[int, int]]] = {region: [(region.base, region.end)] for region in regions}
-        self._allocations: dict[int, Allocation] = {}
+        self._free = [(region, [(region.base, region.end)]) for region in regions]
+        self._allocations: dict[int, tuple[Allocation, list[tuple[int, int]]]] = {}
         self._log = logging.getLogger("virtio.memory")
 
     @property
     def allocations(self) -> list[Allocation]:
         """What is allocated now, in the order of allocation."""
-        return list(self._allocations.values())
+        return [allocation for allocation, _ in self._allocations.values()]
 
     def read(self, address: int, length: int) -> bytes:
         """Read `length` bytes; guards and the device's timing are not involved."""
@@ -120,48 +119,47 @@ class GuardedMemory:
         """
         if length < 0 or align < 1:
             raise ValueError(f"allocation of {length} bytes with alignment {align}")
-        candidates = [r for r in self.regions if region is None or r.name == region]
+        candidates = [(r, holes) for r, holes in self._free if region is None or r.name == region]
         if self._rng is not None:
             self._rng.shuffle(candidates)
-        for candidate in candidates:
-            found = self._take(candidate, length, align, offset % align)
+        for candidate, holes in candidates:
+            found = self._take(holes, length, align, offset % align)
             if found is not None:
-                self._allocations[found.address] = found
+                self._allocations[found.address] = found, holes
                 self._write_guards(found)
                 self._log.debug("allocate %d bytes at %#x in %s", length, found.address, candidate.name)
                 return found.address
-        raise MemoryError(f"no room for {length} bytes aligned to {align} in {[r.name for r in candidates]}")
+        raise MemoryError(f"no room for {length} bytes aligned to {align} in {[r.name for r, _ in candidates]}")
 
     def free(self, address: int) -> None:
         """Give an allocation back after checking its guards. Raises `GuardError`, or KeyError for a stranger."""
-        allocation = self._allocations.pop(address)
+        allocation, holes = self._allocations.pop(address)
         self._check(allocation)
-        self.write(allocation.start, bytes([FREED_BYTE]) * (allocation.end - allocation.start))
-        region = next(r for r in self.regions if r.holds(allocation.start, 0))
-        holes = self._free[region]
         start, end = allocation.start, allocation.end
+        self.backing.write(start, bytes([FREED_BYTE]) * (end - start))
         at = bisect_left(holes, (start, end))
         if at < len(holes) and holes[at][0] == end:
             end = holes.pop(at)[1]
         if at > 0 and holes[at - 1][1] == start:
-            start = holes.pop(at - 1)[0]
-        insort(holes, (start, end))
+            at -= 1
+            start = holes.pop(at)[0]
+        holes.insert(at, (start, end))
 
     def check_guards(self) -> None:
         """Raise `GuardError` naming the first allocation whose guard bytes have changed."""
-        for allocation in self._allocations.values():
+        for allocation, _ in self._allocations.values():
             self._check(allocation)
 
-    def _take(self, region: Region, length: int, align: int, offset: int) -> Allocation | None:
-        """First fit in `region`."""
-        holes = self._free[region]
+    def _take(self, holes: list[tuple[int, int]], length: int, align: int, offset: int) -> Allocation | None:
+        """First fit in the holes of a region."""
         for i, (low, high) in enumerate(holes):
             lowest = low + self.guard
             address = lowest + (offset - lowest) % align
             start, end = address - self.guard, address + length + self.guard
             if end > high:
                 continue
-            holes[i : i + 1] = [hole for hole in ((low, start), (end, high)) if hole[0] < hole[1]]
+            rest = ((low, start), (end, high))
+            holes[i : i + 1] = [hole for hole in rest if hole[0] < hole[1]]
             return Allocation(address, length, start, end)
         return None
 
@@ -171,11 +169,11 @@ class GuardedMemory:
 
     def _write_guards(self, allocation: Allocation) -> None:
         for address, length in self._guards(allocation):
-            self.write(address, guard_pattern(address, length))
+            self.backing.write(address, guard_pattern(address, length))
 
     def _check(self, allocation: Allocation) -> None:
         for address, length in self._guards(allocation):
-            expected, seen = guard_pattern(address, length), self.read(address, length)
+            expected, seen = guard_pattern(address, length), self.backing.read(address, length)
             if expected == seen:
                 continue
             i = next(i for i in range(length) if expected[i] != seen[i])

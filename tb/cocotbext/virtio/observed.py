@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from array import array
+import struct
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 from virtio_model import MemoryFault, Storage
 
@@ -26,21 +27,48 @@ class NotObserved(Exception):
         super().__init__(what)
 
 
-def page_slices(address: int, length: int) -> Iterator[tuple[int, int, int, int]]:
+def page_slices(address: int, length: int) -> Sequence[tuple[int, int, int, int]]:
     """(page number, first, end, offset into the range) for the pages that a range of bytes touches."""
+    page, first = divmod(address, PAGE)
+    if 0 < length <= PAGE - first:
+        return ((page, first, first + length, 0),)
+    slices = []
     done = 0
     while done < length:
-        page, first = divmod(address + done, PAGE)
         end = min(PAGE, first + length - done)
-        yield page, first, end, done
+        slices.append((page, first, end, done))
         done += end - first
+        page, first = page + 1, 0
+    return slices
 
 
 class _ReadPage:
+    """The bytes of a page, in runs that were asked for together.
+
+    Run i reaches from `starts[i]` to `starts[i + 1]`; `marks[i]` has the cycle in which it was asked for, and whether
+    the answer was OKAY. The last start is the end of the page.
+    """
+
     def __init__(self) -> None:
         self.data = bytearray(PAGE)
-        self.stamps = array("q", [_NEVER]) * PAGE
-        self.failed = bytearray(PAGE)
+        self.starts = [0, PAGE]
+        self.marks = [(_NEVER, True)]
+
+    def record(self, first: int, end: int, data: bytes, mark: tuple[int, bool]) -> None:
+        """A run was read; of older runs remains what it does not cover."""
+        self.data[first:end] = data
+        at = bisect_left(self.starts, first)
+        after = bisect_left(self.starts, end, at)
+        if self.starts[after] == end:
+            self.starts[at:after] = (first,)
+            self.marks[at:after] = (mark,)
+        else:
+            self.starts[at:after] = (first, end)
+            self.marks[at:after] = (mark, self.marks[after - 1])
+
+    def run(self, offset: int) -> int:
+        """The number of the run that a byte belongs to."""
+        return bisect_right(self.starts, offset) - 1
 
 
 class ObservedMemory:
@@ -51,19 +79,18 @@ class ObservedMemory:
 
     def record(self, event: DmaRead) -> None:
         """Take note of a read burst, answered with an error or not."""
+        mark = event.start, event.ok
         for page, first, end, offset in page_slices(event.address, len(event.data)):
             entry = self._pages.get(page)
             if entry is None:
                 entry = self._pages[page] = _ReadPage()
-            count = end - first
-            entry.data[first:end] = event.data[offset : offset + count]
-            entry.stamps[first:end] = array("q", [event.start]) * count
-            entry.failed[first:end] = bytes(count) if event.ok else b"\1" * count
+            entry.record(first, end, event.data[offset : offset + end - first], mark)
 
     def stamp(self, address: int) -> int:
         """The cycle in which the device last asked for the byte at `address`; -1 if never."""
         page, offset = divmod(address, PAGE)
-        return self._pages[page].stamps[offset] if page in self._pages else _NEVER
+        entry = self._pages.get(page)
+        return _NEVER if entry is None else entry.marks[entry.run(offset)][0]
 
     def read(self, address: int, length: int, since: int) -> bytes:
         """Bytes that the device asked for in cycle `since` or later.
@@ -73,72 +100,100 @@ class ObservedMemory:
         parts = []
         for page, first, end, offset in page_slices(address, length):
             entry = self._pages.get(page)
-            if entry is None or min(entry.stamps[first:end]) < since:
-                at = address + offset
-                if entry is not None:
-                    at += next(i for i, stamp in enumerate(entry.stamps[first:end]) if stamp < since)
-                raise NotObserved(f"{length} bytes at {address:#x}, unread from {at:#x} on", at)
-            if any(entry.failed[first:end]):
+            if entry is None:
+                raise _unread(address, length, address + offset)
+            all_ok = True
+            run = entry.run(first)
+            while entry.starts[run] < end:
+                stamp, ok = entry.marks[run]
+                if stamp < since:
+                    raise _unread(address, length, page * PAGE + max(first, entry.starts[run]))
+                all_ok &= ok
+                run += 1
+            if not all_ok:
                 raise MemoryFault(address, length)
             parts.append(entry.data[first:end])
         return b"".join(parts)
+
+
+def _unread(address: int, length: int, at: int) -> NotObserved:
+    return NotObserved(f"{length} bytes at {address:#x}, unread from {at:#x} on", at)
 
 
 class WrittenBytes:
     """Bytes written, sparse; two of them can be compared."""
 
     def __init__(self) -> None:
-        self.data: dict[int, bytearray] = {}
-        self.mask: dict[int, bytearray] = {}
+        # Runs in the order of their addresses; no two of them overlap or adjoin.
+        self._starts: list[int] = []
+        self._runs: list[bytearray] = []
 
     def write(self, address: int, data: bytes) -> None:
         """Write `data` over what was there."""
-        for page, first, end, offset in page_slices(address, len(data)):
-            if page not in self.data:
-                self.data[page], self.mask[page] = bytearray(PAGE), bytearray(PAGE)
-            self.data[page][first:end] = data[offset : offset + end - first]
-            self.mask[page][first:end] = b"\1" * (end - first)
+        if not data:
+            return
+        starts, runs = self._starts, self._runs
+        end = address + len(data)
+        first = bisect_right(starts, address)
+        if first and starts[first - 1] + len(runs[first - 1]) >= address:
+            first -= 1
+        beyond = bisect_right(starts, end)
+        if first == beyond:
+            starts.insert(first, address)
+            runs.insert(first, bytearray(data))
+        elif beyond == first + 1 and starts[first] <= address:
+            offset = address - starts[first]
+            runs[first][offset : offset + len(data)] = data
+        else:  # joins several runs, or begins before one
+            before = runs[first][: max(address - starts[first], 0)]
+            after = runs[beyond - 1][end - starts[beyond - 1] :]
+            starts[first:beyond] = [address - len(before)]
+            runs[first:beyond] = [before + data + after]
 
     def holds(self, address: int) -> bool:
         """Whether the byte at `address` was written."""
-        page, offset = divmod(address, PAGE)
-        return page in self.mask and bool(self.mask[page][offset])
+        return self._byte(address) is not None
 
     def get(self, address: int, length: int) -> bytes | None:
         """`length` bytes; None unless all of them were written."""
-        parts = []
-        for page, first, end, _ in page_slices(address, length):
-            if page not in self.mask or not all(self.mask[page][first:end]):
-                return None
-            parts.append(self.data[page][first:end])
-        return b"".join(parts)
+        run = bisect_right(self._starts, address) - 1
+        if run < 0:
+            return None
+        offset = address - self._starts[run]
+        data = self._runs[run][offset : offset + length]
+        return bytes(data) if len(data) == length else None
 
     def missing_or_wrong(self, seen: WrittenBytes, values: bool = True) -> tuple[int, int, int | None] | None:
         """First (address, byte, byte in `seen` or None) at which `seen` does not hold a byte of this.
 
         Without `values` only that a byte was written counts.
         """
-        for page in sorted(self.mask):
-            mask, data = self.mask[page], self.data[page]
-            if page in seen.mask and mask == seen.mask[page] and data == seen.data[page]:
+        for start, run in zip(self._starts, self._runs, strict=True):
+            data = seen.get(start, len(run))
+            if data is not None and (data == run or not values):
                 continue
-            for i in range(PAGE):
-                address = page * PAGE + i
-                byte = seen.data[page][i] if seen.holds(address) else None
-                if mask[i] and (byte is None or (values and byte != data[i])):
-                    return address, data[i], byte
+            for address, expected in enumerate(run, start):
+                byte = seen._byte(address)
+                if byte is None or (values and byte != expected):
+                    return address, expected, byte
         return None
 
     def first_beyond(self, allowed: WrittenBytes) -> tuple[int, int] | None:
         """First (address, byte) of this that `allowed` does not hold any byte for."""
-        for page in sorted(self.mask):
-            if page in allowed.mask and self.mask[page] == allowed.mask[page]:
+        for start, run in zip(self._starts, self._runs, strict=True):
+            if allowed.get(start, len(run)) is not None:
                 continue
-            for i in range(PAGE):
-                address = page * PAGE + i
-                if self.mask[page][i] and not allowed.holds(address):
-                    return address, self.data[page][i]
+            for address, byte in enumerate(run, start):
+                if not allowed.holds(address):
+                    return address, byte
         return None
+
+    def _byte(self, address: int) -> int | None:
+        run = bisect_right(self._starts, address) - 1
+        if run < 0:
+            return None
+        offset = address - self._starts[run]
+        return self._runs[run][offset] if offset < len(self._runs[run]) else None
 
 
 class ChainView:
@@ -147,7 +202,7 @@ class ChainView:
     Writes are collected in `expected`; those that the device was answered an error for fault here too.
     """
 
-    def __init__(self, memory: ObservedMemory, since: int, failed_writes: list[DmaWrite]) -> None:
+    def __init__(self, memory: ObservedMemory, since: int, failed_writes: Sequence[DmaWrite] = ()) -> None:
         self.expected = WrittenBytes()
         self._memory = memory
         self._since = since
@@ -159,7 +214,7 @@ class ChainView:
 
     def write(self, address: int, data: bytes) -> None:
         """Raises `MemoryFault`."""
-        if any(address < end and first < address + len(data) for first, end in self._failed):
+        if self._failed and any(address < end and first < address + len(data) for first, end in self._failed):
             raise MemoryFault(address, len(data))
         self.expected.write(address, data)
 
@@ -179,7 +234,7 @@ class ObservedEntropy:
             if self.complete:
                 raise NotObserved(f"{length} bytes of entropy, {4 * len(self.words)} taken")
             self.words.extend([0] * (count - len(self.words)))
-        return b"".join(self.words.popleft().to_bytes(4, "little") for _ in range(count))
+        return struct.pack(f"<{count}I", *[self.words.popleft() for _ in range(count)])
 
 
 class UncertainStorage:

@@ -46,8 +46,8 @@ class LiveQueues:
         self._registers = registers
         self._fault_bound = fault_bound
         self._memory = ObservedMemory()
-        self._used = UsedChecker(function, self._memory, report, strict, entropy)
-        self._dma = DmaRules(report, strict)
+        self._dma = DmaRules(report, strict, model.queues)
+        self._used = UsedChecker(function, self._memory, self._dma, report, strict, entropy)
         self._old_features = 0
         self._notified: dict[int, int] = {}
         self._log = logging.getLogger("virtio.scoreboard")
@@ -107,7 +107,11 @@ class LiveQueues:
         if not event.ok:
             self._may_fault(event.cycle)
         if isinstance(event, DmaRead):
-            self._read(event)
+            self._dma.check_read(event, self.trackers.values())
+            self._memory.record(event)
+            for tracker in self.trackers.values():
+                if tracker.touched_by(event):
+                    self._ring_read(tracker, event)
         else:
             self._write(event)
 
@@ -131,18 +135,9 @@ class LiveQueues:
             text = f"avail idx not read after the notification in cycle {self._notified[tracker.index]}"
             self._report(Violation("VQ-NOTIFY-LOST", text, tracker.index, cycle=cycle))
 
-    def _read(self, event: DmaRead) -> None:
-        idle = [queue for queue in self._model.queues if queue.index not in self.trackers]
-        self._dma.check_read(event, self.trackers.values(), idle)
-        self._memory.record(event)
-        for tracker in self.trackers.values():
-            if tracker.touched_by(event):
-                self._ring_read(tracker, event)
-
     def _write(self, event: DmaWrite) -> None:
-        idle = [queue for queue in self._model.queues if queue.index not in self.trackers]
         published: list[tuple[QueueTracker, int]] = []
-        for place, address, data in self._dma.split_write(event, self.trackers.values(), idle):
+        for place, address, data in self._dma.split_write(event, self.trackers.values()):
             if place.chain is not None:
                 place.chain.wrote(address, data, event)
             elif event.ok:
@@ -171,11 +166,7 @@ class LiveQueues:
             self._may_fault(event.cycle)
 
     def _publish(self, tracker: QueueTracker, idx: int, event: DmaWrite) -> None:
-        before = list(tracker.in_flight)
         count = self._used.publish(tracker, idx, event, self._model.driver_features)
-        for chain in before:
-            if chain not in tracker.in_flight:
-                self._dma.retire(chain, event.start)
         if count:
             self.used_total += count
             self._interrupts.published(tracker.index, event.cycle)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 _HEADER = struct.Struct("<BBHIQQQ")
 _PIECE = struct.Struct("<QQ")
+_WORD = struct.Struct("<II")
 
 
 class Kind(IntEnum):
@@ -73,3 +74,8 @@ def pieces(payload: bytes) -> tuple[tuple[int, bytes], ...]:
         found.append((address, payload[position : position + length]))
         position += (length + 7) & ~7
     return tuple(found)
+
+
+def words(payload: bytes) -> Iterator[tuple[int, int]]:
+    """(word, cycles since the record's start) of the entropy that an ENTROPY record holds."""
+    return _WORD.iter_unpack(payload)

@@ -8,7 +8,8 @@ what the device does is compared with what the model makes of them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any
 
 from virtio_model import DeviceFunction, Memory, MmioDevice
 from virtio_model.spec import Reg, Status
@@ -21,6 +22,7 @@ from .register_checks import RegisterChecker
 from .violation import RULES, ScoreboardError, Violation
 
 _ALL_LANES = 0xF
+_REGISTER_ACCESSES = (RegisterRead, RegisterWrite)
 
 
 class Scoreboard:
@@ -64,6 +66,15 @@ class Scoreboard:
         self._queues = LiveQueues(
             self.model, function, self.report, strict, self._interrupts, self._registers, self._entropy, fault_bound
         )
+        self._handlers: dict[type[Event], Callable[[Any], None]] = {
+            RegisterWrite: self._register_write,
+            RegisterRead: self._register_read,
+            DmaRead: self._access,
+            DmaWrite: self._access,
+            IrqChange: self._interrupts.line,
+            EntropyWord: self._entropy_word,
+            BusReset: self._bus_reset,
+        }
         self._reset_write: RegisterWrite | None = None
         self._live_from: int | None = None
         self._quiet_since: int | None = None
@@ -87,30 +98,15 @@ class Scoreboard:
 
     def feed(self, event: Event) -> None:
         """Take the next event, in the order of `RecordDecoder`. Raises `ScoreboardError` with `fail_fast`."""
-        register = isinstance(event, RegisterRead | RegisterWrite)
+        kind = type(event)
         begun = event.start if isinstance(event, RegisterWrite) else event.cycle
-        if self._reset_write is not None and (register or begun > self._reset_write.cycle):
+        if self._reset_write is not None and (kind in _REGISTER_ACCESSES or begun > self._reset_write.cycle):
             self._reset(self._reset_write)
-        self._now = max(self._now, begun)
+        if begun > self._now:
+            self._now = begun
         if self._reset_write is None:  # a device being reset owes nothing
             self._interrupts.tick(begun)
-        match event:
-            case RegisterWrite():
-                self._register_write(event)
-            case RegisterRead():
-                self._register_read(event)
-            case DmaRead() | DmaWrite():
-                if self._live_from is not None and event.start >= self._live_from:
-                    self._queues.access(event)
-                else:
-                    self._access_while_not_live(event)
-            case IrqChange():
-                self._interrupts.line(event)
-            case EntropyWord():
-                if self._entropy is not None:
-                    self._entropy.words.append(event.value)
-            case BusReset():
-                self._bus_reset(event.cycle)
+        self._handlers[kind](event)
 
     def config_changed(self, cycle: int) -> None:
         """The test has changed the configuration of device and model about `cycle`."""
@@ -129,7 +125,7 @@ class Scoreboard:
         fail_fast, self.fail_fast = self.fail_fast, False
         try:
             self._interrupts.finish(now)
-            failed = bool(self.model.status & Status.FAILED)
+            failed = Status.FAILED in self.model.status
             self._queues.finish(failed or self._registers.needs_reset_seen, now)
             if self.used_total < min_used:
                 text = "fewer used elements seen than the test promises"
@@ -152,7 +148,7 @@ class Scoreboard:
             return
         was_ready = [queue.ready for queue in self.model.queues]
         self.model.write(event.offset, event.value, strobe=event.strobe)
-        live = bool(self.model.status & Status.DRIVER_OK)
+        live = Status.DRIVER_OK in self.model.status
         for queue, before in zip(self.model.queues, was_ready, strict=True):
             if queue.ready and not before:
                 self._queues.ready(queue.index, event.start, live)
@@ -181,6 +177,16 @@ class Scoreboard:
         if stopping and event.offset == Reg.QUEUE_READY and event.ok and event.value == 0:
             self._queues.stopped(self._registers.queue_sel)
 
+    def _access(self, event: DmaRead | DmaWrite) -> None:
+        if self._live_from is not None and event.start >= self._live_from:
+            self._queues.access(event)
+        else:
+            self._access_while_not_live(event)
+
+    def _entropy_word(self, event: EntropyWord) -> None:
+        if self._entropy is not None:
+            self._entropy.words.append(event.value)
+
     def _access_while_not_live(self, event: DmaRead | DmaWrite) -> None:
         if self._queues.old:
             self._queues.old_access(event)
@@ -203,12 +209,12 @@ class Scoreboard:
             self._quiet_since = None
         self._clear(event.cycle, hard=False)
 
-    def _bus_reset(self, cycle: int) -> None:
+    def _bus_reset(self, event: BusReset) -> None:
         self._reset_write = None
         self._queues.reset(was_live=self._live_from is not None)
         self._queues.forget_old()
         self._quiet_since = None
-        self._clear(cycle, hard=True)
+        self._clear(event.cycle, hard=True)
 
     def _clear(self, cycle: int, hard: bool) -> None:
         self.model.write(Reg.STATUS, 0)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 #: Reads of Status until a reset that does not end is given up.
 RESET_POLLS = 1000
 
+_EVENTS = int(spec.Interrupt.USED_BUFFER | spec.Interrupt.CONFIG_CHANGE)
+
 KNOWN_DEVICE_TYPES = tuple(int(device_type) for device_type in spec.DeviceType)
 
 
@@ -167,7 +169,7 @@ class MmioTransport:
         reset, and what `used_buffers` raises.
         """
         cause = await self.bus.read(Reg.INTERRUPT_STATUS)
-        events = cause & (spec.Interrupt.USED_BUFFER | spec.Interrupt.CONFIG_CHANGE)
+        events = cause & _EVENTS
         self.interrupts += 1
         self.spurious_interrupts += not events
         if self.ack_first and events:
@@ -176,7 +178,7 @@ class MmioTransport:
         if not self.ack_first and events:
             await self.bus.write(Reg.INTERRUPT_ACK, events)
             self.deliver_used()
-        if events & spec.Interrupt.CONFIG_CHANGE:
+        if events & int(spec.Interrupt.CONFIG_CHANGE):
             await self._config_change()
         return events
 

@@ -9,6 +9,7 @@ from virtio_model import Blk, DeviceFunction, MemoryFault, RingError, Rng
 from virtio_model.spec import SECTOR
 
 from .chains import QueueTracker
+from .dma import DmaRules
 from .events import DmaWrite
 from .inflight import Chain, Element
 from .observed import ChainView, NotObserved, ObservedEntropy, ObservedMemory, UncertainStorage, WrittenBytes
@@ -30,12 +31,14 @@ class UsedChecker:
         self,
         function: DeviceFunction,
         memory: ObservedMemory,
+        dma: DmaRules,
         report: Report,
         strict: bool,
         entropy: ObservedEntropy | None,
     ) -> None:
         self._function = function
         self._memory = memory
+        self._dma = dma
         self._report = report
         self._strict = strict
         self._entropy = entropy
@@ -79,7 +82,7 @@ class UsedChecker:
             if element.complete:
                 self._check_element(tracker, element, event, driver_features)
             elif tracker.in_flight:
-                tracker.in_flight.pop(0)
+                self._take_out(tracker, tracker.in_flight[0], event)
         return step
 
     def abandon(self, chain: Chain, driver_features: int) -> None:
@@ -95,6 +98,10 @@ class UsedChecker:
         finally:
             self._storage.tentative = False
 
+    def _take_out(self, tracker: QueueTracker, chain: Chain, event: DmaWrite) -> None:
+        tracker.drop(chain)
+        self._dma.retire(chain, event.start)
+
     def _check_element(self, tracker: QueueTracker, element: Element, event: DmaWrite, driver_features: int) -> None:
         used_id, seen_len = _ELEMENT.unpack(element.data)
         chain = tracker.find_head(used_id)
@@ -104,7 +111,7 @@ class UsedChecker:
             return
         if self._strict and chain is not tracker.in_flight[0]:
             self._violate("VQ-USED-ORDER", "", tracker, chain, tracker.in_flight[0].head, used_id, event)
-        tracker.in_flight.remove(chain)
+        self._take_out(tracker, chain, event)
         self._check_order(tracker, chain, element, event)
         if chain.fault is not None:
             self._violate("VQ-FAULT-USED", str(chain.fault), tracker, chain, "no used element", used_id, event)
@@ -116,10 +123,9 @@ class UsedChecker:
 
     def _check_order(self, tracker: QueueTracker, chain: Chain, element: Element, event: DmaWrite) -> None:
         limit, what = (element.start, "used element") if self._strict else (event.start, "used idx")
-        last = max((write.cycle for write in chain.writes), default=-1)
-        if last >= limit:
+        if chain.last_response >= limit:
             text = f"{what} written before the response to the payload"
-            self._violate("VQ-ORDER-PAYLOAD", text, tracker, chain, f"before {limit}", last, event)
+            self._violate("VQ-ORDER-PAYLOAD", text, tracker, chain, f"before {limit}", chain.last_response, event)
 
     def _check_result(
         self, tracker: QueueTracker, chain: Chain, seen_len: int, event: DmaWrite, driver_features: int

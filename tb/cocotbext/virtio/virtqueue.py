@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import random
+import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from .interfaces import GuestMemory
 
 #: One element of a chain: address, length in bytes, device_writable.
 ChainElement = tuple[int, int, bool]
+
+_USED_ELEMENT = struct.Struct("<II")
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,14 @@ class SplitVirtqueue:
         if check:
             self._check_chain(chain)
         positions = self._positions(len(chain), table_order)
+        last = len(chain) - 1
+        writable = 0
         for i, (address, length, device_writable) in enumerate(chain):
-            last = i == len(chain) - 1
-            flags = (0 if last else spec.DescFlag.NEXT) | (spec.DescFlag.WRITE if device_writable else 0)
-            self.write_descriptor(positions[i], address, length, flags, 0 if last else positions[i + 1])
-        writable = sum(length for _, length, device_writable in chain if device_writable)
+            flags, following = (spec.DescFlag.NEXT, positions[i + 1]) if i < last else (0, 0)
+            if device_writable:
+                flags |= spec.DescFlag.WRITE
+                writable += length
+            self.write_descriptor(positions[i], address, length, flags, following)
         self._outstanding[positions[0]] = _Outstanding(positions, writable, token)
         self.put_head(positions[0])
         self._log.debug("add head=%d descriptors=%d writable=%d", positions[0], len(chain), writable)
@@ -166,7 +172,7 @@ class SplitVirtqueue:
 
     def _pop_one(self) -> UsedBuffer:
         element = self.memory.read(self.layout.used_element_address(self._used_slot), spec.USED_ELEMENT_BYTES)
-        head, written_len = int.from_bytes(element[:4], "little"), int.from_bytes(element[4:], "little")
+        head, written_len = _USED_ELEMENT.unpack(element)
         record = self._outstanding.pop(head, None)
         if record is None:
             raise UsedIdError(self.index, self._used_slot, head, self.outstanding)
@@ -201,7 +207,7 @@ class SplitVirtqueue:
             if len(set(positions)) != count or not set(positions) <= set(self._free):
                 raise ValueError(f"queue {self.index}: table positions {positions} are not {count} free ones")
         taken = set(positions)
-        self._free = deque(position for position in self._free if position not in taken)
+        self._free = deque([position for position in self._free if position not in taken])
         return positions
 
     def _area(self, length: int, align: int, rng: random.Random | None) -> int:

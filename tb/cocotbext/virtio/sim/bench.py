@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import Timer
 from cocotb.utils import get_sim_time
 
@@ -19,6 +18,7 @@ from ..bench import Bench, Scoreboard
 from ..memory import DEFAULT_REGIONS, GuardedMemory, Region, regions_for
 from .axil import AxiLiteRegisters
 from .axiram import AxiMemory
+from .clock import start_clock
 from .fast_memory import FastMemory
 from .fast_registers import FastRegisters
 from .irq import PinInterrupt
@@ -76,7 +76,7 @@ class SimBench(Bench):
         clock = require_port(dut, "clk_i", "a clock input")
         reset = require_port(dut, "rst_ni", "an active-low reset input")
         reset.value = 0
-        Clock(clock, PERIOD_NS, "ns").start()
+        start_clock(clock, PERIOD_NS)
         await Timer(RESET_CYCLES * PERIOD_NS, "ns")
         mapped = regions_for(len(require_port(dut, "m_axi_awaddr", "an AXI4 master")), regions)
         backing = RegionMemory(mapped, shared=native is not None)

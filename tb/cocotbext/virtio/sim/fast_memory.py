@@ -10,7 +10,7 @@ from typing import Any
 
 from ..backing import DeviceView, ErrorWindow, RegionMemory, Response, Unmapped
 from .native import library
-from .timing import Timing, stall_probability
+from .timing import Timing, stall_knobs
 
 _MOST_REPORTS = 1024
 
@@ -79,7 +79,7 @@ class FastMemory:
         """Stall the five channels and delay answers."""
         rng = random.Random(f"memory {seed}")
         least, most = (bound // period_ns for bound in timing.latency_ns)
-        knobs = {f"stall_{channel}": stall_probability(timing, rng) for channel in ("aw", "w", "b", "ar", "r")}
+        knobs = stall_knobs(timing, rng)
         for side in ("read", "write"):
             knobs |= {f"{side}_latency_min": least, f"{side}_latency_max": most}
         for name, value in {**knobs, "seed": rng.getrandbits(32)}.items():

@@ -12,7 +12,7 @@ from cocotb.triggers import Lock, ValueChange
 from ..interfaces import BusError
 from .axil import DEFAULT_TIMEOUT_NS, RESPONSES
 from .pins import known
-from .timing import Timing, drawn_ns, stall_probability
+from .timing import Timing, drawn_ns, stall_knobs
 
 #: Accesses are numbered, so that a late answer is never taken for that of another one.
 _NUMBERS = 256
@@ -44,8 +44,8 @@ class FastRegisters:
         self._timing, self._period_ns = timing, period_ns
         self._rng = random.Random(f"registers {seed}")
         self._handle.timeout.value = self.timeout_ns // period_ns + timing.register_gap_ns[1] // period_ns
-        for channel in ("aw", "w", "b", "ar", "r"):
-            getattr(self._handle, f"stall_{channel}").value = stall_probability(timing, self._rng)
+        for name, value in stall_knobs(timing, self._rng).items():
+            getattr(self._handle, name).value = value
         self._handle.seed.value = self._rng.getrandbits(32)
 
     async def read(self, offset: int, size: int = 4) -> int:

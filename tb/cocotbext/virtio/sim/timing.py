@@ -11,17 +11,22 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer
 
+#: The channels of a bus.
+CHANNELS = ("aw", "w", "b", "ar", "r")
+
 
 @dataclass(frozen=True)
 class Timing:
     """A profile. Stalls are runs of random length round the means, in clock cycles; times in ns.
 
-    A channel is left without stalls with probability `spare`, so that fast and slow channels meet.
+    A channel is left without stalls with probability `spare`, so that fast and slow channels meet, and always unless it
+    is among `channels`.
     """
 
     run_cycles: float = 0
     stall_cycles: float = 0
     spare: float = 0
+    channels: tuple[str, ...] = CHANNELS
     latency_ns: tuple[int, int] = (0, 0)
     register_gap_ns: tuple[int, int] = (0, 0)
 
@@ -47,11 +52,14 @@ def drawn_ns(rng: random.Random, bounds: tuple[int, int], period_ns: int) -> int
     return rng.randint(bounds[0] // period_ns, bounds[1] // period_ns) * period_ns
 
 
-def stall_probability(timing: Timing, rng: random.Random) -> int:
-    """How likely a cycle of a channel in HDL is stalled, in 1/256; it draws its stalls cycle by cycle."""
-    if not timing.stall_cycles or rng.random() < timing.spare:
-        return 0
-    return round(256 * timing.stall_cycles / (timing.run_cycles + timing.stall_cycles))
+def stall_knobs(timing: Timing, rng: random.Random) -> dict[str, int]:
+    """The knobs of bus ends in HDL that draw their stalls cycle by cycle: how likely one is, in 1/256."""
+    knobs = {}
+    for channel in CHANNELS:
+        stalls = timing.stall_cycles and channel in timing.channels and rng.random() >= timing.spare
+        share = timing.stall_cycles / (timing.run_cycles + timing.stall_cycles) if stalls else 0
+        knobs[f"stall_{channel}"] = round(256 * share)
+    return knobs
 
 
 def start_stalls(channels: Mapping[str, Any], timing: Timing, seed: object, period_ns: int) -> None:
@@ -61,7 +69,8 @@ def start_stalls(channels: Mapping[str, Any], timing: Timing, seed: object, peri
     """
     for name, channel in channels.items():
         rng = random.Random(f"{name} {seed}")
-        if timing.stall_cycles and rng.random() >= timing.spare:
+        stalls = timing.stall_cycles and name.rpartition(".")[2] in timing.channels
+        if stalls and rng.random() >= timing.spare:
             cocotb.start_soon(_stall(channel, timing, rng, period_ns))
 
 
