@@ -221,6 +221,19 @@ async def late_answers_are_dropped(dut: Any) -> None:
 
 
 @cocotb.test()
+async def what_timed_out_before_it_began_never_begins(dut: Any) -> None:
+    bench = await Bench.create(dut)
+    slave, registers = Slave(dut), bench.registers
+    slave.answering.clear()
+    await refused(registers.read(0x100), "seen none")
+    await refused(registers.write(0x104, 1), "seen none")
+    slave.answering.set()
+    await Timer(50 * PERIOD_NS, "ns")
+    assert [event.offset for event in bench.seen()] == [0x100]
+    assert await registers.read(0x108) == 0x108_0002
+
+
+@cocotb.test()
 async def a_cancelled_access_is_forgotten(dut: Any) -> None:
     """Its answer is nobody's; the next but one, too, gets its own."""
     bench = await Bench.create(dut)
