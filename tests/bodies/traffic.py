@@ -106,7 +106,8 @@ def shape(rng: random.Random, wanted: Wanted, directions: int, size: int) -> tup
         ("random", random_framing(rng, most)),
         ("equal pieces", pieces(most)),
     ]
-    if size > directions:
+    parts = (wanted.room,) if directions == 1 else (wanted.header, wanted.data, wanted.room, 1)
+    if sum(map(bool, parts)) <= size:
         framings.append(("natural", natural))
     if fitting := [chunk for chunk in _CHUNKS if chunk * most >= longest]:
         framings.append(("chunks", chunks(rng.choice(fitting))))

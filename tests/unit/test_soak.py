@@ -119,8 +119,11 @@ def test_wrong_content_and_wrong_status_are_failures() -> None:
 def test_requests_fit_the_descriptors_that_are_free(directions: int, free: int) -> None:
     rig = ModelRig(configs.CONFIGS["blk"], seed=1)
     rng, names = random.Random(1), set()
-    for _ in range(400):
+    in_both_directions = traffic.Wanted("unknown type", 99, data=bytes(30), room=30)
+    for i in range(400):
         wanted = traffic.block(rng, Disk(100, bad_sector=3), 50) if directions == 2 else traffic.entropy(rng)
+        if directions == 2 and i % 4 == 0:
+            wanted = in_both_directions
         name, layout = traffic.shape(rng, wanted, directions, free)
         names.add(name)
         readable = [wanted.header_bytes, wanted.data] if directions == 2 else []
