@@ -94,9 +94,10 @@ def vpi_command(target: Path) -> list[str]:
     return [os.environ.get("CXX", "c++"), *flags, "-o", str(target), *map(str, sources)]
 
 
-def extra_sources(sim: str) -> list[Path]:
-    """Files that only this simulator reads."""
-    return [Path(__file__).with_name("public.vlt")] if sim == "verilator" else []
+def extra_sources(sim: str, native_buses: bool) -> list[Path]:
+    """Files that only this simulator reads, for a build in which HDL, or Python, serves the buses."""
+    names = ["public.vlt"] if native_buses else ["public.vlt", "public_buses.vlt"]
+    return [Path(__file__).with_name(name) for name in names] if sim == "verilator" else []
 
 
 def hidden_sources(sim: str) -> list[Path]:
