@@ -60,7 +60,7 @@ def environment() -> dict[str, str]:
 def make_flags() -> dict[str, str]:
     """Environment that tunes the make of Verilator's output: its own variables can only be overridden there."""
     variables = {
-        "OPT_FAST": "-O2",
+        "OPT_FAST": "-O3",
         "OPT_GLOBAL": "-O2",  # Verilator's own library, of which VPI is looked at in every time step
         "CFG_CXXFLAGS_PCH_I": "-include",  # without it precompiled headers of large designs are not found
     }
