@@ -392,22 +392,29 @@ void end_of_simulation(void*) {
 #endif
 }
 
-// Value change callbacks, until they cause no more of them.
-void settle() {
-  if (!VerilatedVpi::hasCbs(cbValueChange)) return;
-  while (VerilatedVpi::callValueCbs()) {
-  }
+// Value change callbacks, until they cause no more of them. Whether there was one.
+bool settle() {
+  bool called = false;
+  while (VerilatedVpi::hasCbs(cbValueChange) && VerilatedVpi::callValueCbs()) called = true;
+  return called;
 }
 
-// From the first evaluation of a time step to its read-only callbacks, that is, until nothing changes any more.
-void run_time_step(Vtop& top) {
+// An evaluation, and the writes that wait for it.
+void evaluate(Vtop& top) {
+  top.eval_step();
+  VerilatedVpi::clearEvalNeeded();
+  VerilatedVpi::doInertialPuts();
+}
+
+// From the first evaluation of a time step to its read-only callbacks, that is, until nothing changes any more. With
+// `evaluated`, from after the value change callbacks that follow the first evaluation.
+void run_time_step(Vtop& top, bool evaluated) {
   do {
-    do {
-      top.eval_step();
-      VerilatedVpi::clearEvalNeeded();
-      VerilatedVpi::doInertialPuts();
+    while (!evaluated || VerilatedVpi::evalNeeded()) {
+      evaluate(top);
       settle();
-    } while (VerilatedVpi::evalNeeded());
+      evaluated = true;
+    }
     const bool woken = VerilatedVpi::hasCbs(cbReadWriteSynch) && VerilatedVpi::callCbs(cbReadWriteSynch);
     VerilatedVpi::doInertialPuts();
     if (woken || VerilatedVpi::evalNeeded()) settle();
@@ -416,38 +423,67 @@ void run_time_step(Vtop& top) {
   if (VerilatedVpi::hasCbs(cbReadOnlySynch)) VerilatedVpi::callCbs(cbReadOnlySynch);
 }
 
-// Callbacks and clock edge at the beginning of a time step.
-void begin_time_step(Vtop& top) {
+// Callbacks and clock edge at the beginning of a time step. Whether it is but an edge, and no callback was called.
+bool begin_time_step(Vtop& top) {
   const uint64_t time = now();
   const bool woken = VerilatedVpi::callCbs(cbNextSimTime);
   if (woken) settle();
   const bool edge = native_clock.due() == time;
   const bool timed = VerilatedVpi::hasCbs(cbAfterDelay);  // those of this time step, by the call above
   const bool delayed = top.eventsPending() && top.nextTimeSlot() <= time;
-  if (edge && !woken && !timed && !delayed) {
+  const bool alone = edge && !woken && !timed && !delayed;
+  if (alone) {
     // Nothing has happened since the last evaluation, which therefore need not be repeated before the edge.
     native_clock.toggle_alone();
   } else {
     if (edge) native_clock.toggle();
     VerilatedVpi::callTimedCbs();
   }
-  settle();
+  return !settle() && alone;
+}
+
+// From the beginning of a time step that is but a clock edge through more of that kind. As long as no callback is called,
+// nobody can ask for one, and so what a time step looks for has to be looked for only once. Ends in a time step for
+// `run_time_step` to go on with; whether that is evaluated.
+bool run_edges(Vtop& top) {
+  VerilatedContext* const context = Verilated::threadContextp();
+  const bool awaited = VerilatedVpi::hasCbs(cbReadWriteSynch) || VerilatedVpi::hasCbs(cbReadOnlySynch);
+  const uint64_t end = awaited ? 0 : VerilatedVpi::cbNextDeadline();
+  evaluate(top);
+  if (VerilatedVpi::evalNeeded()) {
+    settle();
+    return true;
+  }
+  while (!settle() && native_clock.due() < end && !top.eventsPending() && !context->gotFinish()) {
+    top.eval_end_step();
+    context->time(native_clock.due());
+    native_clock.toggle_alone();
+    if (settle()) return false;
+    top.eval_step();
+  }
+  return true;
 }
 
 // Runs the simulation. False if a trace could not be written.
 bool run(Vtop& top) {
   VerilatedContext* const context = Verilated::threadContextp();
-  while (!context->gotFinish()) {
-    run_time_step(top);
+  bool evaluated = false;
+  bool finished = context->gotFinish();
+  while (!finished) {
+    run_time_step(top, evaluated);
     const uint64_t delayed = top.eventsPending() ? top.nextTimeSlot() : kNever;
     const uint64_t next = std::min({VerilatedVpi::cbNextDeadline(), native_clock.due(), delayed});
+    bool traced = false;
 #if VM_TRACE
     const bool last = next == kNever || context->gotFinish();
-    if (!traces.idle() && !traces.record(context->time(), last ? context->time() + 1 : next)) return false;
+    traced = !traces.idle();
+    if (traced && !traces.record(context->time(), last ? context->time() + 1 : next)) return false;
 #endif
     if (next == kNever) break;
     context->time(next);
-    begin_time_step(top);
+    const bool edge = begin_time_step(top);
+    finished = context->gotFinish();
+    evaluated = edge && !traced && !finished && run_edges(top);
   }
   return true;
 }

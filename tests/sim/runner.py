@@ -87,7 +87,8 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         return Build(directory, str(reason), log)
     if not sources:
         return Build(directory, "there are no HDL sources", log)
-    sources += toolchain.extra_sources(sim)
+    native_buses = bool(parameters(sim, config, memory)["NativeBuses"])
+    sources += toolchain.extra_sources(sim, native_buses)
     main = toolchain.main_source(sim, session.main)
     arguments: dict[str, Any] = {
         "sim": sim,

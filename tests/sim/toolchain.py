@@ -60,7 +60,8 @@ def environment() -> dict[str, str]:
 def make_flags() -> dict[str, str]:
     """Environment that tunes the make of Verilator's output: its own variables can only be overridden there."""
     variables = {
-        "OPT_FAST": "-O2",
+        "OPT_FAST": "-O3",
+        "OPT_GLOBAL": "-O2",  # Verilator's own library, of which VPI is looked at in every time step
         "CFG_CXXFLAGS_PCH_I": "-include",  # without it precompiled headers of large designs are not found
     }
     env = {}
@@ -94,9 +95,10 @@ def vpi_command(target: Path) -> list[str]:
     return [os.environ.get("CXX", "c++"), *flags, "-o", str(target), *map(str, sources)]
 
 
-def extra_sources(sim: str) -> list[Path]:
-    """Files that only this simulator reads."""
-    return [Path(__file__).with_name("public.vlt")] if sim == "verilator" else []
+def extra_sources(sim: str, native_buses: bool) -> list[Path]:
+    """Files that only this simulator reads, for a build in which HDL, or Python, serves the buses."""
+    names = ["public.vlt"] if native_buses else ["public.vlt", "public_buses.vlt"]
+    return [Path(__file__).with_name(name) for name in names] if sim == "verilator" else []
 
 
 def hidden_sources(sim: str) -> list[Path]:
