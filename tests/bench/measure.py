@@ -35,8 +35,6 @@ from .figures import BenchError, Check, Figure, Timed, check_bars, check_cycles,
 SEED = 20261122
 SPEED, REGRESSION, SOAK = "speed", "regression", "soak"
 PARTS = (SPEED, REGRESSION, SOAK)
-#: The regression takes a minute: more rounds of it would not be worth it.
-MOST_REGRESSIONS = 3
 DIRECTORY = BUILD_ROOT / "bench"
 _KNOBS = {
     "TEST",
@@ -140,19 +138,19 @@ class Bench:
         if SPEED in self.request.parts:
             image = disk.docs_disk(configs.ROOT / "docs", DIRECTORY / "docs.img").base
             raw.build(DIRECTORY / "raw", image.stat().st_size // SECTOR)
-        for step in self.steps(0):
+        for step in self.steps():
             step()
         self.timed = {name: [] for name in self.timed}
         self.regressions, self.soaks = [], []
 
-    def steps(self, number: int) -> list[Callable[[], None]]:
+    def steps(self) -> list[Callable[[], None]]:
         """What is measured in a round, in turn."""
         steps: list[Callable[[], None]] = []
         if SPEED in self.request.parts:
             steps += [self._fast, self._axiram, self._raw]
         if SOAK in self.request.parts:
             steps.append(self._soak)
-        if REGRESSION in self.request.parts and number < MOST_REGRESSIONS:
+        if REGRESSION in self.request.parts:
             steps.append(self._regression)
         return steps
 
@@ -246,7 +244,7 @@ def measure(request: Request) -> int:
     bench.prepare()
     for number in range(request.rounds):
         start = time.perf_counter()
-        for step in bench.steps(number):
+        for step in bench.steps():
             step()
         print(f"round {number + 1} of {request.rounds}: {time.perf_counter() - start:.1f} s", flush=True)
     figures = bench.figures()

@@ -63,9 +63,8 @@ def test_parse() -> None:
 
 def test_rounds_interleave_and_few_have_the_regression() -> None:
     bench = Bench(Request(measure.PARTS, 5, 1, 1, 1))
-    assert [step.__name__ for step in bench.steps(0)] == ["_fast", "_axiram", "_raw", "_soak", "_regression"]
-    assert [step.__name__ for step in bench.steps(measure.MOST_REGRESSIONS)] == ["_fast", "_axiram", "_raw", "_soak"]
-    assert [step.__name__ for step in Bench(Request(("soak",), 1, 1, 1, 1)).steps(0)] == ["_soak"]
+    assert [step.__name__ for step in bench.steps()] == ["_fast", "_axiram", "_raw", "_soak", "_regression"]
+    assert [step.__name__ for step in Bench(Request(("soak",), 1, 1, 1, 1)).steps()] == ["_soak"]
 
 
 def test_report_counts_what_was_missed() -> None:
@@ -84,7 +83,7 @@ def test_measure_fails_with_a_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def run(rate: float) -> int:
         bench = [Timed(1000, 1000 / rate)]
         monkeypatch.setattr(Bench, "prepare", lambda self: None)
-        monkeypatch.setattr(Bench, "steps", lambda self, number: [])
+        monkeypatch.setattr(Bench, "steps", lambda self: [])
         monkeypatch.setattr(Bench, "figures", lambda self: speed_figures(bench, timed(1), timed(100)))
         monkeypatch.setattr(Bench, "checks", lambda self, figures: check_bars(figures))
         monkeypatch.setattr(measure, "BUILD_ROOT", tmp_path)
