@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.triggers import FallingEdge, First
+from cocotb.triggers import FallingEdge, select
 
 from cocotbext.virtio.events import DmaRead, DmaWrite, Event
 from cocotbext.virtio.scoreboard import Scoreboard
@@ -100,10 +100,8 @@ class SimRig(SimBench, Rig):
 
     async def run(self, body: Body, *arguments: Any) -> None:
         """Run a body to its verdict. Raises what it or, rather, what the scoreboard has to say."""
-        whole = cocotb.start_soon(self._whole(body, *arguments))
-        watch = cocotb.start_soon(self._watch(body))
         try:
-            await First(whole, watch)
+            await select(self._whole(body, *arguments), self._watch(body))
         except ScoreboardError as verdict:
             self._note(verdict)
             raise
