@@ -45,6 +45,8 @@ def differences(native: RunResult, stock: RunResult) -> list[str]:
             found.append(f"{name}: failed on both: {one.message}")
     if native.figures != stock.figures:
         found.append(f"figures: {native.figures} on native, {stock.figures} on cocotb")
+    if not messages(stock):
+        found.append("no message with a time to be compared")
     for seen, expected in zip_longest(messages(native), messages(stock)):
         if seen != expected:
             found.append(f"first different message: {seen!r} on native, {expected!r} on cocotb")
