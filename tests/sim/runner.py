@@ -111,7 +111,10 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         command = job("build", **arguments, make_jobs=session.make_jobs)
         outcome = execute(command, log, BUILD_TIMEOUT_S, env, configs.ROOT)
         if sim == "icarus" and not outcome.status:
-            outcome = execute(toolchain.vpi_command(directory / VPI), log, BUILD_TIMEOUT_S, env, configs.ROOT)
+            try:
+                outcome = execute(toolchain.vpi_command(directory / VPI), log, BUILD_TIMEOUT_S, env, configs.ROOT)
+            except OSError as error:
+                return Build(directory, f"no C++ compiler for {VPI}, set CXX: {error}", log, fresh=True)
         if outcome.status or outcome.timed_out:
             error = f"build {outcome}{build_error(log)}"
             return Build(directory, error, log, fresh=True, wall_s=outcome.wall_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -88,11 +89,16 @@ def native_sources() -> list[Path]:
     return [ROOT / "tb/hdl/virtio_memory.cpp", ROOT / "tb/hdl/virtio_tap.cpp"]
 
 
+def compiler() -> list[str]:
+    """The C++ compiler, which may be several words, as in CXX="ccache g++"."""
+    return shlex.split(os.environ.get("CXX", "")) or ["c++"]
+
+
 def vpi_command(target: Path) -> list[str]:
     """The command that compiles the same C++ as a VPI module, for simulators without DPI."""
     flags = ["-std=c++17", "-O2", "-shared", "-fPIC", f"-I{verilator_root() / 'include/vltstd'}"]
     sources = [*native_sources(), ROOT / "tb/hdl/virtio_vpi.cpp"]
-    return [os.environ.get("CXX", "c++"), *flags, "-o", str(target), *map(str, sources)]
+    return [*compiler(), *flags, "-o", str(target), *map(str, sources)]
 
 
 def extra_sources(sim: str, native_buses: bool) -> list[Path]:
@@ -126,9 +132,12 @@ def run_args(sim: str, seed: int) -> list[str]:
 @functools.cache
 def has_fst_headers() -> bool:
     """Whether Verilator's FST writer can be compiled here."""
-    command = [os.environ.get("CXX", "c++"), "-E", "-x", "c++", "-"]
+    command = [*compiler(), "-E", "-x", "c++", "-"]
     source = "#include <lz4.h>\n#include <zlib.h>\n"
-    return subprocess.run(command, input=source, text=True, capture_output=True, check=False).returncode == 0
+    try:
+        return subprocess.run(command, input=source, text=True, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def wave_file(sim: str) -> str:
