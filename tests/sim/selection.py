@@ -99,6 +99,7 @@ def select(
     Raises `UsageError` for a name that does not exist, or one that does not run on this simulator or configuration.
     """
     chosen: list[Run] = []
+    places: set[tuple[str, str, str]] = set()
     named = False
     for plan in plans:
         names = list(tests.get(plan.module, ()))
@@ -114,7 +115,11 @@ def select(
                 continue
         only = tuple(full) if len(full) < len(names) else ()
         serving = plan.memory or memory or DEFAULT_MEMORY[sim]
-        chosen += [Run(sim, c, plan, only, serving) for c in plan.on(sim) if config in ("", c)]
+        for name in plan.on(sim):
+            # With MEM= two plans of a module may come to the same.
+            if config in ("", name) and (name, plan.module, serving) not in places:
+                places.add((name, plan.module, serving))
+                chosen.append(Run(sim, name, plan, only, serving))
     if test and not named:
         every = [f"{plan.module.removeprefix('test_')}.{name}" for plan in plans for name in tests.get(plan.module, ())]
         modules = [plan.module.removeprefix("test_") for plan in plans]
