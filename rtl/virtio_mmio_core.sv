@@ -6,7 +6,8 @@
 //             one after another; it may take the next before the last one is answered, but answers in order.
 //   req_*     the readable part as packed bytes, lane 0 first, only the last beat shorter (req_keep); no beat for an empty part.
 //             req_err marks bytes that could not be read. All beats are to be taken, or the rest dropped by a pulse on req_skip: not for an
-//             empty part, and at the latest in the cycle of the last beat.
+//             empty part, and at the latest in the cycle of the last beat; either no later than the cycle of rsp_last, for the chain is
+//             given back then.
 //   rsp_*     the answer; see virtio_chain_writer. Exactly one rsp_last a chain; a beat with rsp_tail is its last.
 //   queue_want  level: that queue's ring may be visited now. Chains taken before it fell still come.
 //   device_reset  level, during a device reset and while DEVICE_NEEDS_RESET is set: forget everything; no beat is taken or given.
