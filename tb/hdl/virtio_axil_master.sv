@@ -105,7 +105,11 @@ module virtio_axil_master (
   // The access on the bus has ended.
   task automatic finish(input logic [1:0] resp, input logic [31:0] data);
     if (begun_q == command[7:0]) conclude(4'(resp), data);
-    state_q = Idle;
+    state_q   = Idle;
+    // A device that answers what it was not asked yet is not asked any more; what is asked already stays until taken.
+    aw_left_q = 1'b0;
+    w_left_q  = 1'b0;
+    ar_left_q = 1'b0;
   endtask
 
   task automatic begin_access;
@@ -149,7 +153,7 @@ module virtio_axil_master (
   endtask
 
   always @(posedge clk_i) begin
-    logic stalled;
+    logic stalled, asking;
     if (seed != seed_q) begin
       seed_q   = seed;
       random_q = (seed ^ 32'h85eb_ca6b) == 0 ? 32'd1 : seed ^ 32'h85eb_ca6b;
@@ -171,7 +175,8 @@ module virtio_axil_master (
     end else begin
       if (s_axil_bvalid && s_axil_bready) finish(s_axil_bresp, '0);
       if (s_axil_rvalid && s_axil_rready) finish(s_axil_rresp, s_axil_rdata);
-      if (state_q == Idle && begun_q != command[7:0]) begin
+      asking = s_axil_awvalid || s_axil_wvalid || s_axil_arvalid;
+      if (state_q == Idle && !asking && begun_q != command[7:0]) begin
         if (answered_q != command[7:0]) begin_access();
         else begun_q = command[7:0];
       end
@@ -179,7 +184,7 @@ module virtio_axil_master (
         if (gap_q == 0) state_q = Request;
         else gap_q = gap_q - 1;
       end
-      if (state_q == Request) request();
+      if (state_q == Request || asking) request();
       elapsed_q = (answered_q == command[7:0]) ? 0 : elapsed_q + 1;
       if (elapsed_q > timeout) conclude(TimedOut, '0);
       happens(stall_b, stalled);

@@ -3,7 +3,8 @@
 // bus rules, and logs records that Python takes (tb/cocotbext/virtio/records.py). The first half is called by the HDL, the
 // last functions by Python.
 //
-// A record is a Header, little-endian, and `length` bytes of payload, filled up to a multiple of 8. By kind:
+// A record is a Header, little-endian (of bursts with AXI id, response, burst kind and bytes of a beat, of several those of
+// the first), and `length` bytes of payload, filled up to a multiple of 8. By kind:
 //   1 reset, 2 register AW, 3 W, 4 B, 5 AR, 6 R, 7 irq: no payload; `value` is laid out as virtio_tap.sv says
 //   8 entropy      words with nothing between them, each word[32], cycles since `start`[32]
 //   9 read         `value` is its address, the payload its bytes; bursts of which beats have failed make several records
@@ -12,7 +13,8 @@
 //   12 unknown     the name of a signal that was X
 //
 // A burst answered with OKAY that goes on where the record logged last, one of the same kind, ended is joined to it, `bursts`
-// counting them, as long as all of them began after whatever was logged before: the order of records is the same as without.
+// counting them, as long as all of them are of one id, began after whatever was logged before and, if writes, no
+// write that does not go on from them began before the last was answered: the order of records is the same as without.
 // Only what is at least kJoinBytes long is joined to, so that writes whose order matters (a used idx and the elements
 // beside it) stay apart.
 
@@ -43,19 +45,23 @@ constexpr int kErrorBit = 2;  // of an AXI response
 
 struct Header {
     uint8_t kind;
-    uint8_t ok;
+    uint8_t response;
     uint16_t bursts;
     uint32_t length;
     uint64_t start;
     uint64_t cycle;
     uint64_t value;
+    uint32_t id;
+    uint8_t burst;
+    uint8_t size;
+    uint16_t unused;
 };
-static_assert(sizeof(Header) == 32, "Python reads this layout");
+static_assert(sizeof(Header) == 40, "Python reads this layout");
 
 struct Piece {
     uint64_t address;
     std::vector<uint8_t> bytes;
-    bool ok;
+    int response;
 
     uint64_t end() const { return address + bytes.size(); }
 };
@@ -82,9 +88,9 @@ struct Burst {
         return (first & ~(span - 1)) + ((first + offset) & (span - 1));
     }
 
-    void add(uint64_t at, const uint8_t *bytes, uint64_t length, bool ok) {
-        if (pieces.empty() || pieces.back().end() != at || pieces.back().ok != ok) {
-            pieces.push_back({at, {}, ok});
+    void add(uint64_t at, const uint8_t *bytes, uint64_t length, int response) {
+        if (pieces.empty() || pieces.back().end() != at || pieces.back().response != response) {
+            pieces.push_back({at, {}, response});
             pieces.back().bytes.reserve(uint64_t(beats) * size);
         }
         pieces.back().bytes.insert(pieces.back().bytes.end(), bytes, bytes + length);
@@ -97,6 +103,8 @@ struct Beat {
     uint8_t data[64];
     uint64_t strobe;
 };
+
+bool okay(int response) { return !(response & kErrorBit); }
 
 std::string text(const char *format, uint64_t a, uint64_t b = 0, uint64_t c = 0) {
     char buffer[128];
@@ -120,11 +128,11 @@ class Tap {
             entropy(cycle, static_cast<uint32_t>(value));
             return;
         }
-        append(kind, true, cycle, cycle, value);
+        append(kind, cycle, cycle, value);
     }
 
     void unknown(uint64_t cycle, const std::string &name) {
-        append(kUnknown, true, cycle, cycle, 0);
+        append(kUnknown, cycle, cycle, 0);
         extend(name.data(), name.size());
     }
 
@@ -166,10 +174,10 @@ class Tap {
             violation("AXI-ID", text("m_axi_bid %llu has no complete write open", id), cycle);
             return;
         }
-        const bool ok = !(response & kErrorBit);
+        const bool ok = okay(response);
         const std::vector<Piece> &pieces = found->pieces;
         if (pieces.size() != 1 || !ok || !join(kWrite, *found, pieces[0], cycle)) {
-            append(kWrite, ok, found->start, cycle, pieces.size());
+            append(kWrite, found->start, cycle, pieces.size(), response, &*found);
             for (const Piece &piece : pieces) {
                 const uint64_t head[2] = {piece.address, piece.bytes.size()};
                 extend(head, sizeof head);
@@ -188,16 +196,16 @@ class Tap {
         }
         Burst &burst = *found;
         const uint64_t at = burst.beat(burst.done);
-        burst.add(at, data + (at & (lanes_ - 1)), burst.beat_end(burst.done) - at, !(response & kErrorBit));
+        burst.add(at, data + (at & (lanes_ - 1)), burst.beat_end(burst.done) - at, response);
         burst.done++;
         if (last != (burst.done == burst.beats))
             violation("AXI-RLAST", text("read at 0x%llx", burst.address), cycle, std::to_string(burst.beats),
                       std::to_string(burst.done));
         if (!last && burst.done != burst.beats) return;
-        const bool whole = burst.pieces.size() == 1 && burst.pieces[0].ok;
+        const bool whole = burst.pieces.size() == 1 && okay(burst.pieces[0].response);
         for (const Piece &piece : burst.pieces) {
             if (whole && join(kRead, burst, piece, cycle)) break;
-            append(kRead, piece.ok, burst.start, cycle, piece.address);
+            append(kRead, burst.start, cycle, piece.address, piece.response, &burst);
             extend(piece.bytes.data(), piece.bytes.size());
             if (whole) joinable(kRead, piece);
         }
@@ -267,7 +275,7 @@ class Tap {
 
     void entropy(uint64_t cycle, uint32_t word) {
         if (tail_.kind != kEntropy) {
-            append(kEntropy, true, cycle, cycle, 0);
+            append(kEntropy, cycle, cycle, 0);
             tail_.kind = kEntropy;
         }
         Header header;
@@ -282,17 +290,29 @@ class Tap {
                    const std::string &expected = "", const std::string &seen = "") {
         std::string payload;
         for (const std::string &part : {rule, message, expected, seen}) payload.append(part).push_back('\0');
-        append(kViolation, true, cycle, cycle, 0);
+        append(kViolation, cycle, cycle, 0);
         extend(payload.data(), payload.size());
     }
 
     // Begins a record.
-    void append(int kind, bool ok, uint64_t start, uint64_t cycle, uint64_t value) {
+    void append(int kind, uint64_t start, uint64_t cycle, uint64_t value, int response = 0,
+                const Burst *burst = nullptr) {
         before_ = latest_;
         latest_ = std::max(latest_, cycle);
         tail_ = {};
         record_ = log_.size();
-        const Header header{static_cast<uint8_t>(kind), ok, 1, 0, start, cycle, value};
+        Header header{};
+        header.kind = static_cast<uint8_t>(kind);
+        header.response = static_cast<uint8_t>(response);
+        header.bursts = 1;
+        header.start = start;
+        header.cycle = cycle;
+        header.value = value;
+        if (burst) {
+            header.id = static_cast<uint32_t>(burst->id);
+            header.burst = static_cast<uint8_t>(burst->kind);
+            header.size = static_cast<uint8_t>(burst->size);
+        }
         log_.resize(record_ + sizeof header);
         memcpy(&log_[record_], &header, sizeof header);
     }
@@ -311,6 +331,20 @@ class Tap {
         tail_ = {kind, piece.end(), piece.bytes.size()};
     }
 
+    // Whether a write that does not go on from `burst` was begun after `cycle` and is not answered yet. It would begin within
+    // what is joined, and so seem to come before the end of what it came after.
+    bool begun_meanwhile(const Burst &burst, uint64_t cycle) const {
+        uint64_t end = burst.beat_end(burst.beats - 1);
+        for (const auto *open : {&answers_, &writes_}) {
+            for (const Burst &other : *open) {
+                if (&other == &burst || other.start <= cycle) continue;
+                if (other.address != end) return true;
+                end = other.beat_end(other.beats - 1);
+            }
+        }
+        return false;
+    }
+
     // Joins a burst to the record at the end of the log, if that may be done.
     bool join(Kind kind, const Burst &burst, const Piece &piece, uint64_t cycle) {
         const uint64_t length = tail_.length + piece.bytes.size();
@@ -319,6 +353,8 @@ class Tap {
         Header header;
         memcpy(&header, &log_[record_], sizeof header);
         if (header.start <= before_ || burst.start <= before_ || header.bursts == UINT16_MAX) return false;
+        if (header.id != static_cast<uint32_t>(burst.id)) return false;
+        if (kind == kWrite && begun_meanwhile(burst, header.cycle)) return false;
         header.bursts++;
         header.start = std::min(header.start, burst.start);
         header.cycle = cycle;

@@ -35,6 +35,8 @@ from .figures import BenchError, Check, Figure, Timed, check_bars, check_cycles,
 SEED = 20261122
 SPEED, REGRESSION, SOAK = "speed", "regression", "soak"
 PARTS = (SPEED, REGRESSION, SOAK)
+#: A median of fewer is no figure.
+LEAST_ROUNDS = 5
 DIRECTORY = BUILD_ROOT / "bench"
 _KNOBS = {
     "TEST",
@@ -72,17 +74,18 @@ class Request:
 def parse(env: Mapping[str, str]) -> Request:
     """The request in an environment. Raises `UsageError` naming the first variable that makes no sense."""
 
-    def number(name: str, default: int) -> int:
+    def number(name: str, default: int, least: int = 1) -> int:
         text = env.get(name, "").strip() or str(default)
-        if not text.isdecimal() or int(text) < 1:
-            raise UsageError(f"{name}={text}: not a number of 1 or more")
+        if not text.isdecimal() or int(text) < least:
+            raise UsageError(f"{name}={text}: not a number of {least} or more")
         return int(text)
 
     wanted = env.get("BENCH", "").replace(",", " ").split() or PARTS
     if unknown := [part for part in wanted if part not in PARTS]:
         raise UsageError(f"unknown BENCH {unknown[0]!r}, there are: {', '.join(PARTS)}")
     parts = tuple(part for part in PARTS if part in wanted)
-    return Request(parts, number("ROUNDS", 5), number("REPEAT", 10), number("SOAK", 500), number("JOBS", 2))
+    rounds = number("ROUNDS", LEAST_ROUNDS, LEAST_ROUNDS)
+    return Request(parts, rounds, number("REPEAT", 10), number("SOAK", 500), number("JOBS", 2))
 
 
 @dataclass(frozen=True)

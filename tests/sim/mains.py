@@ -24,7 +24,10 @@ from .selection import Run, UsageError
 
 CONFIG = "rng"
 #: Modules, and who serves their buses.
-RUNS = (("test_clock", "axiram"), ("test_smoke", "axiram"), ("test_queues", "axiram"), ("test_queues", "fast"))
+RUNS = (
+    *(("test_clock", "axiram"), ("test_smoke", "axiram"), ("test_queues", "axiram")),
+    *(("test_queues", "fast"), ("test_soak", "fast")),
+)
 #: A message with its time. Others, such as cocotb's closing table, tell how long something took.
 _MESSAGE = re.compile(r"^ *(\d+\.\d+ns \w+ +(?:virtio|cocotb\.regression)\b.*)$", re.MULTILINE)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import gtkwave, runner, toolchain
+from .compare import COMPARISON
 from .configs import ROOT
 from .process import workers
 from .report import duration
@@ -114,6 +115,11 @@ def repeat_failures(
     """Repeat the first runs with failed tests, `jobs` at a time."""
     if session.waves or not wanted.runs:
         return
+    for result in results:
+        for test in result.tests:
+            died = test.verdict == FAILED and test.failed_ns is None and not result.build_failed
+            if died and test.name != COMPARISON:
+                test.rerun = "none, not run again: the simulation ended without telling its time"
     failing = [result for result in results if failed_tests(result)]
     chosen = failing[: wanted.runs]
     if not chosen:
@@ -121,7 +127,7 @@ def repeat_failures(
     rest = f" (of {len(failing)}; RERUN=n sets how many, RERUN=0 none)" if len(failing) > len(chosen) else ""
     say(f"running {len(chosen)} failed run{'s' if len(chosen) > 1 else ''} again with waveforms{rest}")
     if not session.traces_windows(chosen[0].run.sim):
-        say(f"note: windows need Verilator and MAIN=native; {chosen[0].run.sim} with MAIN=cocotb traces whole runs")
+        say("note: windows need Verilator and its main program here; runs are traced as a whole")
     with workers(jobs) as pool:
         for result, _ in zip(chosen, pool.map(lambda one: again(one, session, wanted), chosen), strict=True):
             for test in failed_tests(result):

@@ -58,6 +58,11 @@ class RunResult:
     def __post_init__(self) -> None:
         self.log = self.directory / "sim.log"
 
+    @property
+    def build_failed(self) -> bool:
+        """Whether there was nothing to run; `log` is that of the build then."""
+        return self.log.parent != self.directory
+
     def repeat(self, test: CaseResult) -> str:
         """The command that runs this test again."""
         if self.run.command:

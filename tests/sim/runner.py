@@ -113,8 +113,8 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         if sim == "icarus" and not outcome.status:
             try:
                 outcome = execute(toolchain.vpi_command(directory / VPI), log, BUILD_TIMEOUT_S, env, configs.ROOT)
-            except OSError as error:
-                return Build(directory, f"no C++ compiler for {VPI}, set CXX: {error}", log, fresh=True)
+            except OSError as reason:
+                return Build(directory, f"no C++ compiler for {VPI}, set CXX: {reason}", log, fresh=True)
         if outcome.status or outcome.timed_out:
             error = f"build {outcome}{build_error(log)}"
             return Build(directory, error, log, fresh=True, wall_s=outcome.wall_s)

@@ -152,4 +152,14 @@ def versions(sim: str) -> Mapping[str, str]:
     if sim == "icarus":
         path = shutil.which("iverilog") or ""
         found["iverilog"] = f"{path}:{Path(path).stat().st_mtime_ns}"
-    return {**found, "root": str(ROOT), "python": sys.executable}
+    return {**found, "root": str(ROOT), "python": sys.executable, "compiler": compiler_version()}
+
+
+@functools.cache
+def compiler_version() -> str:
+    """What the C++ compiler says of itself; empty if there is none, which the build will say."""
+    try:
+        done = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.partition("\n")[0]

@@ -510,10 +510,11 @@ class Joined:
         first, last = self.bursts[0], self.bursts[-1]
         data = b"".join(burst.data for burst in self.bursts)
         start, count = min(burst.start for burst in self.bursts), len(self.bursts)
+        response = 0 if first.ok else SLVERR
         if first.write:
             payload = first.address.to_bytes(8, "little") + len(data).to_bytes(8, "little") + data
-            return Record(Kind.WRITE, last.cycle, 1, start, first.ok, count, payload)
-        return Record(Kind.READ, last.cycle, first.address, start, first.ok, count, data)
+            return Record(Kind.WRITE, last.cycle, 1, start, response, count, payload, 0, INCR, BYTES)
+        return Record(Kind.READ, last.cycle, first.address, start, response, count, data, 0, INCR, BYTES)
 
 
 def joined(entries: Sequence[Burst | int], cuts: Sequence[int] = ()) -> list[Record]:
@@ -587,6 +588,33 @@ def test_joining(
     assert found == joined(bursts, cuts)
 
 
+def test_a_write_begun_in_between_keeps_bursts_apart(bus: MakeBus) -> None:
+    """A used idx may be written between elements: after those before it are answered, before those after it are."""
+    tapped = bus()
+    log_of(tapped, RESET)
+    first, second = write(10, 30, 0x1008, page(0)), write(20, 40, 0x1048, page(1))
+    idx = write(33, 50, 0x2000, page(2, 8))
+    for step in [*first[:-1], *second[:-1], first[-1], *idx[:-1], second[-1], idx[-1]]:
+        step(tapped)
+    found = [(record.bursts, record.start, record.cycle) for record in tapped.take()]
+    assert found == [(1, 10, 30), (1, 20, 40), (1, 33, 50)]
+    # What goes on from them is not in between.
+    parts = [write(60, 63, 0x3000, page(0)), write(61, 65, 0x3040, page(1)), write(64, 66, 0x3080, page(2, 8))]
+    for step in [*parts[0][:-1], *parts[1][:-1], parts[0][-1], *parts[2][:-1], parts[1][-1], parts[2][-1]]:
+        step(tapped)
+    assert [(record.bursts, record.start, record.cycle) for record in tapped.take()] == [(3, 60, 66)]
+
+
+def test_bursts_tell_their_shape_and_response(bus: MakeBus) -> None:
+    tapped = bus()
+    log_of(tapped, RESET)
+    for step in [ar(5, 0x1004, 1, size=2, id=3), r(6, bytes(8), True, 3, id=3)]:
+        step(tapped)
+    (found,) = tapped.take()
+    assert (found.id, found.burst, found.size, found.response) == (3, INCR, 4, 3)
+    assert (found.start, found.cycle, found.value, len(found.payload)) == (5, 6, 0x1004, 4)
+
+
 def test_reads_and_writes_are_not_joined(bus: MakeBus) -> None:
     entries = [Burst(False, 5, 8, 0x1000, page(0)), Burst(True, 6, 9, 0x1040, page(1))]
     assert [record.kind for record in logged(bus(), entries)] == [Kind.READ, Kind.WRITE]
@@ -598,8 +626,8 @@ def test_failed_bursts_are_not_joined(bus: MakeBus, is_write: bool, failing: tup
     entries = [Burst(is_write, 5 + i, 8 + i, 0x1000 + 64 * i, page(i), i not in failing) for i in range(4)]
     found = logged(bus(), entries)
     assert found == joined(entries)
-    assert all(record.ok or record.bursts == 1 for record in found)
-    assert sum(not record.ok for record in found) == len(failing)
+    assert all(not record.response or record.bursts == 1 for record in found)
+    assert sum(record.response == SLVERR for record in found) == len(failing)
 
 
 def test_writes_of_several_pieces_are_not_joined(bus: MakeBus) -> None:
@@ -611,7 +639,8 @@ def test_writes_of_several_pieces_are_not_joined(bus: MakeBus) -> None:
 def test_joined_bursts_may_end_anywhere(bus: MakeBus) -> None:
     narrow = [r(9, lanes(i), last=i == 2) for i in range(3)]
     reads = [*read(5, 8, 0x1000, page(0)), ar(6, 0x1040, 3, 0), *narrow, ar(7, 0x1043), r(10, lanes(8))]
-    assert log_of(bus(), *reads) == [Record(Kind.READ, 10, 0x1000, 5, True, 3, page(0) + b"\0\2\4" + lanes(8)[3:])]
+    data = page(0) + b"\0\2\4" + lanes(8)[3:]
+    assert log_of(bus(), *reads) == [Record(Kind.READ, 10, 0x1000, 5, 0, 3, data, 0, INCR, BYTES)]
     first, second = [aw(6, 0x1040), w(6, lanes(), 0x07), b(9)], [aw(7, 0x1043), w(7, lanes(), 0x38), b(10)]
     (record,) = log_of(bus(), *write(5, 8, 0x1000, page(0)), *first, *second)
     assert pieces(record.payload) == ((0x1000, page(0) + lanes()[:6]),)

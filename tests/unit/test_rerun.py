@@ -112,7 +112,7 @@ def test_runs_up_to_the_last_failure_with_a_window_for_each(tmp_path: Path, monk
     assert "passed: this is not deterministic" in first.tests[2].rerun
     assert "first bad event at 40000 ns: seen again at the same time" in first.tests[3].rerun
     assert f"{directory.name}/reset-when=late{suffix}" in first.tests[3].rerun
-    assert first.tests[5].rerun == ""
+    assert first.tests[5].rerun == "none, not run again: the simulation ended without telling its time"
 
 
 @pytest.mark.parametrize(
@@ -144,11 +144,15 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not fake.runs
 
 
-def test_nothing_is_said_where_no_time_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_run_again_where_no_time_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeRunner(monkeypatch, the_same)
-    fake.repeat([run_of(tmp_path, CaseResult("fill", PASSED)), run_of(tmp_path, failed(WHOLE_RUN, None))], tmp_path)
+    died, unbuilt = run_of(tmp_path, failed(WHOLE_RUN, None)), run_of(tmp_path, failed(WHOLE_RUN, None))
+    unbuilt.log = tmp_path / "build.log"
+    fake.repeat([run_of(tmp_path, CaseResult("fill", PASSED)), died, unbuilt], tmp_path)
     assert not fake.runs
     assert not fake.said
+    assert "without telling its time" in died.tests[0].rerun
+    assert unbuilt.tests[0].rerun == ""
 
 
 def test_without_windows_the_whole_run_is_traced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +163,7 @@ def test_without_windows_the_whole_run_is_traced(tmp_path: Path, monkeypatch: py
     assert "the whole run, first bad event" in short.tests[0].rerun
     assert toolchain.wave_file("verilator") in short.tests[0].rerun
     assert long.tests[0].rerun == "none, not run again: 1 s are too much to be traced as a whole"
-    assert any("traces whole runs" in line for line in fake.said)
+    assert any("traced as a whole" in line for line in fake.said)
 
 
 def test_a_disk_written_in_place_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,10 +109,10 @@ class RecordDecoder:
         self._out.append(RegisterRead(ar.cycle, record.cycle, ar.value & _WORD, value, ok))
 
     def _read(self, record: Record) -> None:
-        self._out.append(DmaRead(record.start, record.cycle, record.value, record.payload, record.ok))
+        self._out.append(DmaRead(record.start, record.cycle, record.value, record.payload, _okay(record.response)))
 
     def _write(self, record: Record) -> None:
-        self._out.append(DmaWrite(record.start, record.cycle, pieces(record.payload), record.ok))
+        self._out.append(DmaWrite(record.start, record.cycle, pieces(record.payload), _okay(record.response)))
 
     def _entropy(self, record: Record) -> None:
         self._out += [EntropyWord(record.start + after, word) for word, after in words(record.payload)]

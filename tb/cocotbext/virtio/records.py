@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-_HEADER = struct.Struct("<BBHIQQQ")
+_HEADER = struct.Struct("<BBHIQQQIBBxx")
 _PIECE = struct.Struct("<QQ")
 _WORD = struct.Struct("<II")
 
@@ -33,16 +33,20 @@ class Kind(IntEnum):
 class Record(NamedTuple):
     """A handshake, an edge, or one or more DMA bursts. `value` and `payload` are laid out by `kind`.
 
-    `start` and `cycle` are the clock edges of its first and last handshake; `ok` is False for an error response.
+    `start` and `cycle` are the clock edges of its first and last handshake. Of bursts there are the AXI `response` and
+    `id`, `burst` (FIXED 0, INCR 1, WRAP 2) and `size`, the bytes of a beat.
     """
 
     kind: int
     cycle: int
     value: int = 0
     start: int = 0
-    ok: bool = True
+    response: int = 0
     bursts: int = 1
     payload: bytes = b""
+    id: int = 0
+    burst: int = 0
+    size: int = 0
 
 
 class UnknownValueError(Exception):
@@ -58,9 +62,9 @@ def records(log: bytes) -> Iterator[Record]:
     """The records in a piece of the log."""
     position = 0
     while position < len(log):
-        kind, ok, bursts, length, start, cycle, value = _HEADER.unpack_from(log, position)
+        kind, response, bursts, length, start, cycle, value, *shape = _HEADER.unpack_from(log, position)
         position += _HEADER.size
-        yield Record(kind, cycle, value, start, bool(ok), bursts, log[position : position + length])
+        yield Record(kind, cycle, value, start, response, bursts, log[position : position + length], *shape)
         position += (length + 7) & ~7
 
 

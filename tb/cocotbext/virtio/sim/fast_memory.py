@@ -9,7 +9,7 @@ import random
 from typing import Any
 
 from ..backing import DeviceView, ErrorWindow, RegionMemory, Response, Unmapped
-from .native import library
+from .hdl_library import library
 from .timing import Timing, stall_knobs
 
 _MOST_REPORTS = 1024
@@ -76,11 +76,12 @@ class FastMemory:
                 raise OSError(failed, f"{os.strerror(failed)}: region {region.name} of {region.size} bytes")
 
     def set_timing(self, timing: Timing, seed: object, period_ns: int) -> None:
-        """Stall the five channels and delay answers."""
+        """Stall the five channels and delay answers; order of answers and bandwidth are the usual ones."""
         rng = random.Random(f"memory {seed}")
         least, most = (bound // period_ns for bound in timing.latency_ns)
         knobs = stall_knobs(timing, rng)
         for side in ("read", "write"):
             knobs |= {f"{side}_latency_min": least, f"{side}_latency_max": most}
+        knobs |= {"read_bandwidth": 0, "write_bandwidth": 0, "reorder": 0}
         for name, value in {**knobs, "seed": rng.getrandbits(32)}.items():
             getattr(self._handle, name).value = value

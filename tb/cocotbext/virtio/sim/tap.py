@@ -13,7 +13,7 @@ from ..decoder import RecordDecoder
 from ..events import Event
 from ..records import records
 from ..violation import Report, raise_violation
-from .native import library
+from .hdl_library import library
 
 
 class Tap:
