@@ -15,13 +15,13 @@ export BENCH ROUNDS REPEAT SOAK
 sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus MEM=fast|axiram MAIN=native|cocotb WAVES=1 DISK=path DISK_WRITE=1 JOBS=n RERUN=n WINDOW=us
 	@$(PY) -m tests.sim.regress
 
-test: $(STAMP) ## run everything that CI runs: unit tests, simulation on Verilator and Icarus, lint
+test: $(STAMP) ## run everything that CI runs: unit tests, simulation on Verilator and Icarus, its main programs compared, lint
 	@$(PY) -m tests.everything
 
-soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CONFIG=name TIMING=none|light|heavy SEED=first JOBS=n
+soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CONFIG=name TIMING=none|light|heavy SEED=first JOBS=n, and those of sim
 	@$(PY) -m tests.sim.soak
 
-bench: $(STAMP) ## measure how fast the simulation is: BENCH=speed,regression,soak ROUNDS=n REPEAT=n SOAK=n
+bench: $(STAMP) ## measure how fast the simulation is: BENCH=speed,regression,soak ROUNDS=n REPEAT=n SOAK=n JOBS=n
 	@$(PY) -m tests.bench.measure
 
 waves: $(STAMP) ## run TEST=name with waveforms and write a GTKWave save file with named registers and states
