@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from cocotbext.virtio.events import BusReset, DmaRead, DmaWrite, Event, IrqChange, RegisterRead, RegisterWrite
@@ -24,32 +23,41 @@ def leave(name: str, lines: Iterable[str]) -> None:
 
 
 def projections(events: Sequence[Event]) -> Iterator[str]:
-    """Register accesses, DMA, what was read as avail idx, and edges of the interrupt line, each in their order.
+    """Register accesses, DMA, what was new in avail idx, and edges of the interrupt line, each in their order.
 
-    How often a device looks at avail idx, and between which of its other accesses, depends on timing.
+    How often a device looks at avail idx in vain, and between which of its other accesses, depends on timing.
     """
-    polled = _avail_indices(events)
-    polls = [event for event in events if isinstance(event, DmaRead) and _polls(event, polled)]
+    polled = {address for _, address in _set_up(events)}
     yield "== registers"
     yield from _registers(events)
     yield "== dma"
     yield from _dma(event for event in events if not (isinstance(event, DmaRead) and _polls(event, polled)))
     yield "== avail idx"
-    yield from (line for line, _ in groupby(_line("read", poll.address, poll.data, poll.ok) for poll in polls))
+    yield from _news(events, polled)
     yield "== irq"
     yield from (f"irq {int(event.level)}" for event in events if isinstance(event, IrqChange))
 
 
-def _avail_indices(events: Iterable[Event]) -> set[int]:
-    """Where avail idx is in the queues that the driver has set up, all the time."""
-    found = set()
+def _set_up(events: Iterable[Event]) -> Iterator[tuple[Event, int]]:
+    """The writes that made a queue ready, and where avail idx is in it; it starts at 0 then."""
     halves = {Reg.QUEUE_DRIVER_LOW: 0, Reg.QUEUE_DRIVER_HIGH: 0}
     for event in events:
         if isinstance(event, RegisterWrite) and event.offset in halves:
             halves[Reg(event.offset)] = event.value
         elif isinstance(event, RegisterWrite) and event.offset == Reg.QUEUE_READY and event.value:
-            found.add(halves[Reg.QUEUE_DRIVER_LOW] + (halves[Reg.QUEUE_DRIVER_HIGH] << 32) + _IDX_OFFSET)
-    return found
+            yield event, halves[Reg.QUEUE_DRIVER_LOW] + (halves[Reg.QUEUE_DRIVER_HIGH] << 32) + _IDX_OFFSET
+
+
+def _news(events: Sequence[Event], polled: set[int]) -> Iterator[str]:
+    """The reads of avail idx that found another value than the one before."""
+    ready = {id(event): address for event, address in _set_up(events)}
+    known: dict[int, bytes] = {}
+    for event in events:
+        if id(event) in ready:
+            known[ready[id(event)]] = bytes(2)
+        elif isinstance(event, DmaRead) and _polls(event, polled) and known.get(event.address) != event.data:
+            known[event.address] = event.data
+            yield _line("read", event.address, event.data, event.ok)
 
 
 def _polls(event: DmaRead, indices: set[int]) -> bool:
