@@ -77,6 +77,9 @@ def parse(env: Mapping[str, str]) -> Request:
     config = env.get("CONFIG", "").strip()
     if config:
         choose(config, configs.CONFIGS, "CONFIG")
+    memory = env.get("MEM", "").strip()
+    if memory:
+        choose(memory, configs.MEMORIES, "MEM")
     test_filter = env.get("COCOTB_TEST_FILTER", "").strip()
     try:
         re.compile(test_filter)
@@ -102,7 +105,7 @@ def parse(env: Mapping[str, str]) -> Request:
         timeout_s=number("TIMEOUT", 0),
         test_filter=test_filter,
         rerun=rerun.Wanted(number("RERUN", rerun.Wanted.runs), number("WINDOW", rerun.Wanted.before_us, 1)),
-        memory=choose(env.get("MEM", "").strip(), ["", *configs.MEMORIES], "MEM"),
+        memory=memory,
     )
 
 

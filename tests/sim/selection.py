@@ -122,7 +122,7 @@ def select(
                 chosen.append(Run(sim, name, plan, only, serving))
     if test and not named:
         every = [f"{plan.module.removeprefix('test_')}.{name}" for plan in plans for name in tests.get(plan.module, ())]
-        modules = [plan.module.removeprefix("test_") for plan in plans]
+        every, modules = list(dict.fromkeys(every)), list(dict.fromkeys(p.module.removeprefix("test_") for p in plans))
         raise UsageError(f"unknown TEST {test!r}, there are modules: {', '.join(modules)}; tests: {', '.join(every)}")
     if not chosen:
         request = {"TEST": test, "CONFIG": config, "COCOTB_TEST_FILTER": test_filter, "SIM": sim}

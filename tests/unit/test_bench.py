@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,8 +100,8 @@ def test_a_simulation_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest
     genuine = subprocess.run
 
     def replaced(script: str) -> None:
-        def run(command: Sequence[str], **options: object) -> object:
-            return genuine([sys.executable, "-c", script, *command[3:]], **options)  # type: ignore[call-overload]
+        def run(command: Sequence[str], **options: Any) -> object:
+            return genuine([sys.executable, "-c", script, *command[3:]], **options)
 
         monkeypatch.setattr(measure.subprocess, "run", run)
 

@@ -30,9 +30,8 @@ DONE = {"counts": {"chains": {"blk IN": 40, "blk OUT": 20}, "totals": {"cycles":
 def account(rig: ModelRig) -> Exercised:
     """Run the soak on a model; its account."""
     made: list[Any] = []
-    real = soak_body._Soak
 
-    class Kept(real):  # type: ignore[valid-type, misc]
+    class Kept(soak_body._Soak):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             made.append(self)
