@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads available rings: for a queue to be visited it fetches idx, then up to `Batch` ring entries, all asked for at once, and hands
-// on the heads in order (2.7.6, 2.7.13). More buffers than that: the queue is marked again, so that queues take turns.
+// on the heads in order (2.7.6, 2.7.13), no more than the visit's limit. More buffers than that: the queue is marked again, so that
+// queues take turns.
 //
 // A bad idx, a bad head or a failed read becomes a fault mark behind the good heads; nothing is read after it until `clear_i`.
 // Each queue keeps a free-running index and a slot counter of its own, so that any size works.
@@ -18,6 +19,7 @@ module virtio_avail_reader #(
     input  logic                                            visit_valid_i,
     output logic                                            visit_ready_o,
     input  logic                   [  QueueWidth-1:0]       visit_queue_i,
+    input  logic                   [             7:0]       visit_limit_i,   // chains that may be taken, at least 1
     output logic                   [   NumQueues-1:0]       rearm_o,
     input  logic                   [   NumQueues-1:0]       enabled_i,       // pulse: start from IndexInit
     output logic                   [  QueueWidth-1:0]       queue_o,         // being visited
@@ -25,6 +27,7 @@ module virtio_avail_reader #(
     input  virtio_pkg::queue_cfg_t                          cfg_i,           // of queue_o
     input  logic                   [            15:0]       used_idx_i,      // of queue_o
     output logic                   [   NumQueues-1:0][15:0] last_avail_o,
+    output logic                                            taken_o,         // pulse: one more chain of queue_o
     // DMA read client
     output logic                                            rd_req_valid_o,
     input  logic                                            rd_req_ready_i,
@@ -58,7 +61,7 @@ module virtio_avail_reader #(
   logic [NumQueues-1:0][15:0] last_avail_q;
   logic [15:0] slot_q[NumQueues];
   logic [NumQueues-1:0] fresh_q;  // not visited since it was enabled: slot_q is not valid yet
-  logic [15:0] idx_q, start_slot;
+  logic [15:0] idx_q, start_slot, batch_q;
   logic [15:0] asked_q, got_q, count_q, count;  // of this visit's entries
   logic [15:0] ask_slot_q, got_slot_q;
   logic bad_q;
@@ -77,7 +80,7 @@ module virtio_avail_reader #(
   assign distance = idx_q - last_avail_q[queue_q];
   assign in_flight = idx_q - used_idx_i;
   assign idx_bad = distance > cfg_i.size || in_flight > cfg_i.size;
-  assign count = (distance > 16'(Batch)) ? 16'(Batch) : distance;
+  assign count = (distance > batch_q) ? batch_q : distance;
   assign all_got = got_q == count_q;
   assign start_slot = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
 
@@ -123,7 +126,7 @@ module virtio_avail_reader #(
   end
 
   for (genvar i = 0; i < NumQueues; i++) begin : g_rearm
-    assign rearm_o[i] = state_q == CheckIdx && queue_q == QueueWidth'(i) && distance > 16'(Batch) && !idx_bad;
+    assign rearm_o[i] = state_q == CheckIdx && queue_q == QueueWidth'(i) && distance > batch_q && !idx_bad;
   end
 
   always_ff @(posedge clk_i) begin
@@ -131,6 +134,7 @@ module virtio_avail_reader #(
       state_q    <= Idle;
       queue_q    <= '0;
       idx_q      <= '0;
+      batch_q    <= '0;
       asked_q    <= '0;
       got_q      <= '0;
       count_q    <= '0;
@@ -139,7 +143,10 @@ module virtio_avail_reader #(
       bad_q      <= 1'b0;
     end else begin
       state_q <= state_d;
-      if (state_q == Idle) queue_q <= visit_queue_i;
+      if (state_q == Idle) begin
+        queue_q <= visit_queue_i;
+        batch_q <= (visit_limit_i < 8'(Batch)) ? {8'd0, visit_limit_i} : 16'(Batch);
+      end
       if (state_q == WaitIdx) idx_q <= value;
       if (state_q == CheckIdx) begin
         count_q    <= count;
@@ -202,5 +209,6 @@ module virtio_avail_reader #(
   assign queue_o      = queue_q;
   assign active_o     = state_q != Idle && state_q != Halted;
   assign last_avail_o = last_avail_q;
+  assign taken_o      = state_q == Entries && rd_rsp_valid_i;
 
 endmodule

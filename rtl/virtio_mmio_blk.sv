@@ -7,6 +7,7 @@ module virtio_mmio_blk #(
     parameter int AxiIdWidth = 4,
     parameter int NumQueues = 2,
     parameter logic [NumQueues*16-1:0] QueueSizeMax = {NumQueues{16'd256}},
+    parameter logic [63:0] TransportFeatures = '0,  // see virtio_mmio_core
     parameter logic [31:0] DeviceId = virtio_pkg::DEVICE_TYPE_BLK,
     parameter logic [31:0] VendorId = 32'h4f544256,  // "VBTO"
     parameter logic [31:0] Version = 32'd2,
@@ -96,6 +97,7 @@ module virtio_mmio_blk #(
 
   logic device_reset, config_wr_en, chain_valid, chain_ready;
   logic [63:0] driver_features;
+  logic [NumQueues-1:0] queue_live, queue_drop;
   logic [11:0] config_rd_offset, config_wr_offset;
   logic [31:0] config_wr_data;
   logic [ 3:0] config_wr_strb;
@@ -169,15 +171,16 @@ module virtio_mmio_blk #(
   );
 
   virtio_mmio_core #(
-      .AxiDataWidth(AxiDataWidth),
-      .AxiAddrWidth(AxiAddrWidth),
-      .AxiIdWidth  (AxiIdWidth),
-      .NumQueues   (NumQueues),
-      .QueueSizeMax(QueueSizeMax),
-      .DeviceId    (DeviceId),
-      .VendorId    (VendorId),
-      .Version     (Version),
-      .IndexInit   (IndexInit)
+      .AxiDataWidth     (AxiDataWidth),
+      .AxiAddrWidth     (AxiAddrWidth),
+      .AxiIdWidth       (AxiIdWidth),
+      .NumQueues        (NumQueues),
+      .QueueSizeMax     (QueueSizeMax),
+      .TransportFeatures(TransportFeatures),
+      .DeviceId         (DeviceId),
+      .VendorId         (VendorId),
+      .Version          (Version),
+      .IndexInit        (IndexInit)
   ) u_core (
       .clk_i,
       .rst_ni,
@@ -247,6 +250,9 @@ module virtio_mmio_blk #(
       .config_wr_strb_o    (config_wr_strb),
       .config_changed_i    (config_changed),
       .queue_want_i        ({NumQueues{1'b1}}),
+      .queue_credit_i      ({NumQueues{1'b0}}),
+      .queue_live_o        (queue_live),
+      .queue_drop_o        (queue_drop),
       .chain_valid_o       (chain_valid),
       .chain_ready_i       (chain_ready),
       .chain_queue_o       (chain_queue),
@@ -268,6 +274,6 @@ module virtio_mmio_blk #(
       .rsp_tail_err_i      (rsp_tail_err)
   );
 
-  wire unused_ok = ^{config_wr_en, config_wr_offset, config_wr_data, config_wr_strb, chain_queue};
+  wire unused_ok = ^{config_wr_en, config_wr_offset, config_wr_data, config_wr_strb, chain_queue, queue_live, queue_drop};
 
 endmodule

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything of a VirtIO-MMIO device but the device type: registers, interrupt, split virtqueues, AXI4 DMA.
+// Everything of a VirtIO-MMIO device but the device type: registers, interrupt, virtqueues, AXI4 DMA.
 //
 // The boundary to the device type (all valid/ready streams: a beat moves where both are high; chains in the order given):
 //   chain_*   one a chain: queue, and the lengths in bytes of its device-readable and device-writable parts. The device type serves chains
@@ -10,10 +10,16 @@
 //             given back then.
 //   rsp_*     the answer; see virtio_chain_writer. Exactly one rsp_last a chain; a beat with rsp_tail is its last.
 //   queue_want  level: that queue's ring may be visited now. Chains taken before it fell still come.
+//   queue_credit  for the queues in CreditQueues instead: a pulse allows one more chain to be taken (up to 255 of them). For queues whose
+//             chains wait for something to happen: with a credit given only when there is something to put into a chain, none of
+//             them holds up the chains of other queues. Credits are forgotten while queue_live is low.
+//   queue_live  level: that queue is ready and the device runs. When it falls, chains already taken still come and are served.
+//   queue_drop  level: that queue is being reset. Chains of it that the device type has or still gets are to be answered soon, with
+//             whatever (rsp_last with nothing will do): it reaches no driver.
 //   device_reset  level, during a device reset and while DEVICE_NEEDS_RESET is set: forget everything; no beat is taken or given.
 //   config_*  configuration space, byte offsets of aligned words, read combinationally; strobes on writes.
 //   config_changed  pulse, in the cycle in which a configuration field takes its new value.
-//   device_features_i  the bits of the device type; the core adds its own.
+//   device_features_i  the bits of the device type; the core adds VERSION_1 and TransportFeatures.
 
 module virtio_mmio_core #(
     parameter int AxiDataWidth = 64,  // 32 to 512
@@ -21,6 +27,12 @@ module virtio_mmio_core #(
     parameter int AxiIdWidth = 4,
     parameter int NumQueues = 2,
     parameter logic [NumQueues*16-1:0] QueueSizeMax = {NumQueues{16'd256}},
+    parameter logic [NumQueues-1:0] CreditQueues = '0,
+    parameter logic [63:0] TransportFeatures = '0,  // offered ones of virtio_pkg::TRANSPORT_FEATURES
+    parameter logic [3:0] AxiCache = 4'b0011,  // normal memory, non-cacheable, bufferable
+    parameter logic [3:0] AxiCacheOrderPlatform = 4'b0010,  // with ORDER_PLATFORM: write responses come from the destination
+    parameter logic [3:0] AxiCacheAccessPlatform = 4'b1111,  // with ACCESS_PLATFORM: seen by the platform as the CPU's accesses are
+    parameter logic [2:0] AxiProt = 3'b000,
     parameter logic [31:0] DeviceId = 32'd0,
     parameter logic [31:0] VendorId = 32'd0,
     parameter logic [31:0] Version = 32'd2,  // 2 by the standard; another value only to test drivers
@@ -101,6 +113,9 @@ module virtio_mmio_core #(
     output logic [             3:0] config_wr_strb_o,
     input  logic                    config_changed_i,
     input  logic [   NumQueues-1:0] queue_want_i,
+    input  logic [   NumQueues-1:0] queue_credit_i,
+    output logic [   NumQueues-1:0] queue_live_o,
+    output logic [   NumQueues-1:0] queue_drop_o,
     output logic                    chain_valid_o,
     input  logic                    chain_ready_i,
     output logic [            15:0] chain_queue_o,
@@ -126,7 +141,7 @@ module virtio_mmio_core #(
 
   localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1;
   localparam int TagWidth = 3;
-  localparam logic [63:0] CoreFeatures = 64'd1 << FEATURE_VERSION_1;
+  localparam logic [63:0] CoreFeatures = (64'd1 << FEATURE_VERSION_1) | TransportFeatures;
 
   // Depth of the segment stores: the longest chain that a driver may make.
   function automatic int longest_chain();
@@ -173,15 +188,20 @@ module virtio_mmio_core #(
       .Message("virtio_mmio_core: AccessTimeout must be at least 1")
   ) u_check_timeout ();
 
+  virtio_param_check #(
+      .Ok     ((TransportFeatures & ~TRANSPORT_FEATURES) == 64'd0),
+      .Message("virtio_mmio_core: TransportFeatures has bits that the core does not know")
+  ) u_check_features ();
+
   logic wr_en, wr_wait;
   logic [11:0] wr_addr, rd_addr;
   logic [31:0] wr_data, rd_data;
   logic [3:0] wr_strb;
 
   logic live, needs_reset, device_reset, flush, quiet, rd_idle, wr_idle, fatal, used_event;
-  logic [NumQueues-1:0] queue_ready, queue_enabled, queue_busy, notify;
-  logic [QueueWidth-1:0] avail_queue, desc_queue, used_queue;
-  queue_cfg_t avail_cfg, desc_cfg, used_cfg;
+  logic [NumQueues-1:0] queue_ready, queue_enabled, queue_resetting, queue_busy, notify;
+  logic [QueueWidth-1:0] read_queue, desc_queue, used_queue;
+  queue_cfg_t read_cfg, desc_cfg, used_cfg;
 
   // DMA read clients: 0 to 2 ring front end, 3 chain reader. DMA write clients: 0 used writer, 1 retire, 2 chain writer.
   localparam int ReadClients = 4;
@@ -200,6 +220,7 @@ module virtio_mmio_core #(
   logic [WriteClients-1:0][Bytes-1:0] wr_client_strb;
   logic [TagWidth-1:0] wr_done_tag;
   logic wr_done_err;
+  logic [3:0] cache;
 
   logic readable_valid, readable_ready, writable_valid, writable_ready;
   segment_t readable, writable;
@@ -280,10 +301,11 @@ module virtio_mmio_core #(
       .needs_reset_o    (needs_reset),
       .queue_ready_o    (queue_ready),
       .queue_enabled_o  (queue_enabled),
+      .queue_resetting_o(queue_resetting),
       .queue_busy_i     (queue_busy | {NumQueues{flush && !quiet}}),
       .notify_o         (notify),
-      .avail_queue_i    (avail_queue),
-      .avail_cfg_o      (avail_cfg),
+      .read_queue_i     (read_queue),
+      .read_cfg_o       (read_cfg),
       .desc_queue_i     (desc_queue),
       .desc_cfg_o       (desc_cfg),
       .used_queue_i     (used_queue),
@@ -292,23 +314,29 @@ module virtio_mmio_core #(
       .irq_o
   );
 
-  virtio_split_ring #(
+  assign queue_live_o = queue_ready & {NumQueues{live}};
+  assign queue_drop_o = queue_resetting;
+
+  virtio_ring #(
       .AxiDataWidth(AxiDataWidth),
       .AxiAddrWidth(AxiAddrWidth),
       .NumQueues   (NumQueues),
+      .CreditQueues(CreditQueues),
       .MaxChain    (MaxChain),
       .IndexInit   (IndexInit)
-  ) u_split_ring (
+  ) u_ring (
       .clk_i,
       .rst_ni,
       .clear_i             (flush),
-      .live_i              (queue_ready & {NumQueues{live}}),
+      .live_i              (queue_live_o),
       .notify_i            (notify),
       .enabled_i           (queue_enabled),
+      .dropping_i          (queue_resetting),
       .want_i              (queue_want_i),
+      .credit_i            (queue_credit_i),
       .busy_o              (queue_busy),
-      .avail_queue_o       (avail_queue),
-      .avail_cfg_i         (avail_cfg),
+      .read_queue_o        (read_queue),
+      .read_cfg_i          (read_cfg),
       .desc_queue_o        (desc_queue),
       .desc_cfg_i          (desc_cfg),
       .used_queue_o        (used_queue),
@@ -531,16 +559,22 @@ module virtio_mmio_core #(
       .m_axi_bready
   );
 
-  // Fixed attributes: full-width INCR writes, normal non-cacheable bufferable memory, unprivileged secure data.
+  // Full-width INCR writes; what kind of memory it is, the platform says.
   assign m_axi_awsize  = 3'($clog2(Bytes));
   assign m_axi_awburst = 2'b01;
   assign m_axi_awlock  = 1'b0;
-  assign m_axi_awcache = 4'b0011;
-  assign m_axi_awprot  = 3'b000;
+  assign m_axi_awcache = cache;
+  assign m_axi_awprot  = AxiProt;
   assign m_axi_arburst = 2'b01;
   assign m_axi_arlock  = 1'b0;
-  assign m_axi_arcache = 4'b0011;
-  assign m_axi_arprot  = 3'b000;
+  assign m_axi_arcache = cache;
+  assign m_axi_arprot  = AxiProt;
+
+  always_comb begin
+    cache = AxiCache;
+    if (driver_features_o[FEATURE_ORDER_PLATFORM]) cache = AxiCacheOrderPlatform;
+    if (driver_features_o[FEATURE_ACCESS_PLATFORM]) cache = AxiCacheAccessPlatform;
+  end
 
   // Not every input carries meaning: protection bits of register accesses are not checked, only payload beats are popped.
   wire unused_ok = ^{s_axil_awprot, s_axil_arprot, wr_pop[1:0], device_chain.fault, device_chain.head};

@@ -2,7 +2,7 @@
 // The register block of the modern MMIO transport (4.2.2).
 //
 // Control registers take writes with all four strobes only; write-only and unlisted offsets read 0; nothing is ever answered
-// with an error. The write response of a device reset or of a queue stop waits (`wr_wait_o`) until it is complete, for at most
+// with an error. The write response of a device reset, queue stop or queue reset waits (`wr_wait_o`) until it is complete, for at most
 // `AccessTimeout` cycles: drivers that do not poll then find it done, and the bus is never held for longer.
 
 module virtio_mmio_regs #(
@@ -44,9 +44,10 @@ module virtio_mmio_regs #(
     output logic                   [ NumQueues-1:0] queue_ready_o,
     output logic                   [ NumQueues-1:0] queue_enabled_o,
     input  logic                   [ NumQueues-1:0] queue_busy_i,
+    output logic                   [ NumQueues-1:0] queue_resetting_o,
     output logic                   [ NumQueues-1:0] notify_o,
-    input  logic                   [QueueWidth-1:0] avail_queue_i,
-    output virtio_pkg::queue_cfg_t                  avail_cfg_o,
+    input  logic                   [QueueWidth-1:0] read_queue_i,
+    output virtio_pkg::queue_cfg_t                  read_cfg_o,
     input  logic                   [QueueWidth-1:0] desc_queue_i,
     output virtio_pkg::queue_cfg_t                  desc_cfg_o,
     input  logic                   [QueueWidth-1:0] used_queue_i,
@@ -67,7 +68,8 @@ module virtio_mmio_regs #(
   logic [ 7:0] status;
   logic [ 1:0] interrupt_status;
   logic [15:0] queue_size_max;
-  logic queue_ready, queue_stopping, needs_reset_event, driver_ok;
+  logic queue_ready, queue_stopping, queue_resetting, needs_reset_event, driver_ok;
+  logic [31:0] notified_queue;
 
   assign control_en  = wr_en_i && wr_strb_i == 4'hf && wr_addr_i < REG_CONFIG && !Placeholder;
   assign live_write  = control_en && !device_reset_o;
@@ -113,27 +115,33 @@ module virtio_mmio_regs #(
   ) u_queue_table (
       .clk_i,
       .rst_ni,
-      .clear_i    (device_reset_o),
-      .sel_i      (queue_sel_q),
-      .wr_en_i    (live_write),
+      .clear_i        (device_reset_o),
+      .sel_i          (queue_sel_q),
+      .wr_en_i        (live_write),
       .wr_addr_i,
       .wr_data_i,
-      .size_max_o (queue_size_max),
-      .ready_o    (queue_ready),
-      .stopping_o (queue_stopping),
-      .ready_all_o(queue_ready_o),
-      .enabled_o  (queue_enabled_o),
-      .busy_i     (queue_busy_i),
-      .avail_queue_i,
-      .avail_cfg_o,
+      .packed_i       (driver_features_o[FEATURE_RING_PACKED]),
+      .ring_reset_i   (driver_features_o[FEATURE_RING_RESET]),
+      .size_max_o     (queue_size_max),
+      .ready_o        (queue_ready),
+      .stopping_o     (queue_stopping),
+      .resetting_o    (queue_resetting),
+      .resetting_all_o(queue_resetting_o),
+      .ready_all_o    (queue_ready_o),
+      .enabled_o      (queue_enabled_o),
+      .busy_i         (queue_busy_i),
+      .read_queue_i,
+      .read_cfg_o,
       .desc_queue_i,
       .desc_cfg_o,
       .used_queue_i,
       .used_cfg_o
   );
 
+  // With NOTIFICATION_DATA the upper half says where in the ring; rings are read from memory, so it is not needed (4.2.3.3).
+  assign notified_queue = driver_features_o[FEATURE_NOTIFICATION_DATA] ? {16'd0, wr_data_i[15:0]} : wr_data_i;
   for (genvar i = 0; i < NumQueues; i++) begin : g_notify
-    assign notify_o[i] = live_write && wr_addr_i == REG_QUEUE_NOTIFY && wr_data_i == i;
+    assign notify_o[i] = live_write && wr_addr_i == REG_QUEUE_NOTIFY && notified_queue == i;
   end
 
   // Writes: what is kept here.
@@ -152,8 +160,9 @@ module virtio_mmio_regs #(
     end
   end
 
-  // Only a device reset and the stop of a queue make their writer wait.
-  assign waits = (status_en && wr_data_i == 32'd0) || (live_write && wr_addr_i == REG_QUEUE_READY && !wr_data_i[0]);
+  // Only a device reset and the stop or reset of a queue make their writer wait.
+  assign waits = (status_en && wr_data_i == 32'd0) || (live_write && wr_addr_i == REG_QUEUE_READY && !wr_data_i[0]) ||
+                 (live_write && wr_addr_i == REG_QUEUE_RESET && wr_data_i[0]);
 
   // The generation outlives a device reset: a driver may compare across it.
   always_ff @(posedge clk_i) begin
@@ -166,7 +175,7 @@ module virtio_mmio_regs #(
     else if (wr_en_i) wait_left_q <= waits ? WaitWidth'(AccessTimeout) : '0;
     else if (wait_left_q != '0) wait_left_q <= wait_left_q - 1'b1;
   end
-  assign wr_wait_o          = wait_left_q != '0 && (device_reset_o || queue_stopping);
+  assign wr_wait_o          = wait_left_q != '0 && (device_reset_o || queue_stopping || queue_resetting);
 
   assign config_rd_offset_o = rd_addr_i - REG_CONFIG;
   assign config_wr_en_o     = wr_en_i && wr_addr_i >= REG_CONFIG && !device_reset_o && !Placeholder;
@@ -194,6 +203,7 @@ module virtio_mmio_regs #(
         REG_STATUS: rd_data_o = {24'd0, status};
         // No shared memory region exists: all ones (4.2.2, MMIO-DEV-022, MMIO-DEV-023).
         REG_SHM_LEN_LOW, REG_SHM_LEN_HIGH, REG_SHM_BASE_LOW, REG_SHM_BASE_HIGH: rd_data_o = 32'hffff_ffff;
+        REG_QUEUE_RESET: rd_data_o = {31'd0, queue_resetting};
         REG_CONFIG_GENERATION: rd_data_o = generation_q;
         default: ;
       endcase

@@ -7,6 +7,7 @@ module virtio_mmio_rng #(
     parameter int AxiIdWidth = 4,
     parameter int NumQueues = 1,
     parameter logic [NumQueues*16-1:0] QueueSizeMax = {NumQueues{16'd256}},
+    parameter logic [63:0] TransportFeatures = '0,  // see virtio_mmio_core
     parameter logic [31:0] DeviceId = virtio_pkg::DEVICE_TYPE_RNG,
     parameter logic [31:0] VendorId = 32'h4f544256,  // "VBTO"
     parameter logic [31:0] Version = 32'd2,
@@ -80,6 +81,7 @@ module virtio_mmio_rng #(
 
   logic device_reset, config_wr_en, chain_valid, chain_ready;
   logic [63:0] driver_features;
+  logic [NumQueues-1:0] queue_live, queue_drop;
   logic [11:0] config_rd_offset, config_wr_offset;
   logic [31:0] config_wr_data;
   logic [ 3:0] config_wr_strb;
@@ -93,7 +95,8 @@ module virtio_mmio_rng #(
   logic [Bytes-1:0] rsp_keep;
 
   virtio_rng #(
-      .DataWidth(AxiDataWidth)
+      .DataWidth(AxiDataWidth),
+      .NumQueues(NumQueues)
   ) u_rng (
       .clk_i,
       .rst_ni,
@@ -101,8 +104,10 @@ module virtio_mmio_rng #(
       .entropy_ready_o,
       .entropy_data_i,
       .device_reset_i      (device_reset),
+      .queue_drop_i        (queue_drop),
       .chain_valid_i       (chain_valid),
       .chain_ready_o       (chain_ready),
+      .chain_queue_i       (chain_queue),
       .chain_readable_len_i(chain_readable_len),
       .chain_writable_len_i(chain_writable_len),
       .req_skip_o          (req_skip),
@@ -114,15 +119,16 @@ module virtio_mmio_rng #(
   );
 
   virtio_mmio_core #(
-      .AxiDataWidth(AxiDataWidth),
-      .AxiAddrWidth(AxiAddrWidth),
-      .AxiIdWidth  (AxiIdWidth),
-      .NumQueues   (NumQueues),
-      .QueueSizeMax(QueueSizeMax),
-      .DeviceId    (DeviceId),
-      .VendorId    (VendorId),
-      .Version     (Version),
-      .IndexInit   (IndexInit)
+      .AxiDataWidth     (AxiDataWidth),
+      .AxiAddrWidth     (AxiAddrWidth),
+      .AxiIdWidth       (AxiIdWidth),
+      .NumQueues        (NumQueues),
+      .QueueSizeMax     (QueueSizeMax),
+      .TransportFeatures(TransportFeatures),
+      .DeviceId         (DeviceId),
+      .VendorId         (VendorId),
+      .Version          (Version),
+      .IndexInit        (IndexInit)
   ) u_core (
       .clk_i,
       .rst_ni,
@@ -192,6 +198,9 @@ module virtio_mmio_rng #(
       .config_wr_strb_o    (config_wr_strb),
       .config_changed_i    (1'b0),
       .queue_want_i        ({NumQueues{1'b1}}),
+      .queue_credit_i      ({NumQueues{1'b0}}),
+      .queue_live_o        (queue_live),
+      .queue_drop_o        (queue_drop),
       .chain_valid_o       (chain_valid),
       .chain_ready_i       (chain_ready),
       .chain_queue_o       (chain_queue),
@@ -214,6 +223,6 @@ module virtio_mmio_rng #(
   );
 
   wire unused_ok = ^{driver_features, config_rd_offset, config_wr_en, config_wr_offset, config_wr_data, config_wr_strb,
-                     chain_queue, req_valid, req_data, req_keep, req_last, req_err};
+                     queue_live, req_valid, req_data, req_keep, req_last, req_err};
 
 endmodule

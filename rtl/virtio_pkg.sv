@@ -49,7 +49,15 @@ package virtio_pkg;
   localparam logic [7:0] STATUS_FAILED = 8'h80;
 
   // Feature bit numbers (6, 5.2.3).
+  localparam int FEATURE_INDIRECT_DESC = 28;
+  localparam int FEATURE_EVENT_IDX = 29;
   localparam int FEATURE_VERSION_1 = 32;
+  localparam int FEATURE_ACCESS_PLATFORM = 33;
+  localparam int FEATURE_RING_PACKED = 34;
+  localparam int FEATURE_IN_ORDER = 35;
+  localparam int FEATURE_ORDER_PLATFORM = 36;
+  localparam int FEATURE_NOTIFICATION_DATA = 38;
+  localparam int FEATURE_RING_RESET = 40;
   localparam int BLK_F_SIZE_MAX = 1;
   localparam int BLK_F_SEG_MAX = 2;
   localparam int BLK_F_RO = 5;
@@ -58,6 +66,9 @@ package virtio_pkg;
 
   localparam int DEVICE_TYPE_BLK = 2;
   localparam int DEVICE_TYPE_RNG = 4;
+
+  // What the core knows beyond VERSION_1: bits 28, 29, 33 to 36, 38 and 40.
+  localparam logic [63:0] TRANSPORT_FEATURES = 64'h0000_015e_3000_0000;
 
   // Split descriptor flags (2.7.5), as bit positions of the 16-bit flags field.
   localparam int DESC_NEXT_BIT = 0;

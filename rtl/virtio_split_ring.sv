@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Split-ring front end (2.7): turns available rings into chains and segments, and completions into used elements and interrupts.
 //
-//   notify -> avail_reader -> heads -> desc_walker -> chains, readable segments, writable segments
+//   visit -> avail_reader -> heads -> desc_walker -> segments, chains
 //   completions -> used_writer -> used ring, interrupt
 //
-// Read clients: 0 used_writer (flags), 1 desc_walker, 2 avail_reader. The write client is used_writer's.
+// Read clients: 0 used_writer (suppression), 1 desc_walker, 2 avail_reader. Write client 0 is used_writer's.
 
 module virtio_split_ring #(
     parameter int AxiDataWidth = 64,
     parameter int AxiAddrWidth = 64,
     parameter int NumQueues = 2,
-    parameter int MaxChain = 256,  // power of two
     parameter logic [15:0] IndexInit = 16'd0,
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
@@ -19,13 +18,17 @@ module virtio_split_ring #(
     input logic rst_ni,
     input logic clear_i,
     // Queues
-    input logic [NumQueues-1:0] live_i,
-    input logic [NumQueues-1:0] notify_i,
+    input logic visit_valid_i,
+    output logic visit_ready_o,
+    input logic [QueueWidth-1:0] visit_queue_i,
+    input logic [7:0] visit_limit_i,
+    output logic taken_o,  // pulse: one more chain of read_queue_o
+    output logic [NumQueues-1:0] rearm_o,
     input logic [NumQueues-1:0] enabled_i,
-    input logic [NumQueues-1:0] want_i,  // the device type takes chains of these queues now
+    input logic [NumQueues-1:0] dropping_i,
     output logic [NumQueues-1:0] busy_o,
-    output logic [QueueWidth-1:0] avail_queue_o,
-    input virtio_pkg::queue_cfg_t avail_cfg_i,
+    output logic [QueueWidth-1:0] read_queue_o,
+    input virtio_pkg::queue_cfg_t read_cfg_i,
     output logic [QueueWidth-1:0] desc_queue_o,
     input virtio_pkg::queue_cfg_t desc_cfg_i,
     output logic [QueueWidth-1:0] used_queue_o,
@@ -49,60 +52,31 @@ module virtio_split_ring #(
     output logic [Bytes-1:0] wr_strb_o,
     input logic wr_done_i,
     input logic wr_done_err_i,
-    // Streams
-    output logic readable_valid_o,
-    input logic readable_ready_i,
-    output virtio_pkg::segment_t readable_o,
-    output logic writable_valid_o,
-    input logic writable_ready_i,
-    output virtio_pkg::segment_t writable_o,
-    output logic device_chain_valid_o,  // to the device type: well-formed ones
-    input logic device_chain_ready_i,
-    output virtio_pkg::chain_t device_chain_o,
-    output logic writer_chain_valid_o,  // to the chain writer: all
-    input logic writer_chain_ready_i,
-    output virtio_pkg::chain_t writer_chain_o,
+    // Segments and chains
+    output logic seg_readable_valid_o,
+    input logic seg_readable_ready_i,
+    output logic seg_writable_valid_o,
+    input logic seg_writable_ready_i,
+    output virtio_pkg::segment_t seg_o,
+    output logic seg_commit_o,
+    output logic seg_rollback_o,
+    output logic chain_valid_o,
+    input logic chain_ready_i,
+    output virtio_pkg::chain_t chain_o,
+    // Completions
     input logic cpl_valid_i,
     output logic cpl_ready_o,
     input virtio_pkg::completion_t cpl_i
 );
 
-  import virtio_pkg::*;
-
-  localparam int ChainsAhead = 4;
   localparam logic [2:0] HalfwordSize = 3'd1;
 
-  logic visit_valid, visit_ready;
-  logic [QueueWidth-1:0] visit_queue;
-  logic [ NumQueues-1:0] rearm;
   logic avail_active, used_active;
   logic [NumQueues-1:0][15:0] last_avail, used_idx;
 
   logic head_valid, head_ready, head_fault;
   logic [QueueWidth-1:0] head_queue;
   logic [15:0] head;
-
-  logic seg_readable_valid, seg_readable_ready, seg_writable_valid, seg_writable_ready, seg_commit, seg_rollback;
-  segment_t seg;
-  logic chain_valid, chain_ready, device_chain_room, writer_chain_room;
-  chain_t chain;
-  logic [$clog2(MaxChain):0] readable_count, writable_count;
-  logic [$clog2(ChainsAhead):0] device_chain_count, writer_chain_count;
-
-  virtio_notify #(
-      .NumQueues(NumQueues)
-  ) u_notify (
-      .clk_i,
-      .rst_ni,
-      .clear_i,
-      .live_i,
-      .notify_i,
-      .rearm_i      (rearm),
-      .enable_i     (want_i),
-      .visit_valid_o(visit_valid),
-      .visit_ready_i(visit_ready),
-      .visit_queue_o(visit_queue)
-  );
 
   virtio_avail_reader #(
       .AxiDataWidth(AxiDataWidth),
@@ -112,16 +86,18 @@ module virtio_split_ring #(
       .clk_i,
       .rst_ni,
       .clear_i,
-      .visit_valid_i (visit_valid),
-      .visit_ready_o (visit_ready),
-      .visit_queue_i (visit_queue),
-      .rearm_o       (rearm),
+      .visit_valid_i,
+      .visit_ready_o,
+      .visit_queue_i,
+      .visit_limit_i,
+      .rearm_o,
       .enabled_i,
-      .queue_o       (avail_queue_o),
+      .queue_o       (read_queue_o),
       .active_o      (avail_active),
-      .cfg_i         (avail_cfg_i),
-      .used_idx_i    (used_idx[avail_queue_o]),
+      .cfg_i         (read_cfg_i),
+      .used_idx_i    (used_idx[read_queue_o]),
       .last_avail_o  (last_avail),
+      .taken_o,
       .rd_req_valid_o(rd_req_valid_o[2]),
       .rd_req_ready_i(rd_req_ready_i[2]),
       .rd_req_addr_o (rd_req_addr_o[2]),
@@ -161,90 +137,16 @@ module virtio_split_ring #(
       .rd_rsp_data_i,
       .rd_rsp_last_i,
       .rd_rsp_err_i,
-      .readable_valid_o(seg_readable_valid),
-      .readable_ready_i(seg_readable_ready),
-      .writable_valid_o(seg_writable_valid),
-      .writable_ready_i(seg_writable_ready),
-      .seg_o           (seg),
-      .seg_commit_o    (seg_commit),
-      .seg_rollback_o  (seg_rollback),
-      .chain_valid_o   (chain_valid),
-      .chain_ready_i   (chain_ready),
-      .chain_o         (chain)
-  );
-
-  virtio_fifo #(
-      .Width($bits(segment_t)),
-      .Depth(MaxChain)
-  ) u_readable (
-      .clk_i,
-      .rst_ni,
-      .clear_i,
-      .commit_i   (seg_commit),
-      .rollback_i (seg_rollback),
-      .in_valid_i (seg_readable_valid),
-      .in_ready_o (seg_readable_ready),
-      .in_data_i  (seg),
-      .out_valid_o(readable_valid_o),
-      .out_ready_i(readable_ready_i),
-      .out_data_o (readable_o),
-      .count_o    (readable_count)
-  );
-
-  virtio_fifo #(
-      .Width($bits(segment_t)),
-      .Depth(MaxChain)
-  ) u_writable (
-      .clk_i,
-      .rst_ni,
-      .clear_i,
-      .commit_i   (seg_commit),
-      .rollback_i (seg_rollback),
-      .in_valid_i (seg_writable_valid),
-      .in_ready_o (seg_writable_ready),
-      .in_data_i  (seg),
-      .out_valid_o(writable_valid_o),
-      .out_ready_i(writable_ready_i),
-      .out_data_o (writable_o),
-      .count_o    (writable_count)
-  );
-
-  assign chain_ready = device_chain_room && writer_chain_room;
-
-  virtio_fifo #(
-      .Width($bits(chain_t)),
-      .Depth(ChainsAhead)
-  ) u_device_chains (
-      .clk_i,
-      .rst_ni,
-      .clear_i,
-      .commit_i   (1'b1),
-      .rollback_i (1'b0),
-      .in_valid_i (chain_valid && chain_ready && !chain.fault),
-      .in_ready_o (device_chain_room),
-      .in_data_i  (chain),
-      .out_valid_o(device_chain_valid_o),
-      .out_ready_i(device_chain_ready_i),
-      .out_data_o (device_chain_o),
-      .count_o    (device_chain_count)
-  );
-
-  virtio_fifo #(
-      .Width($bits(chain_t)),
-      .Depth(ChainsAhead)
-  ) u_writer_chains (
-      .clk_i,
-      .rst_ni,
-      .clear_i,
-      .commit_i   (1'b1),
-      .rollback_i (1'b0),
-      .in_valid_i (chain_valid && chain_ready),
-      .in_ready_o (writer_chain_room),
-      .in_data_i  (chain),
-      .out_valid_o(writer_chain_valid_o),
-      .out_ready_i(writer_chain_ready_i),
-      .out_data_o (writer_chain_o),
-      .count_o    (writer_chain_count)
+      .readable_valid_o(seg_readable_valid_o),
+      .readable_ready_i(seg_readable_ready_i),
+      .writable_valid_o(seg_writable_valid_o),
+      .writable_ready_i(seg_writable_ready_i),
+      .seg_o,
+      .seg_commit_o,
+      .seg_rollback_o,
+      .chain_valid_o,
+      .chain_ready_i,
+      .chain_o
   );
 
   virtio_used_writer #(
@@ -256,6 +158,7 @@ module virtio_split_ring #(
       .rst_ni,
       .clear_i,
       .enabled_i,
+      .dropping_i,
       .cpl_valid_i,
       .cpl_ready_o,
       .cpl_i,
@@ -285,7 +188,7 @@ module virtio_split_ring #(
   // A queue is busy while it is being visited or has chains that were taken and not yet made used.
   for (genvar i = 0; i < NumQueues; i++) begin : g_busy
     assign busy_o[i] = last_avail[i] != used_idx[i] ||
-                       (avail_active && avail_queue_o == QueueWidth'(i)) ||
+                       (avail_active && read_queue_o == QueueWidth'(i)) ||
                        (used_active && used_queue_o == QueueWidth'(i));
   end
 

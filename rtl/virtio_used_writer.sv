@@ -16,6 +16,7 @@ module virtio_used_writer #(
     input logic rst_ni,
     input logic clear_i,
     input logic [NumQueues-1:0] enabled_i,  // pulse: start from IndexInit
+    input logic [NumQueues-1:0] dropping_i,  // in queue reset: nothing is made used any more, only counted
     input logic cpl_valid_i,
     output logic cpl_ready_o,
     input virtio_pkg::completion_t cpl_i,
@@ -56,6 +57,7 @@ module virtio_used_writer #(
     IdxWait,
     Flags,
     FlagsWait,
+    Drop,
     Fatal,
     Halted
   } state_e;
@@ -120,6 +122,7 @@ module virtio_used_writer #(
     case (state_q)
       Idle: begin
         if (cpl_valid_i && cpl_i.fault) state_d = Fatal;
+        else if (cpl_valid_i && dropping_i[cpl_i.queue_index[QueueWidth-1:0]]) state_d = Drop;
         else if (cpl_valid_i) state_d = Element;
       end
       Element: if (wr_req_ready_i) state_d = ElementWait;
@@ -142,6 +145,7 @@ module virtio_used_writer #(
       end
       Flags: if (rd_req_ready_i) state_d = FlagsWait;
       FlagsWait: if (rd_rsp_valid_i) state_d = Idle;
+      Drop: state_d = Idle;
       Fatal: state_d = Halted;
       default: ;
     endcase
@@ -168,7 +172,7 @@ module virtio_used_writer #(
       for (int i = 0; i < NumQueues; i++) slot_q[i] <= '0;
     end else begin
       // The count moves only after the last use of next_idx by the write just issued: see IdxWait.
-      if (state_q == IdxWait && wr_done_i) begin
+      if ((state_q == IdxWait && wr_done_i) || state_q == Drop) begin
         used_idx_q[queue_q] <= next_idx;
         slot_q[queue_q]     <= (slot + 16'd1 == cfg_i.size) ? 16'd0 : slot + 16'd1;
         fresh_q[queue_q]    <= 1'b0;
@@ -188,7 +192,7 @@ module virtio_used_writer #(
   end
 
   assign cpl_ready_o = state_q == Idle;
-  assign used_event_o = state_q == FlagsWait && rd_rsp_valid_i && (rd_rsp_err_i || !no_interrupt);
+  assign used_event_o = state_q == FlagsWait && rd_rsp_valid_i && !dropping_i[queue_q] && (rd_rsp_err_i || !no_interrupt);
   assign queue_o = queue_q;
   assign active_o = state_q != Idle && state_q != Halted;
   assign fatal_o = state_q == Fatal;

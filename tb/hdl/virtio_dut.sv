@@ -13,6 +13,7 @@ module virtio_dut #(
     parameter int Version = 2,
     parameter int VendorId = 32'h4f544256,
     parameter int IndexInit = 0,
+    parameter logic [63:0] TransportFeatures = '0,
     parameter int ReadOnly = 0,
     parameter int SegMax = 126,
     parameter int SizeMax = 0,
@@ -94,15 +95,16 @@ module virtio_dut #(
 
   if (Device == virtio_pkg::DEVICE_TYPE_RNG) begin : g_rng
     virtio_mmio_rng #(
-        .AxiDataWidth(AxiDataWidth),
-        .AxiAddrWidth(AxiAddrWidth),
-        .AxiIdWidth  (AxiIdWidth),
-        .NumQueues   (NumQueues),
-        .QueueSizeMax(QueueSizeMax),
-        .DeviceId    (DeviceId),
-        .VendorId    (VendorId),
-        .Version     (Version),
-        .IndexInit   (16'(IndexInit))
+        .AxiDataWidth     (AxiDataWidth),
+        .AxiAddrWidth     (AxiAddrWidth),
+        .AxiIdWidth       (AxiIdWidth),
+        .NumQueues        (NumQueues),
+        .QueueSizeMax     (QueueSizeMax),
+        .DeviceId         (DeviceId),
+        .VendorId         (VendorId),
+        .Version          (Version),
+        .TransportFeatures(TransportFeatures),
+        .IndexInit        (16'(IndexInit))
     ) u_device (
         .clk_i,
         .rst_ni,
@@ -185,19 +187,20 @@ module virtio_dut #(
     assign entropy_data_o  = 32'd0;
 
     virtio_mmio_blk #(
-        .AxiDataWidth(AxiDataWidth),
-        .AxiAddrWidth(AxiAddrWidth),
-        .AxiIdWidth  (AxiIdWidth),
-        .NumQueues   (NumQueues),
-        .QueueSizeMax(QueueSizeMax),
-        .DeviceId    (DeviceId),
-        .VendorId    (VendorId),
-        .Version     (Version),
-        .IndexInit   (16'(IndexInit)),
-        .ReadOnly    (ReadOnly != 0),
-        .SegMax      (SegMax),
-        .SizeMax     (SizeMax),
-        .BlkSize     (BlkSize)
+        .AxiDataWidth     (AxiDataWidth),
+        .AxiAddrWidth     (AxiAddrWidth),
+        .AxiIdWidth       (AxiIdWidth),
+        .NumQueues        (NumQueues),
+        .QueueSizeMax     (QueueSizeMax),
+        .DeviceId         (DeviceId),
+        .VendorId         (VendorId),
+        .Version          (Version),
+        .TransportFeatures(TransportFeatures),
+        .IndexInit        (16'(IndexInit)),
+        .ReadOnly         (ReadOnly != 0),
+        .SegMax           (SegMax),
+        .SizeMax          (SizeMax),
+        .BlkSize          (BlkSize)
     ) u_device (
         .clk_i,
         .rst_ni,

@@ -23,8 +23,8 @@ class ModelRig(ModelBench, Rig):
         storage = MemoryStorage(capacity)
         for sector in range(capacity):
             storage.write(sector, content.randbytes(SECTOR))
-        options = reference.device_options(parameters)
         function = reference.function(parameters, storage, content.randbytes)
+        options = reference.device_options(parameters, function)
         super().__init__(function, seed, regions=regions_for(options["address_width"]), **options)
         self.storage = storage
         self.index_init = options["index_init"]

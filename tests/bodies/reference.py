@@ -8,7 +8,7 @@ from typing import Any
 
 from virtio_model import Blk, DeviceFunction, MemoryStorage, Rng
 from virtio_model.device import DEFAULT_VENDOR_ID
-from virtio_model.spec import SECTOR, VERSION, DeviceType
+from virtio_model.spec import SECTOR, VERSION, DeviceType, Feature, features
 
 #: GET_ID of rtl/virtio_blk.sv.
 SERIAL = b"virtio-mmio-rtl-0001"
@@ -33,9 +33,11 @@ def function(parameters: Mapping[str, int], storage: MemoryStorage, source: Any 
     )
 
 
-def device_options(parameters: Mapping[str, int]) -> dict[str, Any]:
-    """The options of `MmioDevice`."""
+def device_options(parameters: Mapping[str, int], function: DeviceFunction) -> dict[str, Any]:
+    """The options of `MmioDevice` with this function."""
+    offered = function.device_features | features(Feature.VERSION_1) | parameters.get("TransportFeatures", 0)
     return {
+        "device_features": offered,
         "num_queues": parameters.get("NumQueues", 2),
         "queue_size_max": (parameters.get("QueueSizeMax0", 256), parameters.get("QueueSizeMax1", 256)),
         "device_id": parameters.get("DeviceId", int(device_type(parameters))),

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from virtio_model.spec import Feature, features
+
 from .planted import PLANTED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +26,9 @@ MEMORIES = ("fast", "axiram")
 DEFAULT_MEMORY = {"verilator": "fast", "icarus": "axiram"}
 #: The bus timings that a test is worth repeating with.
 TIMINGS = ("none", "light", "heavy")
+
+#: Transport features that the RTL has on split rings.
+SPLIT_FEATURES = (Feature.ACCESS_PLATFORM, Feature.ORDER_PLATFORM, Feature.NOTIFICATION_DATA, Feature.RING_RESET)
 
 RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
 
@@ -42,6 +47,7 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "rng512": {"Device": RNG, "AxiDataWidth": 512},
     "rng_addr32": {"Device": RNG, "AxiAddrWidth": 32},
     "rng_wrap": {"Device": RNG, "IndexInit": 0xFFF0},
+    "rng_features": {"Device": RNG, "TransportFeatures": features(*SPLIT_FEATURES)},
     "rng_oddsize": {"Device": RNG, "QueueSizeMax0": 100, "QueueSizeMax1": 7},
     "blk": {"Device": BLK},
     "blk32": {"Device": BLK, "AxiDataWidth": 32},
@@ -100,7 +106,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
     Plan("test_status", configs=("rng", "blk"), icarus=("rng",)),
-    Plan("test_registers", configs=("rng", "blk"), icarus=("blk",)),
+    Plan("test_registers", configs=("rng", "rng_features", "blk"), icarus=("blk",)),
     Plan("test_queues", configs=("rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
     Plan("test_rings", configs=("rng", "rng32", "rng_oddsize", "blk", "blk_wrap"), icarus=("rng_wrap",)),
     Plan("test_memory", configs=("rng", "rng32", "blk", "blk128"), icarus=("blk",)),

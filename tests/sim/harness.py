@@ -83,7 +83,8 @@ class SimRig(SimBench, Rig):
         given = parameters()
         storage = MemoryStorage(0)
         resize(storage, len(disk_image()) // SECTOR)
-        lockstep = Scoreboard(reference.function(given, storage), **reference.device_options(given))
+        function = reference.function(given, storage)
+        lockstep = Scoreboard(function, **reference.device_options(given, function))
         tap = Tap(dut.u_tap, lockstep.report)
         native = dut.g_native if given.get("NativeBuses", 1) else None
         rig = await cls.create(dut, seed=seed, timing=timing, native=native, **options)

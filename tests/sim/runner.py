@@ -93,7 +93,7 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     arguments: dict[str, Any] = {
         "sim": sim,
         "sources": [str(path) for path in sources],
-        "parameters": parameters(sim, config, memory),
+        "parameters": {name: literal(value) for name, value in parameters(sim, config, memory).items()},
         "hdl_toplevel": configs.top(config),
         "build_dir": str(directory),
         "build_args": toolchain.build_args(sim, session.waves),
@@ -126,6 +126,11 @@ def parameters(sim: str, config: str, memory: str = "") -> dict[str, int]:
     """The HDL parameters of a build."""
     fast = (memory or configs.DEFAULT_MEMORY[sim]) == "fast"
     return {**configs.CONFIGS[config], "NativeBuses": int(fast)}
+
+
+def literal(value: int) -> int | str:
+    """A parameter's value as simulators take it: beyond 32 bits as a sized literal."""
+    return value if value < 1 << 31 else f"64'h{value:x}"
 
 
 def digest(sources: Sequence[Path], settings: dict[str, Any]) -> str:

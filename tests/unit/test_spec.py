@@ -156,6 +156,13 @@ def test_rtl_package_is_complete() -> None:
     assert wanted | {"MAGIC_VALUE", "FEATURE_VERSION_1"} <= rtl.keys()
 
 
+def test_rtl_package_knows_transport_features() -> None:
+    """The bits that the core may offer are those that the package names, without VERSION_1."""
+    rtl = rtl_constants()
+    bits = [bit for name, bit in rtl.items() if name.startswith("FEATURE_") and name != "FEATURE_VERSION_1"]
+    assert rtl["TRANSPORT_FEATURES"] == spec.features(*bits)
+
+
 def test_rtl_package_is_read_whole() -> None:
     """The expression above misses no localparam of the package."""
     declared = re.findall(r"^\s*localparam\b", PACKAGE.read_text(), re.MULTILINE)
