@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: measures the simulation in rounds of all parts, prints a table, and checks the bars.
+"""`make bench`: measures the RTL in cycles, once, and the simulation in rounds of all parts; checks the bars.
 
 Reads BENCH (parts to measure), ROUNDS, REPEAT, SOAK and JOBS from the environment; docs/bench.md says what is timed.
 Exit status: 0 all checks passed, 1 one failed or something could not be measured, 2 the request makes no sense.
@@ -28,13 +28,13 @@ from tests.sim.runner import BUILD_ROOT
 from tests.sim.selection import UsageError
 from virtio_model.spec import SECTOR
 
-from . import raw
+from . import raw, rtl
 from .figures import BenchError, Check, Figure, Timed, check_bars, check_cycles, speed_figures
 
 #: The same work each time.
 SEED = 20261122
-SPEED, REGRESSION, SOAK = "speed", "regression", "soak"
-PARTS = (SPEED, REGRESSION, SOAK)
+RTL, SPEED, REGRESSION, SOAK = "rtl", "speed", "regression", "soak"
+PARTS = (RTL, SPEED, REGRESSION, SOAK)
 #: A median of fewer is no figure.
 LEAST_ROUNDS = 5
 DIRECTORY = BUILD_ROOT / "bench"
@@ -134,6 +134,7 @@ class Bench:
     timed: dict[str, list[Timed]] = field(default_factory=lambda: {"fast": [], "axiram": [], "raw": []})
     regressions: list[float] = field(default_factory=list)
     soaks: list[float] = field(default_factory=list)
+    exact: dict[str, Any] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Build what is needed by a round that does not count."""
@@ -141,6 +142,8 @@ class Bench:
         if SPEED in self.request.parts:
             image = disk.docs_disk(configs.ROOT / "docs", DIRECTORY / "docs.img").base
             raw.build(DIRECTORY / "raw", image.stat().st_size // SECTOR)
+        if RTL in self.request.parts:
+            self._rtl()
         for step in self.steps():
             step()
         self.timed = {name: [] for name in self.timed}
@@ -173,7 +176,13 @@ class Bench:
         passed = [Check(f"{part}: measured", True) for part in self.request.parts]
         if SPEED in self.request.parts:
             passed.append(check_cycles(self.timed["fast"], self.timed["raw"]))
-        return [*passed, *check_bars(figures)]
+        return [*passed, *rtl.checks(self.exact), *check_bars(figures)]
+
+    def _rtl(self) -> None:
+        """Cycles are exact, so once is enough; a figure that misses its bar fails its test."""
+        for module in rtl.MODULES:
+            simulate(f"rtl_{module}", TEST=module, JOBS=self.request.jobs)
+        self.exact = rtl.collect(BUILD_ROOT)
 
     def _fast(self) -> None:
         self.timed["fast"].append(self._read_disk("fast", MEM="fast", VIRTIO_REPEAT=self.request.repeat))
@@ -222,6 +231,7 @@ def content(bench: Bench, figures: Mapping[str, Figure], checks: Sequence[Check]
     cycles = {name: sorted({timed.cycles for timed in runs}) for name, runs in bench.timed.items() if runs}
     return {
         **{name: figure.rounded() for name, figure in figures.items()},
+        **bench.exact,
         "rounds": bench.request.rounds,
         "repeat": bench.request.repeat,
         "soak": bench.request.soak,
@@ -245,7 +255,7 @@ def measure(request: Request) -> int:
         flush=True,
     )
     bench.prepare()
-    for number in range(request.rounds):
+    for number in range(request.rounds if bench.steps() else 0):
         start = time.perf_counter()
         for step in bench.steps():
             step()
@@ -255,7 +265,10 @@ def measure(request: Request) -> int:
     report = content(bench, figures, checks)
     write_json(BUILD_ROOT / "bench.json", report)
     print()
-    console().print(table(figures))
+    if bench.exact:
+        console().print(rtl.table(bench.exact))
+    if figures:
+        console().print(table(figures))
     print()
     for check in checks:
         print(f"{'ok  ' if check.passed else 'FAIL'} {check.text}")

@@ -112,6 +112,8 @@ PLANS: tuple[Plan, ...] = (
         configs=("rng_split", "rng_split32", "rng_split_wrap", "blk_split", "blk_split128", "blk_split512"),
         icarus=("rng_split",),
     ),
+    Plan("test_speed_rng", configs=("rng_split",), timeout_s=300, memory="fast"),
+    Plan("test_speed_blk", configs=("blk",), timeout_s=300, memory="fast"),
     Plan("test_registers", configs=("rng", "rng_split", "blk"), icarus=("blk",)),
     Plan("test_queues", configs=("rng_split", "rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
     Plan("test_rings", configs=("rng_split", "rng", "rng32", "rng_oddsize", "blk", "blk_wrap"), icarus=("rng_wrap",)),

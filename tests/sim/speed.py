@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exact cycles of requests that are kept outstanding on a memory of some latency."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from cocotbext.virtio.drivers import Pending
+from cocotbext.virtio.sim.bench import PERIOD_NS
+from cocotbext.virtio.sim.timing import Timing
+from tests.sim.harness import SimRig
+
+#: Long enough for the largest requests that are outstanding at the end.
+DRAIN_NS = 10_000_000
+
+Submit = Callable[[int], Awaitable[Pending[Any]]]
+
+
+async def build(dut: Any, latency: int) -> SimRig:
+    """A rig on a memory that answers `latency` cycles later than it could, reads and writes alike."""
+    delay_ns = latency * PERIOD_NS
+    return await SimRig.build(dut, Timing(latency_ns=(delay_ns, delay_ns)), seed=1)
+
+
+async def cycles_per_request(rig: SimRig, submit: Submit, depth: int, count: int) -> float:
+    """Keep `depth` requests outstanding until `count` came back; cycles from one to the next in the second half."""
+    outstanding: list[Pending[Any]] = []
+    done_at: list[int] = []
+    begun = 0
+    while len(done_at) < count:
+        while len(outstanding) < depth:
+            outstanding.append(await submit(begun))
+            begun += 1
+        await rig.run_until(_any_done(outstanding))
+        done_at += [rig.tap.cycle for pending in outstanding if pending.done]
+        outstanding = [pending for pending in outstanding if not pending.done]
+    half = done_at[count // 2 :]
+    await rig.drain(DRAIN_NS)
+    await rig.finish()
+    return (half[-1] - half[0]) / (len(half) - 1)
+
+
+def _any_done(outstanding: Sequence[Pending[Any]]) -> Callable[[], bool]:
+    return lambda: any(pending.done for pending in outstanding)
