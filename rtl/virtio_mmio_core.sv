@@ -226,6 +226,7 @@ module virtio_mmio_core #(
   logic [TagWidth-1:0] wr_done_tag;
   logic wr_done_err;
   logic [3:0] cache;
+  logic [63:0] features;
 
   logic readable_valid, readable_ready, writable_valid, writable_ready;
   segment_t readable, writable;
@@ -279,7 +280,8 @@ module virtio_mmio_core #(
       .DeviceId     (DeviceId),
       .VendorId     (VendorId),
       .Version      (Version),
-      .AccessTimeout(AccessTimeout)
+      .AccessTimeout(AccessTimeout),
+      .CoreFeatures (CoreFeatures)
   ) u_regs (
       .clk_i,
       .rst_ni,
@@ -319,6 +321,8 @@ module virtio_mmio_core #(
       .irq_o
   );
 
+  // What is not offered is 0 for good, so that its logic goes.
+  assign features = driver_features_o & CoreFeatures;
   assign queue_live_o = queue_ready & {NumQueues{live}};
   assign queue_drop_o = queue_resetting;
 
@@ -333,7 +337,7 @@ module virtio_mmio_core #(
       .clk_i,
       .rst_ni,
       .clear_i             (flush),
-      .features_i          (driver_features_o),
+      .features_i          (features),
       .live_i              (queue_live_o),
       .notify_i            (notify),
       .enabled_i           (queue_enabled),
@@ -585,8 +589,8 @@ module virtio_mmio_core #(
 
   always_comb begin
     cache = AxiCache;
-    if (driver_features_o[FEATURE_ORDER_PLATFORM]) cache = AxiCacheOrderPlatform;
-    if (driver_features_o[FEATURE_ACCESS_PLATFORM]) cache = AxiCacheAccessPlatform;
+    if (features[FEATURE_ORDER_PLATFORM]) cache = AxiCacheOrderPlatform;
+    if (features[FEATURE_ACCESS_PLATFORM]) cache = AxiCacheAccessPlatform;
   end
 
   // Not every input carries meaning: protection bits of register accesses are not checked, only payload beats are popped.

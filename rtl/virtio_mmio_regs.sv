@@ -13,6 +13,7 @@ module virtio_mmio_regs #(
     parameter logic [31:0] VendorId = 32'd0,
     parameter logic [31:0] Version = 32'd2,
     parameter int AccessTimeout = 1024,
+    parameter logic [63:0] CoreFeatures = '0,  // offered ones that do not belong to the device type
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1
 ) (
     input  logic                                    clk_i,
@@ -70,7 +71,9 @@ module virtio_mmio_regs #(
   logic [15:0] queue_size_max;
   logic queue_ready, queue_stopping, queue_resetting, needs_reset_event, driver_ok;
   logic [31:0] notified_queue;
+  logic [63:0] features;
 
+  assign features    = driver_features_o & CoreFeatures;
   assign control_en  = wr_en_i && wr_strb_i == 4'hf && wr_addr_i < REG_CONFIG && !Placeholder;
   assign live_write  = control_en && !device_reset_o;
   assign status_en   = control_en && wr_addr_i == REG_STATUS;
@@ -120,8 +123,8 @@ module virtio_mmio_regs #(
       .wr_en_i        (live_write),
       .wr_addr_i,
       .wr_data_i,
-      .packed_i       (driver_features_o[FEATURE_RING_PACKED]),
-      .ring_reset_i   (driver_features_o[FEATURE_RING_RESET]),
+      .packed_i       (features[FEATURE_RING_PACKED]),
+      .ring_reset_i   (features[FEATURE_RING_RESET]),
       .size_max_o     (queue_size_max),
       .ready_o        (queue_ready),
       .stopping_o     (queue_stopping),
@@ -139,7 +142,7 @@ module virtio_mmio_regs #(
   );
 
   // With NOTIFICATION_DATA the upper half says where in the ring; rings are read from memory, so it is not needed (4.2.3.3).
-  assign notified_queue = driver_features_o[FEATURE_NOTIFICATION_DATA] ? {16'd0, wr_data_i[15:0]} : wr_data_i;
+  assign notified_queue = features[FEATURE_NOTIFICATION_DATA] ? {16'd0, wr_data_i[15:0]} : wr_data_i;
   for (genvar i = 0; i < NumQueues; i++) begin : g_notify
     assign notify_o[i] = live_write && wr_addr_i == REG_QUEUE_NOTIFY && notified_queue == i;
   end
