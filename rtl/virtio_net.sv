@@ -175,7 +175,7 @@ module virtio_net #(
   logic [FirstBits-1:0] rx_first_bytes;
   logic [15:0] rx_len;
   logic [PairWidth-1:0] filter_pair, target_pair;
-  logic [QueuePairs-1:0] enabled;
+  logic [QueuePairs-1:0] enabled, rx_live, rx_drop;
   logic rx_kept, frame_valid, frame_pop, word_valid, word_ready;
   logic [15:0] frame_len;
   logic [PairWidth-1:0] frame_pair;
@@ -342,7 +342,9 @@ module virtio_net #(
     for (int i = QueuePairs - 1; i >= 0; i--) if (on[i]) first_enabled = PairWidth'(i);
   endfunction
   for (genvar i = 0; i < QueuePairs; i++) begin : g_enabled
-    assign enabled[i] = queue_live_i[2*i] && !queue_drop_i[2*i] && (i == 0 || (has_mq && pairs > 16'(i)));
+    assign rx_live[i] = queue_live_i[2*i];
+    assign rx_drop[i] = queue_drop_i[2*i];
+    assign enabled[i] = rx_live[i] && !rx_drop[i] && (i == 0 || (has_mq && pairs > 16'(i)));
   end
   assign target_pair = enabled[filter_pair] ? filter_pair : first_enabled(enabled);
 
@@ -421,8 +423,8 @@ module virtio_net #(
   logic [$clog2(MergeWait):0] wait_q;
   logic rooms_drop, frame_live, give_back, gather, enough, hopeless, answered, plan_done, word_taken, frame_counted;
 
-  assign rooms_drop = queue_drop_i[{rooms_pair, 1'b0}];
-  assign frame_live = queue_live_i[{frame_pair, 1'b0}] && !queue_drop_i[{frame_pair, 1'b0}];
+  assign rooms_drop = rx_drop[rooms_pair];
+  assign frame_live = rx_live[frame_pair] && !rx_drop[frame_pair];
   assign give_back = rooms_valid && (!frame_valid || rooms_pair != frame_pair || rooms_drop);
   assign gather = plan_q == Gather && rooms_valid && !give_back;
   assign rooms_pop = gather || (plan_q == Idle && give_back);
@@ -641,6 +643,6 @@ module virtio_net #(
       .out_data_o  (split_data)
   );
 
-  wire unused_ok = ^{order_count, rooms_count, order_len[31:16]};
+  wire unused_ok = ^{order_count, rooms_count, ctrl_taken, vlan_ready, queue_drop_i};
 
 endmodule

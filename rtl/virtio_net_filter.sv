@@ -184,29 +184,28 @@ module virtio_net_filter #(
     logic [Flows-1:0] known_q;
     logic known_hit_q;
 
-    // 6 bits of an exclusive or over the bytes that a flow has in both directions: two addresses, or ports, give the same in either order.
-    function automatic logic [5:0] fold(input logic [8*FirstBytes-1:0] b);
-      logic [47:0] macs;
-      logic [31:0] ips;
-      logic [15:0] ports;
-      macs  = b[0+:48] ^ b[48+:48];
-      ips   = b[8*26+:32] ^ b[8*30+:32];
-      ports = b[8*34+:16] ^ b[8*36+:16];
-      fold  = macs[5:0] ^ macs[13:8] ^ macs[21:16] ^ macs[29:24] ^ macs[37:32] ^ macs[45:40] ^
-              ips[5:0] ^ ips[13:8] ^ ips[21:16] ^ ips[29:24] ^ ports[5:0] ^ ports[13:8];
+    // An exclusive or over what a flow has in both directions: two addresses, or ports, give the same in either order.
+    function automatic logic [5:0] fold(input logic [95:0] macs, input logic [63:0] ips, input logic [31:0] ports);
+      logic [15:0] x;
+      x = macs[15:0] ^ macs[31:16] ^ macs[47:32] ^ macs[63:48] ^ macs[79:64] ^ macs[95:80] ^
+          ips[15:0] ^ ips[31:16] ^ ips[47:32] ^ ips[63:48] ^ ports[15:0] ^ ports[31:16];
+      fold = x[5:0] ^ x[11:6] ^ {2'd0, x[15:12]};
     endfunction
+    logic [5:0] sent_flow, flow;
+    assign sent_flow = fold(sent_first_bytes_i[0+:96], sent_first_bytes_i[8*26+:64], sent_first_bytes_i[8*34+:32]);
+    assign flow      = fold(first_bytes_i[0+:96], first_bytes_i[8*26+:64], first_bytes_i[8*34+:32]);
 
     always_ff @(posedge clk_i) begin
-      if (sent_i) mem[fold(sent_first_bytes_i)] <= sent_pair_i;
-      pair_q <= mem[fold(first_bytes_i)];
+      if (sent_i) mem[sent_flow] <= sent_pair_i;
+      pair_q <= mem[flow];
     end
     always_ff @(posedge clk_i) begin
       if (!rst_ni || device_reset_i) begin
         known_q     <= '0;
         known_hit_q <= 1'b0;
       end else begin
-        if (sent_i) known_q[fold(sent_first_bytes_i)] <= 1'b1;
-        known_hit_q <= known_q[fold(first_bytes_i)];
+        if (sent_i) known_q[sent_flow] <= 1'b1;
+        known_hit_q <= known_q[flow];
       end
     end
     assign pair_o = (known_hit_q && enabled_i[pair_q]) ? pair_q : '0;
