@@ -3,7 +3,10 @@
 // on the heads in order (2.7.6, 2.7.13), no more than the visit's limit. More buffers than that: the queue is marked again, so that
 // queues take turns.
 //
-// A bad idx, a bad head or a failed read becomes a fault mark behind the good heads; nothing is read after it until `clear_i`.
+// With EVENT_IDX the visit ends with telling the driver from which index on to notify (avail_event, 2.7.10.2), and with one more look at idx, for
+// the driver may have gone on in the meantime.
+//
+// A bad idx, a bad head or a failed access becomes a fault mark behind the good heads; nothing is read after it until `clear_i`.
 // Each queue keeps a free-running index and a slot counter of its own, so that any size works.
 
 module virtio_avail_reader #(
@@ -11,11 +14,13 @@ module virtio_avail_reader #(
     parameter int NumQueues = 2,
     parameter logic [15:0] IndexInit = 16'd0,
     parameter int Batch = 8,
-    localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1
+    localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
+    localparam int Bytes = AxiDataWidth / 8
 ) (
     input  logic                                            clk_i,
     input  logic                                            rst_ni,
     input  logic                                            clear_i,
+    input  logic                                            event_idx_i,     // EVENT_IDX
     input  logic                                            visit_valid_i,
     output logic                                            visit_ready_o,
     input  logic                   [  QueueWidth-1:0]       visit_queue_i,
@@ -35,6 +40,14 @@ module virtio_avail_reader #(
     input  logic                                            rd_rsp_valid_i,
     input  logic                   [AxiDataWidth-1:0]       rd_rsp_data_i,
     input  logic                                            rd_rsp_err_i,
+    // DMA write client
+    output logic                                            wr_req_valid_o,
+    input  logic                                            wr_req_ready_i,
+    output logic                   [            63:0]       wr_req_addr_o,
+    output logic                   [AxiDataWidth-1:0]       wr_data_o,
+    output logic                   [       Bytes-1:0]       wr_strb_o,
+    input  logic                                            wr_done_i,
+    input  logic                                            wr_done_err_i,
     // Heads
     output logic                                            head_valid_o,
     input  logic                                            head_ready_i,
@@ -44,14 +57,16 @@ module virtio_avail_reader #(
 );
 
   localparam int HeadFifoDepth = 2 * Batch;
-  localparam int LaneWidth = $clog2(AxiDataWidth / 8);
+  localparam int LaneWidth = $clog2(Bytes);
 
-  typedef enum logic [2:0] {
+  typedef enum logic [3:0] {
     Idle,
     AskIdx,
     WaitIdx,
     CheckIdx,
     Entries,
+    Event,      // publish avail_event
+    EventWait,
     Fault,
     Halted
   } state_e;
@@ -65,12 +80,15 @@ module virtio_avail_reader #(
   logic [15:0] asked_q, got_q, count_q, count;  // of this visit's entries
   logic [15:0] ask_slot_q, got_slot_q;
   logic bad_q;
+  logic more_q;  // buffers are left behind
+  logic told_q;  // avail_event has been published in this visit
+  logic [63:0] event_addr;
 
   logic [15:0] distance, in_flight, value;
   logic [63:0] entry_addr, value_addr;
   logic head_push, head_room, head_bad, head_faulty;
   logic [$clog2(HeadFifoDepth):0] head_count;
-  logic all_got, idx_bad;
+  logic all_got, idx_bad, more;
 
   function automatic logic [15:0] next_slot(input logic [15:0] slot, input logic [15:0] size);
     next_slot = (slot + 16'd1 == size) ? 16'd0 : slot + 16'd1;
@@ -80,6 +98,7 @@ module virtio_avail_reader #(
   assign distance = idx_q - last_avail_q[queue_q];
   assign in_flight = idx_q - used_idx_i;
   assign idx_bad = distance > cfg_i.size || in_flight > cfg_i.size;
+  assign more = told_q ? distance != 16'd0 : distance > batch_q;
   assign count = (distance > batch_q) ? batch_q : distance;
   assign all_got = got_q == count_q;
   assign start_slot = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
@@ -98,6 +117,12 @@ module virtio_avail_reader #(
   assign rd_req_valid_o = state_q == AskIdx || (state_q == Entries && asked_q != count_q);
   assign rd_req_addr_o = (state_q == AskIdx) ? cfg_i.driver_addr + 64'd2 : entry_addr;
 
+  assign event_addr = cfg_i.device_addr + 64'd4 + {45'd0, cfg_i.size, 3'd0};
+  assign wr_req_valid_o = state_q == Event;
+  assign wr_req_addr_o = {event_addr[63:LaneWidth], {LaneWidth{1'b0}}};
+  assign wr_data_o = {(Bytes / 2) {last_avail_q[queue_q]}};
+  assign wr_strb_o = Bytes'(2'b11) << event_addr[LaneWidth-1:0];
+
   always_comb begin
     state_d = state_q;
     case (state_q)
@@ -114,11 +139,19 @@ module virtio_avail_reader #(
       CheckIdx: begin
         state_d = Entries;
         if (distance == 16'd0) state_d = Idle;
+        if (distance == 16'd0 && event_idx_i) state_d = Event;
+        if (told_q) state_d = Idle;
         if (idx_bad) state_d = Fault;
       end
       Entries: begin
         if (all_got && bad_q) state_d = Fault;
+        else if (all_got && event_idx_i && !more_q) state_d = Event;
         else if (all_got) state_d = Idle;
+      end
+      Event:   if (wr_req_ready_i) state_d = EventWait;
+      EventWait: begin
+        if (wr_done_i) state_d = AskIdx;
+        if (wr_done_i && wr_done_err_i) state_d = Fault;
       end
       Fault:   if (head_room) state_d = Halted;
       default: ;
@@ -126,7 +159,7 @@ module virtio_avail_reader #(
   end
 
   for (genvar i = 0; i < NumQueues; i++) begin : g_rearm
-    assign rearm_o[i] = state_q == CheckIdx && queue_q == QueueWidth'(i) && distance > batch_q && !idx_bad;
+    assign rearm_o[i] = state_q == CheckIdx && queue_q == QueueWidth'(i) && more && !idx_bad;
   end
 
   always_ff @(posedge clk_i) begin
@@ -141,6 +174,8 @@ module virtio_avail_reader #(
       ask_slot_q <= '0;
       got_slot_q <= '0;
       bad_q      <= 1'b0;
+      more_q     <= 1'b0;
+      told_q     <= 1'b0;
     end else begin
       state_q <= state_d;
       if (state_q == Idle) begin
@@ -155,7 +190,10 @@ module virtio_avail_reader #(
         ask_slot_q <= start_slot;
         got_slot_q <= start_slot;
         bad_q      <= 1'b0;
+        more_q     <= more;
       end
+      if (state_q == Idle) told_q <= 1'b0;
+      if (state_q == EventWait && wr_done_i) told_q <= 1'b1;
       if (state_q == Entries && rd_req_valid_o && rd_req_ready_i) begin
         asked_q    <= asked_q + 16'd1;
         ask_slot_q <= next_slot(ask_slot_q, cfg_i.size);

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walks the descriptor chain of each head (2.7.5): fetches every descriptor once, as one 16-byte unit, checks it, and stores its buffer.
+// Walks the descriptor chain of each head (2.7.5): looks at every descriptor once, checks it, and stores its buffer.
 //
-// Segments go to two stores, readable and writable, which show them only once the whole chain is known to be well-formed
-// (`seg_commit_o`; else `seg_rollback_o`). The chain itself goes to the device type and to the chain writer. A malformed chain or a fault
-// mark from the avail reader becomes a chain with `fault` set, for the writer only; nothing is walked after it until `clear_i`.
+// The first descriptors of a chain come with its head, read ahead; those elsewhere, and those of an indirect table (2.7.5.3), are asked for
+// when the walk comes to them, as a burst up to the end of their 64 bytes. Segments go to two stores, readable and writable, which show
+// them only once the whole chain is known to be well-formed (`seg_commit_o`; else `seg_rollback_o`). A malformed chain or a fault mark
+// becomes a chain with `fault` set; nothing is walked after it until `clear_i`.
 
 module virtio_desc_walker #(
     parameter int AxiDataWidth = 64,
     parameter int AxiAddrWidth = 64,
-    parameter int NumQueues = 2,
-    localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1
+    parameter int BlocksAhead = 4,  // power of two
+    localparam int LaneWidth = $clog2(AxiDataWidth / 8)
 ) (
     input  logic                                      clk_i,
     input  logic                                      rst_ni,
     input  logic                                      clear_i,
-    input  logic                                      head_valid_i,
-    output logic                                      head_ready_o,
-    input  logic                                      head_fault_i,
-    input  logic                   [  QueueWidth-1:0] head_queue_i,
-    input  logic                   [            15:0] head_i,
-    output logic                   [  QueueWidth-1:0] queue_o,
-    input  virtio_pkg::queue_cfg_t                    cfg_i,             // of queue_o
-    // DMA read client
+    input  logic                                      indirect_i,         // INDIRECT_DESC
+    // Heads with the blocks read ahead
+    input  logic                                      info_valid_i,
+    output logic                                      info_ready_o,
+    input  virtio_pkg::desc_head_t                    info_i,
+    input  logic                                      ahead_rsp_valid_i,
+    output logic                                      ahead_done_o,       // pulse
+    // DMA read client for what was not
     output logic                                      rd_req_valid_o,
     input  logic                                      rd_req_ready_i,
     output logic                   [            63:0] rd_req_addr_o,
@@ -29,7 +30,6 @@ module virtio_desc_walker #(
     output logic                   [             2:0] rd_req_size_o,
     input  logic                                      rd_rsp_valid_i,
     input  logic                   [AxiDataWidth-1:0] rd_rsp_data_i,
-    input  logic                                      rd_rsp_last_i,
     input  logic                                      rd_rsp_err_i,
     // Segment stores
     output logic                                      readable_valid_o,
@@ -47,25 +47,34 @@ module virtio_desc_walker #(
 
   import virtio_pkg::*;
 
-  localparam int LaneWidth = $clog2(AxiDataWidth / 8);
   localparam int DescBeats = (AxiDataWidth < 128) ? 128 / AxiDataWidth : 1;
   localparam int DescSize = (AxiDataWidth < 128) ? LaneWidth : 4;
+  localparam int BlockBeats = 4 * DescBeats;
+  localparam logic [12:0] Page = 13'd4096;
 
   typedef enum logic [2:0] {
     Idle,
-    Ask,
-    Wait,
+    Load,
     Check,
     Store,   // give the segment held back, now that it is known whether it was the last of its part
+    Ask,     // for descriptors that were not read ahead
+    AskRest, // of one that lies across a page boundary
     Finish,
     Halted
   } state_e;
 
   state_e state_q, state_d;
-  logic [QueueWidth-1:0] queue_q;
-  logic [15:0] head_q, index_q, count_q;
+  desc_head_t head_q;
+  logic [15:0] count_q;  // descriptors with buffers so far
   logic [127:0] desc_q;
   logic err_q, fault_q;
+
+  // Where the walk is: in the descriptor table, or in an indirect one; in the block read ahead, or in one asked for.
+  logic in_table_q, asked_q;
+  logic [63:0] base_q;
+  logic [27:0] entries_q;
+  logic [15:0] index_q;
+  logic [ 2:0] block_left_q;  // descriptors of the block from index_q on
 
   // The segment held back.
   logic held_q, held_writable_q;
@@ -77,10 +86,104 @@ module virtio_desc_walker #(
   logic [63:0] desc_addr;
   logic [31:0] desc_len;
   logic [15:0] desc_next;
-  logic desc_has_next, desc_writable, desc_indirect, empty, malformed, stored_q;
+  logic
+      desc_has_next,
+      desc_writable,
+      desc_indirect,
+      empty,
+      bad_table,
+      bad_next,
+      bad_buffer,
+      malformed,
+      stays,
+      stays_q,
+      stored_q;
   logic [64:0] last_byte;
   logic [32:0] total;
   logic part_ends, store_ready;
+
+  logic [63:0] ask_addr;
+  logic [27:0] ask_left;
+  logic [15:0] ask_to_end;
+  logic [2:0] ask_count, ask_size;
+  logic [12:0] page_left;
+  logic [4:0] ask_beats, first_beats;
+  logic unaligned, split;
+
+  logic
+      open_ahead, open_asked, close, ahead_busy, ahead_valid, ahead_err, asked_busy, asked_valid, asked_err, asked_done;
+  logic [127:0] ahead_desc, asked_desc;
+  logic load;
+
+  virtio_desc_block #(
+      .AxiDataWidth(AxiDataWidth),
+      .Depth       (BlocksAhead * BlockBeats)
+  ) u_ahead (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .in_valid_i  (ahead_rsp_valid_i),
+      .in_data_i   (rd_rsp_data_i),
+      .in_err_i    (rd_rsp_err_i),
+      .open_i      (open_ahead),
+      .open_beats_i(5'(info_i.count) * 5'(DescBeats)),
+      .open_size_i (3'(DescSize)),
+      .open_lane_i (LaneWidth'({info_i.desc_addr[5:4] + info_i.head[1:0], 4'd0})),
+      .busy_o      (ahead_busy),
+      .done_o      (ahead_done_o),
+      .desc_valid_o(ahead_valid),
+      .desc_o      (ahead_desc),
+      .desc_err_o  (ahead_err),
+      .next_i      (load),
+      .close_i     (close)
+  );
+
+  virtio_desc_block #(
+      .AxiDataWidth(AxiDataWidth),
+      .Depth       (16)
+  ) u_asked (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .in_valid_i  (rd_rsp_valid_i),
+      .in_data_i   (rd_rsp_data_i),
+      .in_err_i    (rd_rsp_err_i),
+      .open_i      (open_asked),
+      .open_beats_i(ask_beats),
+      .open_size_i (ask_size),
+      .open_lane_i (ask_addr[LaneWidth-1:0]),
+      .busy_o      (asked_busy),
+      .done_o      (asked_done),
+      .desc_valid_o(asked_valid),
+      .desc_o      (asked_desc),
+      .desc_err_o  (asked_err),
+      .next_i      (load),
+      .close_i     (close)
+  );
+
+  // What to ask for: descriptors in a row up to the end of their 64 bytes; of a table that is not aligned, one by one in the largest
+  // beats that its alignment allows.
+  assign ask_addr = base_q + {44'd0, index_q, 4'd0};
+  assign unaligned = ask_addr[3:0] != 4'd0;
+  assign ask_left = entries_q - {12'd0, index_q};
+  assign ask_to_end = 16'd4 - {14'd0, ask_addr[5:4]};
+  assign page_left = Page - {1'b0, ask_addr[11:0]};
+  assign split = unaligned && page_left < 13'd16;
+  always_comb begin
+    ask_size = 3'(DescSize);
+    if (ask_addr[3] && DescSize > 3) ask_size = 3'd3;
+    if (ask_addr[2] && DescSize > 2) ask_size = 3'd2;
+    if (ask_addr[1]) ask_size = 3'd1;
+    if (ask_addr[0]) ask_size = 3'd0;
+    ask_count = (ask_left < {12'd0, ask_to_end}) ? ask_left[2:0] : ask_to_end[2:0];
+    if (unaligned) ask_count = 3'd1;
+    ask_beats   = unaligned ? 5'(5'd16 >> ask_size) : 5'(ask_count) * 5'(DescBeats);
+    first_beats = split ? 5'(page_left >> ask_size) : ask_beats;
+  end
+  assign rd_req_valid_o = (state_q == Ask && !asked_busy) || state_q == AskRest;
+  assign rd_req_addr_o = (state_q == AskRest) ? ask_addr + {51'd0, page_left} : ask_addr;
+  assign rd_req_len_o = ((state_q == AskRest) ? 8'(ask_beats) - 8'(first_beats) : 8'(first_beats)) - 8'd1;
+  assign rd_req_size_o = ask_size;
 
   assign desc_addr = desc_q[63:0];
   assign desc_len = desc_q[95:64];
@@ -90,19 +193,24 @@ module virtio_desc_walker #(
   assign desc_next = desc_q[127:112];
   assign empty = desc_len == 32'd0;
 
-  // A buffer that passes the end of the address space can be reached by no bus; a part of more than 2^32 - 1 bytes by no length.
+  // A buffer or table that passes the end of the address space can be reached by no bus; a part of more than 2^32 - 1 bytes by no
+  // length.
   assign last_byte = {1'b0, desc_addr} + {33'd0, desc_len} - 65'd1;
   assign total = {1'b0, desc_writable ? writable_len_q : readable_len_q} + {1'b0, desc_len};
-  assign malformed     = err_q || desc_indirect || (writable_seen_q && !desc_writable) ||
-                         (desc_has_next && (desc_next >= cfg_i.size || count_q == cfg_i.size)) ||
-                         (!empty && (last_byte >> AxiAddrWidth) != 65'd0) || total[32];
+  assign bad_table = !indirect_i || in_table_q || desc_has_next || empty || desc_len[3:0] != 4'd0;
+  assign bad_next = {12'd0, desc_next} >= entries_q || count_q == head_q.size;
+  assign bad_buffer = (writable_seen_q && !desc_writable) || count_q > head_q.size || total[32];
+  assign malformed      = err_q || (!empty && (last_byte >> AxiAddrWidth) != 65'd0) || (desc_has_next && bad_next) ||
+                          (desc_indirect ? bad_table : bad_buffer);
 
-  assign queue_o = queue_q;
-  assign head_ready_o = state_q == Idle;
-  assign rd_req_valid_o = state_q == Ask;
-  assign rd_req_addr_o = cfg_i.desc_addr + {44'd0, index_q, 4'd0};
-  assign rd_req_len_o = 8'(DescBeats - 1);
-  assign rd_req_size_o = 3'(DescSize);
+  // Whether the next descriptor is the next one of the block.
+  assign stays = !desc_indirect && desc_has_next && desc_next == index_q + 16'd1 && block_left_q > 3'd1;
+
+  assign open_ahead = state_q == Idle && info_valid_i && !info_i.fault && !ahead_busy;
+  assign open_asked = state_q == Ask && rd_req_valid_o && rd_req_ready_i;
+  assign info_ready_o = open_ahead || (state_q == Idle && info_valid_i && info_i.fault);
+  assign load = state_q == Load && (asked_q ? asked_valid : ahead_valid);
+  assign close = state_q == Check && (!stays || malformed);
 
   // Held segment: the last of its part if the chain ends or the next one belongs to the writable part.
   assign part_ends = (!desc_has_next && (empty || stored_q)) || (!empty && desc_writable && !held_writable_q);
@@ -113,30 +221,37 @@ module virtio_desc_walker #(
   assign seg_commit_o = state_q == Finish && chain_ready_i && !fault_q;
   assign seg_rollback_o = state_q == Finish && fault_q;
   assign chain_valid_o = state_q == Finish;
-  assign chain_o = {fault_q, {(16 - QueueWidth) {1'b0}}, queue_q, head_q, readable_len_q, writable_len_q};
+  assign chain_o = {fault_q, head_q.queue_index, head_q.head, readable_len_q, writable_len_q};
 
   always_comb begin
     state_d = state_q;
     case (state_q)
       Idle: begin
-        if (head_valid_i && head_fault_i) state_d = Finish;
-        else if (head_valid_i) state_d = Ask;
+        if (open_ahead) state_d = Load;
+        if (info_valid_i && info_i.fault) state_d = Finish;
       end
-      Ask: if (rd_req_ready_i) state_d = Wait;
-      Wait: if (rd_rsp_valid_i && rd_rsp_last_i) state_d = Check;
+      Load: if (load) state_d = Check;
       Check: begin
-        // An empty buffer in mid-chain leaves the segment held back where it is.
+        // An empty buffer in mid-chain leaves the segment held back where it is; so does the way into a table.
         state_d = Store;
-        if (empty && desc_has_next) state_d = Ask;
+        if (desc_indirect) state_d = Ask;
+        else if (empty && stays) state_d = Load;
+        else if (empty && desc_has_next) state_d = Ask;
         if (malformed) state_d = Finish;
       end
       Store: begin
         // First what is held, then what is new; a chain's last segment passes through twice.
         if (store_ready) begin
-          if (desc_has_next) state_d = Ask;
+          if (stays_q) state_d = Load;
+          else if (desc_has_next) state_d = Ask;
           else if (empty || stored_q) state_d = Finish;
         end
       end
+      Ask: begin
+        if (open_asked) state_d = Load;
+        if (open_asked && split) state_d = AskRest;
+      end
+      AskRest: if (rd_req_ready_i) state_d = Load;
       Finish: begin
         if (chain_ready_i) state_d = Idle;
         if (chain_ready_i && fault_q) state_d = Halted;
@@ -148,13 +263,17 @@ module virtio_desc_walker #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       state_q         <= Idle;
-      queue_q         <= '0;
       head_q          <= '0;
-      index_q         <= '0;
       count_q         <= '0;
       desc_q          <= '0;
       err_q           <= 1'b0;
       fault_q         <= 1'b0;
+      in_table_q      <= 1'b0;
+      asked_q         <= 1'b0;
+      base_q          <= '0;
+      entries_q       <= '0;
+      index_q         <= '0;
+      block_left_q    <= '0;
       held_q          <= 1'b0;
       held_writable_q <= 1'b0;
       held_addr_q     <= '0;
@@ -163,34 +282,45 @@ module virtio_desc_walker #(
       readable_len_q  <= '0;
       writable_len_q  <= '0;
       stored_q        <= 1'b0;
+      stays_q         <= 1'b0;
     end else begin
       state_q <= state_d;
       case (state_q)
         Idle: begin
-          queue_q         <= head_queue_i;
-          head_q          <= head_i;
-          index_q         <= head_i;
+          head_q          <= info_i;
+          base_q          <= info_i.desc_addr;
+          entries_q       <= {12'd0, info_i.size};
+          index_q         <= info_i.head;
+          block_left_q    <= info_i.count;
           count_q         <= 16'd0;
-          fault_q         <= head_valid_i && head_fault_i;
-          err_q           <= 1'b0;
+          fault_q         <= info_valid_i && info_i.fault;
+          in_table_q      <= 1'b0;
+          asked_q         <= 1'b0;
           held_q          <= 1'b0;
           writable_seen_q <= 1'b0;
           readable_len_q  <= '0;
           writable_len_q  <= '0;
         end
-        Ask:     if (rd_req_ready_i) count_q <= count_q + 16'd1;
-        Wait: begin
-          if (rd_rsp_valid_i) begin
-            err_q <= err_q || rd_rsp_err_i;
-            if (AxiDataWidth < 128) desc_q <= 128'({rd_rsp_data_i, desc_q} >> AxiDataWidth);
-            else desc_q <= 128'(rd_rsp_data_i >> {rd_req_addr_o[LaneWidth-1:0], 3'b000});
-          end
+        Load: begin
+          desc_q <= asked_q ? asked_desc : ahead_desc;
+          err_q  <= asked_q ? asked_err : ahead_err;
+          // A descriptor that points to a table has no buffer; it need not be told apart here, for the table starts the walk anew.
+          if (load) count_q <= count_q + 16'd1;
         end
         Check: begin
-          fault_q         <= malformed;
-          stored_q        <= 1'b0;
-          index_q         <= desc_next;
-          writable_seen_q <= writable_seen_q || desc_writable;
+          fault_q      <= malformed;
+          stored_q     <= 1'b0;
+          stays_q      <= stays;
+          block_left_q <= block_left_q - 3'd1;
+          index_q      <= desc_indirect ? 16'd0 : desc_next;
+          if (desc_indirect) begin
+            in_table_q <= 1'b1;
+            base_q     <= desc_addr;
+            entries_q  <= desc_len[31:4];
+            count_q    <= count_q - 16'd1;
+          end else begin
+            writable_seen_q <= writable_seen_q || desc_writable;
+          end
         end
         Store: begin
           if (store_ready) begin
@@ -206,9 +336,16 @@ module virtio_desc_walker #(
             end
           end
         end
+        Ask: begin
+          asked_q <= 1'b1;
+          if (open_asked) block_left_q <= ask_count;
+        end
         default: ;
       endcase
     end
   end
+
+  // The table's place in memory is in base_q.
+  wire unused_ok = ^{asked_done, head_q.fault, head_q.count, head_q.desc_addr};
 
 endmodule

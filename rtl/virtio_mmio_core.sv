@@ -40,6 +40,7 @@ module virtio_mmio_core #(
     parameter logic [15:0] IndexInit = 16'd0,  // 0 by the standard; another value only to test the wrap
     parameter int AccessTimeout = 1024,  // longest wait of a register write, cycles
     parameter int MaxBurst = 16,  // beats of a DMA burst, power of two
+    parameter int Outstanding = 16,  // bursts under way on each of the read and write channels, power of two
     parameter int ReadBufferBeats = 64,  // power of two, at least MaxBurst
     localparam int Bytes = AxiDataWidth / 8
 ) (
@@ -185,6 +186,10 @@ module virtio_mmio_core #(
       .Message("virtio_mmio_core: ReadBufferBeats must be a power of two, at least MaxBurst")
   ) u_check_buffer ();
   virtio_param_check #(
+      .Ok     (Outstanding >= 2 && (1 << $clog2(Outstanding)) == Outstanding),
+      .Message("virtio_mmio_core: Outstanding must be a power of two, at least 2")
+  ) u_check_outstanding ();
+  virtio_param_check #(
       .Ok     (AccessTimeout >= 1),
       .Message("virtio_mmio_core: AccessTimeout must be at least 1")
   ) u_check_timeout ();
@@ -204,9 +209,9 @@ module virtio_mmio_core #(
   logic [QueueWidth-1:0] read_queue, desc_queue, used_queue;
   queue_cfg_t read_cfg, desc_cfg, used_cfg;
 
-  // DMA read clients: 0 to 2 ring front end, 3 chain reader. DMA write clients: 0 used writer, 1 retire, 2 chain writer.
-  localparam int ReadClients = 4;
-  localparam int WriteClients = 3;
+  // DMA read clients: 0 to 3 ring front end, 4 chain reader. DMA write clients: 0 and 1 ring front end, 2 retire, 3 chain writer.
+  localparam int ReadClients = 5;
+  localparam int WriteClients = 4;
   logic [ReadClients-1:0] rd_req_valid, rd_req_ready, rd_rsp_valid;
   logic [ReadClients-1:0][63:0] rd_req_addr;
   logic [ReadClients-1:0][7:0] rd_req_len;
@@ -330,6 +335,7 @@ module virtio_mmio_core #(
       .clk_i,
       .rst_ni,
       .clear_i             (flush),
+      .features_i          (driver_features_o),
       .live_i              (queue_live_o),
       .notify_i            (notify),
       .enabled_i           (queue_enabled),
@@ -345,21 +351,22 @@ module virtio_mmio_core #(
       .used_cfg_i          (used_cfg),
       .used_event_o        (used_event),
       .fatal_o             (fatal),
-      .rd_req_valid_o      (rd_req_valid[2:0]),
-      .rd_req_ready_i      (rd_req_ready[2:0]),
-      .rd_req_addr_o       (rd_req_addr[2:0]),
-      .rd_req_len_o        (rd_req_len[2:0]),
-      .rd_req_size_o       (rd_req_size[2:0]),
-      .rd_rsp_valid_i      (rd_rsp_valid[2:0]),
+      .rd_req_valid_o      (rd_req_valid[3:0]),
+      .rd_req_ready_i      (rd_req_ready[3:0]),
+      .rd_req_addr_o       (rd_req_addr[3:0]),
+      .rd_req_len_o        (rd_req_len[3:0]),
+      .rd_req_size_o       (rd_req_size[3:0]),
+      .rd_rsp_valid_i      (rd_rsp_valid[3:0]),
       .rd_rsp_data_i       (rd_rsp_data),
       .rd_rsp_last_i       (rd_rsp_last),
       .rd_rsp_err_i        (rd_rsp_err),
-      .wr_req_valid_o      (wr_req_valid[0]),
-      .wr_req_ready_i      (wr_req_ready[0]),
-      .wr_req_addr_o       (wr_req_addr[0]),
-      .wr_data_o           (wr_client_data[0]),
-      .wr_strb_o           (wr_client_strb[0]),
-      .wr_done_i           (wr_done[0]),
+      .wr_req_valid_o      (wr_req_valid[1:0]),
+      .wr_req_ready_i      (wr_req_ready[1:0]),
+      .wr_req_addr_o       (wr_req_addr[1:0]),
+      .wr_data_o           (wr_client_data[1:0]),
+      .wr_strb_o           (wr_client_strb[1:0]),
+      .wr_pop_i            (wr_pop[1:0]),
+      .wr_done_i           (wr_done[1:0]),
       .wr_done_err_i       (wr_done_err),
       .readable_valid_o    (readable_valid),
       .readable_ready_i    (readable_ready),
@@ -377,8 +384,8 @@ module virtio_mmio_core #(
       .cpl_ready_o         (cpl_ready),
       .cpl_i               (cpl)
   );
-  assign wr_req_len[0]        = 8'd0;
-  assign wr_req_tag[0]        = '0;
+  assign wr_req_len[1:0]      = '0;
+  assign wr_req_tag[1:0]      = '0;
   // The next chain is shown only when nothing of one skipped is left on the request stream; nor is the one skipped given back
   // before, for its buffers are still being read.
   assign chain_valid_o        = device_chain_valid && !skip_busy;
@@ -398,12 +405,12 @@ module virtio_mmio_core #(
       .seg_valid_i   (readable_valid),
       .seg_ready_o   (readable_ready),
       .seg_i         (readable),
-      .rd_req_valid_o(rd_req_valid[3]),
-      .rd_req_ready_i(rd_req_ready[3]),
-      .rd_req_addr_o (rd_req_addr[3]),
-      .rd_req_len_o  (rd_req_len[3]),
-      .rd_req_size_o (rd_req_size[3]),
-      .rd_rsp_valid_i(rd_rsp_valid[3]),
+      .rd_req_valid_o(rd_req_valid[4]),
+      .rd_req_ready_i(rd_req_ready[4]),
+      .rd_req_addr_o (rd_req_addr[4]),
+      .rd_req_len_o  (rd_req_len[4]),
+      .rd_req_size_o (rd_req_size[4]),
+      .rd_rsp_valid_i(rd_rsp_valid[4]),
       .rd_rsp_data_i (rd_rsp_data),
       .rd_rsp_last_i (rd_rsp_last),
       .rd_rsp_err_i  (rd_rsp_err),
@@ -438,14 +445,14 @@ module virtio_mmio_core #(
       .rsp_last_i,
       .rsp_tail_i,
       .rsp_tail_err_i,
-      .wr_req_valid_o     (wr_req_valid[2]),
-      .wr_req_ready_i     (wr_req_ready[2]),
-      .wr_req_addr_o      (wr_req_addr[2]),
-      .wr_req_len_o       (wr_req_len[2]),
-      .wr_req_tag_o       (wr_req_tag[2]),
-      .wr_data_o          (wr_client_data[2]),
-      .wr_strb_o          (wr_client_strb[2]),
-      .wr_pop_i           (wr_pop[2]),
+      .wr_req_valid_o     (wr_req_valid[3]),
+      .wr_req_ready_i     (wr_req_ready[3]),
+      .wr_req_addr_o      (wr_req_addr[3]),
+      .wr_req_len_o       (wr_req_len[3]),
+      .wr_req_tag_o       (wr_req_tag[3]),
+      .wr_data_o          (wr_client_data[3]),
+      .wr_strb_o          (wr_client_strb[3]),
+      .wr_pop_i           (wr_pop[3]),
       .burst_issued_o     (burst_issued),
       .burst_tag_o        (burst_tag),
       .retire_valid_o     (retire_valid),
@@ -466,7 +473,7 @@ module virtio_mmio_core #(
       .clear_i            (flush),
       .burst_issued_i     (burst_issued),
       .burst_tag_i        (burst_tag),
-      .burst_done_i       (wr_done[2]),
+      .burst_done_i       (wr_done[3]),
       .burst_done_tag_i   (wr_done_tag),
       .burst_done_err_i   (wr_done_err),
       .retire_valid_i     (retire_valid && !skip_busy),
@@ -476,25 +483,26 @@ module virtio_mmio_core #(
       .retire_tail_i      (retire_tail),
       .retire_tail_addr_i (retire_tail_addr),
       .retire_tail_bytes_i(retire_tail_bytes),
-      .wr_req_valid_o     (wr_req_valid[1]),
-      .wr_req_ready_i     (wr_req_ready[1]),
-      .wr_req_addr_o      (wr_req_addr[1]),
-      .wr_data_o          (wr_client_data[1]),
-      .wr_strb_o          (wr_client_strb[1]),
-      .wr_done_i          (wr_done[1]),
+      .wr_req_valid_o     (wr_req_valid[2]),
+      .wr_req_ready_i     (wr_req_ready[2]),
+      .wr_req_addr_o      (wr_req_addr[2]),
+      .wr_data_o          (wr_client_data[2]),
+      .wr_strb_o          (wr_client_strb[2]),
+      .wr_done_i          (wr_done[2]),
       .wr_done_err_i      (wr_done_err),
       .cpl_valid_o        (cpl_valid),
       .cpl_ready_i        (cpl_ready),
       .cpl_o              (cpl)
   );
-  assign wr_req_len[1] = 8'd0;
-  assign wr_req_tag[1] = '0;
+  assign wr_req_len[2] = 8'd0;
+  assign wr_req_tag[2] = '0;
 
   virtio_dma_read #(
       .AxiDataWidth(AxiDataWidth),
       .AxiAddrWidth(AxiAddrWidth),
       .AxiIdWidth  (AxiIdWidth),
-      .Clients     (ReadClients)
+      .Clients     (ReadClients),
+      .Outstanding (Outstanding)
   ) u_dma_read (
       .clk_i,
       .rst_ni,
@@ -528,7 +536,8 @@ module virtio_mmio_core #(
       .AxiAddrWidth(AxiAddrWidth),
       .AxiIdWidth  (AxiIdWidth),
       .Clients     (WriteClients),
-      .TagWidth    (TagWidth)
+      .TagWidth    (TagWidth),
+      .Outstanding (Outstanding)
   ) u_dma_write (
       .clk_i,
       .rst_ni,
@@ -579,6 +588,6 @@ module virtio_mmio_core #(
   end
 
   // Not every input carries meaning: protection bits of register accesses are not checked, only payload beats are popped.
-  wire unused_ok = ^{s_axil_awprot, s_axil_arprot, wr_pop[1:0], device_chain.fault, device_chain.head};
+  wire unused_ok = ^{s_axil_awprot, s_axil_arprot, wr_pop[2], device_chain.fault, device_chain.head};
 
 endmodule

@@ -142,6 +142,16 @@ package virtio_pkg;
     logic        last;  // last one of its part (readable or writable) of the chain
   } segment_t;
 
+  // A head whose descriptors have been asked for: `count` of them from the head on. With `fault` set the ring is malformed.
+  typedef struct packed {
+    logic        fault;
+    logic [15:0] queue_index;
+    logic [15:0] head;
+    logic [2:0]  count;
+    logic [15:0] size;         // of the queue
+    logic [63:0] desc_addr;
+  } desc_head_t;
+
   // A chain whose descriptors have all been fetched. With `fault` set the chain, or the ring, is malformed
   // and only the fault mark is meant.
   typedef struct packed {

@@ -22,6 +22,7 @@ module virtio_ring #(
     input logic clk_i,
     input logic rst_ni,
     input logic clear_i,
+    input logic [63:0] features_i,  // negotiated
     // Queues
     input logic [NumQueues-1:0] live_i,
     input logic [NumQueues-1:0] notify_i,
@@ -39,21 +40,22 @@ module virtio_ring #(
     output logic used_event_o,
     output logic fatal_o,
     // DMA
-    output logic [2:0] rd_req_valid_o,
-    input logic [2:0] rd_req_ready_i,
-    output logic [2:0][63:0] rd_req_addr_o,
-    output logic [2:0][7:0] rd_req_len_o,
-    output logic [2:0][2:0] rd_req_size_o,
-    input logic [2:0] rd_rsp_valid_i,
+    output logic [3:0] rd_req_valid_o,
+    input logic [3:0] rd_req_ready_i,
+    output logic [3:0][63:0] rd_req_addr_o,
+    output logic [3:0][7:0] rd_req_len_o,
+    output logic [3:0][2:0] rd_req_size_o,
+    input logic [3:0] rd_rsp_valid_i,
     input logic [AxiDataWidth-1:0] rd_rsp_data_i,
     input logic rd_rsp_last_i,
     input logic rd_rsp_err_i,
-    output logic wr_req_valid_o,
-    input logic wr_req_ready_i,
-    output logic [63:0] wr_req_addr_o,
-    output logic [AxiDataWidth-1:0] wr_data_o,
-    output logic [Bytes-1:0] wr_strb_o,
-    input logic wr_done_i,
+    output logic [1:0] wr_req_valid_o,  // of single beats
+    input logic [1:0] wr_req_ready_i,
+    output logic [1:0][63:0] wr_req_addr_o,
+    output logic [1:0][AxiDataWidth-1:0] wr_data_o,
+    output logic [1:0][Bytes-1:0] wr_strb_o,
+    input logic [1:0] wr_pop_i,
+    input logic [1:0] wr_done_i,
     input logic wr_done_err_i,
     // Streams
     output logic readable_valid_o,
@@ -75,6 +77,8 @@ module virtio_ring #(
 
   import virtio_pkg::*;
 
+  localparam int CompletionsHeld = 8;
+
   logic visit_valid, visit_ready, taken;
   logic [QueueWidth-1:0] visit_queue;
   logic [7:0] visit_limit;
@@ -86,6 +90,9 @@ module virtio_ring #(
   logic chain_valid, chain_ready, device_chain_room, writer_chain_room;
   chain_t chain;
   logic [$clog2(MaxChain):0] readable_count, writable_count;
+  logic cpl_valid, cpl_ready;
+  completion_t cpl;
+  logic [$clog2(CompletionsHeld):0] completion_count;
   logic [$clog2(ChainsAhead):0] device_chain_count, writer_chain_count;
 
   virtio_notify #(
@@ -132,6 +139,7 @@ module virtio_ring #(
       .clk_i,
       .rst_ni,
       .clear_i,
+      .features_i,
       .visit_valid_i       (visit_valid),
       .visit_ready_o       (visit_ready),
       .visit_queue_i       (visit_queue),
@@ -163,6 +171,7 @@ module virtio_ring #(
       .wr_req_addr_o,
       .wr_data_o,
       .wr_strb_o,
+      .wr_pop_i,
       .wr_done_i,
       .wr_done_err_i,
       .seg_readable_valid_o(seg_readable_valid),
@@ -175,9 +184,28 @@ module virtio_ring #(
       .chain_valid_o       (chain_valid),
       .chain_ready_i       (chain_ready),
       .chain_o             (chain),
-      .cpl_valid_i,
-      .cpl_ready_o,
-      .cpl_i
+      .cpl_valid_i         (cpl_valid),
+      .cpl_ready_o         (cpl_ready),
+      .cpl_i               (cpl)
+  );
+
+  // Completions wait here while the front end is busy with those before, and are made used together then.
+  virtio_fifo #(
+      .Width($bits(completion_t)),
+      .Depth(CompletionsHeld)
+  ) u_completions (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .commit_i   (1'b1),
+      .rollback_i (1'b0),
+      .in_valid_i (cpl_valid_i),
+      .in_ready_o (cpl_ready_o),
+      .in_data_i  (cpl_i),
+      .out_valid_o(cpl_valid),
+      .out_ready_i(cpl_ready),
+      .out_data_o (cpl),
+      .count_o    (completion_count)
   );
 
   virtio_fifo #(

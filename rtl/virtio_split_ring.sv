@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Split-ring front end (2.7): turns available rings into chains and segments, and completions into used elements and interrupts.
 //
-//   visit -> avail_reader -> heads -> desc_walker -> segments, chains
+//   visit -> avail_reader -> heads -> desc_ahead -> desc_walker -> segments, chains
 //   completions -> used_writer -> used ring, interrupt
 //
-// Read clients: 0 used_writer (suppression), 1 desc_walker, 2 avail_reader. Write client 0 is used_writer's.
+// Read clients: 0 used_writer (the driver's wish), 1 desc_walker, 2 avail_reader, 3 desc_ahead. Write clients: 0 used_writer,
+// 1 avail_reader (avail_event).
 
 module virtio_split_ring #(
     parameter int AxiDataWidth = 64,
@@ -17,6 +18,7 @@ module virtio_split_ring #(
     input logic clk_i,
     input logic rst_ni,
     input logic clear_i,
+    input logic [63:0] features_i,  // negotiated
     // Queues
     input logic visit_valid_i,
     output logic visit_ready_o,
@@ -36,21 +38,22 @@ module virtio_split_ring #(
     output logic used_event_o,
     output logic fatal_o,
     // DMA
-    output logic [2:0] rd_req_valid_o,
-    input logic [2:0] rd_req_ready_i,
-    output logic [2:0][63:0] rd_req_addr_o,
-    output logic [2:0][7:0] rd_req_len_o,
-    output logic [2:0][2:0] rd_req_size_o,
-    input logic [2:0] rd_rsp_valid_i,
+    output logic [3:0] rd_req_valid_o,
+    input logic [3:0] rd_req_ready_i,
+    output logic [3:0][63:0] rd_req_addr_o,
+    output logic [3:0][7:0] rd_req_len_o,
+    output logic [3:0][2:0] rd_req_size_o,
+    input logic [3:0] rd_rsp_valid_i,
     input logic [AxiDataWidth-1:0] rd_rsp_data_i,
     input logic rd_rsp_last_i,
     input logic rd_rsp_err_i,
-    output logic wr_req_valid_o,
-    input logic wr_req_ready_i,
-    output logic [63:0] wr_req_addr_o,
-    output logic [AxiDataWidth-1:0] wr_data_o,
-    output logic [Bytes-1:0] wr_strb_o,
-    input logic wr_done_i,
+    output logic [1:0] wr_req_valid_o,
+    input logic [1:0] wr_req_ready_i,
+    output logic [1:0][63:0] wr_req_addr_o,
+    output logic [1:0][AxiDataWidth-1:0] wr_data_o,
+    output logic [1:0][Bytes-1:0] wr_strb_o,
+    input logic [1:0] wr_pop_i,
+    input logic [1:0] wr_done_i,
     input logic wr_done_err_i,
     // Segments and chains
     output logic seg_readable_valid_o,
@@ -69,7 +72,12 @@ module virtio_split_ring #(
     input virtio_pkg::completion_t cpl_i
 );
 
+  import virtio_pkg::*;
+
   localparam logic [2:0] HalfwordSize = 3'd1;
+  localparam int BlocksAhead = 4;
+
+  logic event_idx, indirect;
 
   logic avail_active, used_active;
   logic [NumQueues-1:0][15:0] last_avail, used_idx;
@@ -77,6 +85,11 @@ module virtio_split_ring #(
   logic head_valid, head_ready, head_fault;
   logic [QueueWidth-1:0] head_queue;
   logic [15:0] head;
+  logic info_valid, info_ready, block_done;
+  desc_head_t info;
+
+  assign event_idx = features_i[FEATURE_EVENT_IDX];
+  assign indirect  = features_i[FEATURE_INDIRECT_DESC];
 
   virtio_avail_reader #(
       .AxiDataWidth(AxiDataWidth),
@@ -86,6 +99,7 @@ module virtio_split_ring #(
       .clk_i,
       .rst_ni,
       .clear_i,
+      .event_idx_i   (event_idx),
       .visit_valid_i,
       .visit_ready_o,
       .visit_queue_i,
@@ -104,6 +118,13 @@ module virtio_split_ring #(
       .rd_rsp_valid_i(rd_rsp_valid_i[2]),
       .rd_rsp_data_i,
       .rd_rsp_err_i,
+      .wr_req_valid_o(wr_req_valid_o[1]),
+      .wr_req_ready_i(wr_req_ready_i[1]),
+      .wr_req_addr_o (wr_req_addr_o[1]),
+      .wr_data_o     (wr_data_o[1]),
+      .wr_strb_o     (wr_strb_o[1]),
+      .wr_done_i     (wr_done_i[1]),
+      .wr_done_err_i,
       .head_valid_o  (head_valid),
       .head_ready_i  (head_ready),
       .head_fault_o  (head_fault),
@@ -113,34 +134,58 @@ module virtio_split_ring #(
   assign rd_req_len_o[2]  = 8'd0;
   assign rd_req_size_o[2] = HalfwordSize;
 
+  virtio_desc_ahead #(
+      .AxiDataWidth(AxiDataWidth),
+      .NumQueues   (NumQueues),
+      .Blocks      (BlocksAhead)
+  ) u_desc_ahead (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .head_valid_i  (head_valid),
+      .head_ready_o  (head_ready),
+      .head_fault_i  (head_fault),
+      .head_queue_i  (head_queue),
+      .head_i        (head),
+      .queue_o       (desc_queue_o),
+      .cfg_i         (desc_cfg_i),
+      .rd_req_valid_o(rd_req_valid_o[3]),
+      .rd_req_ready_i(rd_req_ready_i[3]),
+      .rd_req_addr_o (rd_req_addr_o[3]),
+      .rd_req_len_o  (rd_req_len_o[3]),
+      .rd_req_size_o (rd_req_size_o[3]),
+      .info_valid_o  (info_valid),
+      .info_ready_i  (info_ready),
+      .info_o        (info),
+      .block_done_i  (block_done)
+  );
+
   virtio_desc_walker #(
       .AxiDataWidth(AxiDataWidth),
       .AxiAddrWidth(AxiAddrWidth),
-      .NumQueues   (NumQueues)
+      .BlocksAhead (BlocksAhead)
   ) u_desc_walker (
       .clk_i,
       .rst_ni,
       .clear_i,
-      .head_valid_i    (head_valid),
-      .head_ready_o    (head_ready),
-      .head_fault_i    (head_fault),
-      .head_queue_i    (head_queue),
-      .head_i          (head),
-      .queue_o         (desc_queue_o),
-      .cfg_i           (desc_cfg_i),
-      .rd_req_valid_o  (rd_req_valid_o[1]),
-      .rd_req_ready_i  (rd_req_ready_i[1]),
-      .rd_req_addr_o   (rd_req_addr_o[1]),
-      .rd_req_len_o    (rd_req_len_o[1]),
-      .rd_req_size_o   (rd_req_size_o[1]),
-      .rd_rsp_valid_i  (rd_rsp_valid_i[1]),
+      .indirect_i       (indirect),
+      .info_valid_i     (info_valid),
+      .info_ready_o     (info_ready),
+      .info_i           (info),
+      .ahead_rsp_valid_i(rd_rsp_valid_i[3]),
+      .ahead_done_o     (block_done),
+      .rd_req_valid_o   (rd_req_valid_o[1]),
+      .rd_req_ready_i   (rd_req_ready_i[1]),
+      .rd_req_addr_o    (rd_req_addr_o[1]),
+      .rd_req_len_o     (rd_req_len_o[1]),
+      .rd_req_size_o    (rd_req_size_o[1]),
+      .rd_rsp_valid_i   (rd_rsp_valid_i[1]),
       .rd_rsp_data_i,
-      .rd_rsp_last_i,
       .rd_rsp_err_i,
-      .readable_valid_o(seg_readable_valid_o),
-      .readable_ready_i(seg_readable_ready_i),
-      .writable_valid_o(seg_writable_valid_o),
-      .writable_ready_i(seg_writable_ready_i),
+      .readable_valid_o (seg_readable_valid_o),
+      .readable_ready_i (seg_readable_ready_i),
+      .writable_valid_o (seg_writable_valid_o),
+      .writable_ready_i (seg_writable_ready_i),
       .seg_o,
       .seg_commit_o,
       .seg_rollback_o,
@@ -157,6 +202,7 @@ module virtio_split_ring #(
       .clk_i,
       .rst_ni,
       .clear_i,
+      .event_idx_i   (event_idx),
       .enabled_i,
       .dropping_i,
       .cpl_valid_i,
@@ -166,12 +212,13 @@ module virtio_split_ring #(
       .cfg_i         (used_cfg_i),
       .active_o      (used_active),
       .used_idx_o    (used_idx),
-      .wr_req_valid_o,
-      .wr_req_ready_i,
-      .wr_req_addr_o,
-      .wr_data_o,
-      .wr_strb_o,
-      .wr_done_i,
+      .wr_req_valid_o(wr_req_valid_o[0]),
+      .wr_req_ready_i(wr_req_ready_i[0]),
+      .wr_req_addr_o (wr_req_addr_o[0]),
+      .wr_data_o     (wr_data_o[0]),
+      .wr_strb_o     (wr_strb_o[0]),
+      .wr_pop_i      (wr_pop_i[0]),
+      .wr_done_i     (wr_done_i[0]),
       .wr_done_err_i,
       .rd_req_valid_o(rd_req_valid_o[0]),
       .rd_req_ready_i(rd_req_ready_i[0]),
@@ -191,5 +238,7 @@ module virtio_split_ring #(
                        (avail_active && read_queue_o == QueueWidth'(i)) ||
                        (used_active && used_queue_o == QueueWidth'(i));
   end
+
+  wire unused_ok = ^{features_i, rd_rsp_last_i, wr_pop_i[1]};
 
 endmodule

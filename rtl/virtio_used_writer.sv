@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes completed chains used (2.7.8, 2.7.10): writes the used element, then idx, then reads the suppression flag, then interrupts; each step
-// waits for the answer to the one before.
+// Makes completed chains used (2.7.8, 2.7.10), those of one queue that are there together as a batch: writes their used elements, then idx,
+// then reads how far the driver wants to be left alone, then interrupts; each step waits for the answers to the one before.
 //
 // An element that straddles two bus words is written in two bursts. A failed write, or a completion marked as a fault, is
-// reported on `fatal_o` and ends all work until `clear_i`. A flag that cannot be read means that the interrupt is wanted.
+// reported on `fatal_o` and ends all work until `clear_i`. A wish that cannot be read means that the interrupt is wanted. What
+// completes on a queue in reset is only counted.
 
 module virtio_used_writer #(
     parameter int AxiDataWidth = 64,
     parameter int NumQueues = 2,
     parameter logic [15:0] IndexInit = 16'd0,
+    parameter int Batch = 8,  // elements before idx is written, at most
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
 ) (
     input logic clk_i,
     input logic rst_ni,
     input logic clear_i,
+    input logic event_idx_i,  // EVENT_IDX
     input logic [NumQueues-1:0] enabled_i,  // pulse: start from IndexInit
-    input logic [NumQueues-1:0] dropping_i,  // in queue reset: nothing is made used any more, only counted
+    input logic [NumQueues-1:0] dropping_i,  // in queue reset
     input logic cpl_valid_i,
     output logic cpl_ready_o,
     input virtio_pkg::completion_t cpl_i,
@@ -30,6 +33,7 @@ module virtio_used_writer #(
     output logic [63:0] wr_req_addr_o,
     output logic [AxiDataWidth-1:0] wr_data_o,
     output logic [Bytes-1:0] wr_strb_o,
+    input logic wr_pop_i,
     input logic wr_done_i,
     input logic wr_done_err_i,
     // DMA read client
@@ -50,13 +54,15 @@ module virtio_used_writer #(
   typedef enum logic [3:0] {
     Idle,
     Element,
-    ElementWait,
-    ElementRest,      // second half of a straddling element
-    ElementRestWait,
+    ElementPop,
+    Rest,        // second half of a straddling element
+    RestPop,
+    Next,        // another one for the batch?
+    Settle,      // wait for the answers to all elements
     Idx,
     IdxWait,
-    Flags,
-    FlagsWait,
+    Wish,
+    WishWait,
     Drop,
     Fatal,
     Halted
@@ -68,16 +74,21 @@ module virtio_used_writer #(
   logic [NumQueues-1:0][15:0] used_idx_q;
   logic [15:0] slot_q[NumQueues];
   logic [NumQueues-1:0] fresh_q;
+  logic [15:0] count_q;  // elements of the batch
+  logic [7:0] unanswered_q;
+  logic failed_q;
 
-  logic [15:0] slot, next_idx;
-  logic [63:0] element_addr, write_addr;
-  logic straddles;
+  logic [15:0] slot, next_slot, next_idx, past_event;
+  logic [63:0] element_addr, write_addr, wish_addr;
+  logic straddles, written, joins, take, published;
   logic [AxiDataWidth-1:0] element_data;
   logic [Bytes-1:0] element_strb;
-  logic no_interrupt;
+  logic [15:0] wish;
+  logic wanted;
 
   assign slot         = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
-  assign next_idx     = used_idx_q[queue_q] + 16'd1;
+  assign next_slot    = (slot + 16'd1 == cfg_i.size) ? 16'd0 : slot + 16'd1;
+  assign next_idx     = used_idx_q[queue_q] + count_q;
   assign element_addr = cfg_i.device_addr + 64'd4 + {45'd0, slot, 3'd0};
   // With 32 bits every element straddles; wider, one that starts in the last four bytes of a word.
   assign straddles    = element_addr[LaneWidth-1:0] == LaneWidth'(Bytes - 4);
@@ -85,8 +96,7 @@ module virtio_used_writer #(
   // id and len alternate over the 32-bit lanes, so that either half of the element lies where it belongs.
   for (genvar i = 0; i < Bytes / 4; i++) begin : g_lane
     if (Bytes == 4) begin : g_narrow
-      assign element_data[31:0] = (state_q == ElementRest || state_q == ElementRestWait) ? cpl_q.written_len
-                                                                                         : {16'd0, cpl_q.head};
+      assign element_data[31:0] = (state_q == Rest || state_q == RestPop) ? cpl_q.written_len : {16'd0, cpl_q.head};
     end else begin : g_wide
       assign element_data[32*i+:32] = (element_addr[2] == 1'(i)) ? {16'd0, cpl_q.head} : cpl_q.written_len;
     end
@@ -98,7 +108,7 @@ module virtio_used_writer #(
     wr_data_o    = element_data;
     wr_strb_o    = element_strb;
     case (state_q)
-      ElementRest, ElementRestWait: begin
+      Rest, RestPop: begin
         write_addr = element_addr + 64'd4;
         wr_strb_o  = Bytes'(4'hf);
       end
@@ -111,11 +121,21 @@ module virtio_used_writer #(
     endcase
   end
 
-  assign wr_req_valid_o = state_q == Element || state_q == ElementRest || state_q == Idx;
-  assign wr_req_addr_o  = {write_addr[63:LaneWidth], {LaneWidth{1'b0}}};
-  assign rd_req_valid_o = state_q == Flags;
-  assign rd_req_addr_o  = cfg_i.driver_addr;
-  assign no_interrupt   = 1'(rd_rsp_data_i >> {cfg_i.driver_addr[LaneWidth-1:0], 3'b000});
+  assign wr_req_valid_o = state_q == Element || state_q == Rest || state_q == Idx;
+  assign wr_req_addr_o = {write_addr[63:LaneWidth], {LaneWidth{1'b0}}};
+
+  // The driver's wish: used_event, or the flag in avail flags. Of a batch any element that reaches used_event counts.
+  assign wish_addr = event_idx_i ? cfg_i.driver_addr + 64'd4 + {47'd0, cfg_i.size, 1'b0} : cfg_i.driver_addr;
+  assign rd_req_valid_o = state_q == Wish;
+  assign rd_req_addr_o = wish_addr;
+  assign wish = 16'(rd_rsp_data_i >> {wish_addr[LaneWidth-1:0], 3'b000});
+  assign past_event = next_idx - wish - 16'd1;
+  assign wanted = event_idx_i ? past_event < count_q : !wish[0];
+
+  // The next completion joins while it is there already and belongs to the same queue.
+  assign joins          = cpl_valid_i && !cpl_i.fault && cpl_i.queue_index[QueueWidth-1:0] == queue_q &&
+                          !dropping_i[queue_q] && count_q < 16'(Batch);
+  assign written = (state_q == ElementPop && wr_pop_i && !straddles) || (state_q == RestPop && wr_pop_i);
 
   always_comb begin
     state_d = state_q;
@@ -125,43 +145,56 @@ module virtio_used_writer #(
         else if (cpl_valid_i && dropping_i[cpl_i.queue_index[QueueWidth-1:0]]) state_d = Drop;
         else if (cpl_valid_i) state_d = Element;
       end
-      Element: if (wr_req_ready_i) state_d = ElementWait;
-      ElementWait: begin
-        if (wr_done_i) begin
-          state_d = Idx;
-          if (straddles) state_d = ElementRest;
-          if (wr_done_err_i) state_d = Fatal;
-        end
+      Element: if (wr_req_ready_i) state_d = ElementPop;
+      ElementPop: begin
+        if (wr_pop_i && straddles) state_d = Rest;
+        else if (wr_pop_i) state_d = Next;
       end
-      ElementRest: if (wr_req_ready_i) state_d = ElementRestWait;
-      ElementRestWait: begin
-        if (wr_done_i) state_d = Idx;
-        if (wr_done_i && wr_done_err_i) state_d = Fatal;
+      Rest: if (wr_req_ready_i) state_d = RestPop;
+      RestPop: if (wr_pop_i) state_d = Next;
+      Next: begin
+        state_d = Settle;
+        if (joins) state_d = Element;
+      end
+      Settle: begin
+        if (unanswered_q == '0) state_d = Idx;
+        if (unanswered_q == '0 && failed_q) state_d = Fatal;
       end
       Idx: if (wr_req_ready_i) state_d = IdxWait;
       IdxWait: begin
-        if (wr_done_i) state_d = Flags;
+        if (wr_done_i) state_d = Wish;
         if (wr_done_i && wr_done_err_i) state_d = Fatal;
       end
-      Flags: if (rd_req_ready_i) state_d = FlagsWait;
-      FlagsWait: if (rd_rsp_valid_i) state_d = Idle;
+      Wish: if (rd_req_ready_i) state_d = WishWait;
+      WishWait: if (rd_rsp_valid_i) state_d = Idle;
       Drop: state_d = Idle;
       Fatal: state_d = Halted;
       default: ;
     endcase
   end
 
+  assign cpl_ready_o = state_q == Idle || (state_q == Next && joins);
+  assign take = cpl_valid_i && cpl_ready_o;
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
-      state_q <= Idle;
-      cpl_q   <= '0;
-      queue_q <= '0;
+      state_q      <= Idle;
+      cpl_q        <= '0;
+      queue_q      <= '0;
+      count_q      <= '0;
+      unanswered_q <= '0;
+      failed_q     <= 1'b0;
     end else begin
       state_q <= state_d;
-      if (state_q == Idle) begin
+      if (take) begin
         cpl_q   <= cpl_i;
         queue_q <= cpl_i.queue_index[QueueWidth-1:0];
       end
+      if (state_q == Idle) count_q <= 16'd0;
+      else if (written) count_q <= count_q + 16'd1;
+      if (wr_req_valid_o && wr_req_ready_i && !wr_done_i) unanswered_q <= unanswered_q + 8'd1;
+      else if (!(wr_req_valid_o && wr_req_ready_i) && wr_done_i) unanswered_q <= unanswered_q - 8'd1;
+      if (wr_done_i && wr_done_err_i) failed_q <= 1'b1;
     end
   end
 
@@ -171,12 +204,13 @@ module virtio_used_writer #(
       fresh_q    <= '1;
       for (int i = 0; i < NumQueues; i++) slot_q[i] <= '0;
     end else begin
-      // The count moves only after the last use of next_idx by the write just issued: see IdxWait.
-      if ((state_q == IdxWait && wr_done_i) || state_q == Drop) begin
-        used_idx_q[queue_q] <= next_idx;
-        slot_q[queue_q]     <= (slot + 16'd1 == cfg_i.size) ? 16'd0 : slot + 16'd1;
-        fresh_q[queue_q]    <= 1'b0;
+      if (written) begin
+        slot_q[queue_q]  <= next_slot;
+        fresh_q[queue_q] <= 1'b0;
       end
+      // The count moves only after the last use of what it was before: with the wish, or after an element dropped.
+      if (state_q == WishWait && rd_rsp_valid_i) used_idx_q[queue_q] <= next_idx;
+      if (state_q == Drop) used_idx_q[queue_q] <= used_idx_q[queue_q] + 16'd1;
       for (int i = 0; i < NumQueues; i++) begin
         if (enabled_i[i]) begin
           used_idx_q[i] <= IndexInit;
@@ -187,12 +221,12 @@ module virtio_used_writer #(
   end
 
   // Seen from outside, an idx counts as published from the moment its write is on its way: the driver may act on it then.
+  assign published = state_q == IdxWait || state_q == Wish || state_q == WishWait;
   for (genvar i = 0; i < NumQueues; i++) begin : g_used_idx
-    assign used_idx_o[i] = used_idx_q[i] + ((state_q == IdxWait && queue_q == QueueWidth'(i)) ? 16'd1 : 16'd0);
+    assign used_idx_o[i] = (published && queue_q == QueueWidth'(i)) ? next_idx : used_idx_q[i];
   end
 
-  assign cpl_ready_o = state_q == Idle;
-  assign used_event_o = state_q == FlagsWait && rd_rsp_valid_i && !dropping_i[queue_q] && (rd_rsp_err_i || !no_interrupt);
+  assign used_event_o = state_q == WishWait && rd_rsp_valid_i && !dropping_i[queue_q] && (rd_rsp_err_i || wanted);
   assign queue_o = queue_q;
   assign active_o = state_q != Idle && state_q != Halted;
   assign fatal_o = state_q == Fatal;

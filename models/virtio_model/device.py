@@ -93,6 +93,8 @@ class MmioDevice(MmioRegisters):
 
     def _serve_one(self, queue: SplitQueue) -> bool:
         """Serve the next chain of `queue`; False if there is none. Raises `RingError`."""
+        if not self.function.ready(queue.index, self.driver_features):
+            return False
         chain = queue.pop(self.memory)
         if chain is None:
             self.kicked.discard(queue.index)

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the descriptors that heads point to ahead of the walker: for each head, as one burst, those up to the end of its 64 bytes,
+// for chains often lie in order in the table. Several such blocks are under way at a time.
+//
+// `info_*` says, in the order of the heads, what was asked for; its block is then the next one of the block store.
+
+module virtio_desc_ahead #(
+    parameter int AxiDataWidth = 64,
+    parameter int NumQueues = 2,
+    parameter int Blocks = 4,  // power of two
+    localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1
+) (
+    input  logic                                    clk_i,
+    input  logic                                    rst_ni,
+    input  logic                                    clear_i,
+    input  logic                                    head_valid_i,
+    output logic                                    head_ready_o,
+    input  logic                                    head_fault_i,
+    input  logic                   [QueueWidth-1:0] head_queue_i,
+    input  logic                   [          15:0] head_i,
+    output logic                   [QueueWidth-1:0] queue_o,
+    input  virtio_pkg::queue_cfg_t                  cfg_i,           // of queue_o
+    // DMA read client
+    output logic                                    rd_req_valid_o,
+    input  logic                                    rd_req_ready_i,
+    output logic                   [          63:0] rd_req_addr_o,
+    output logic                   [           7:0] rd_req_len_o,
+    output logic                   [           2:0] rd_req_size_o,
+    // What was asked for, and what of it is done with
+    output logic                                    info_valid_o,
+    input  logic                                    info_ready_i,
+    output virtio_pkg::desc_head_t                  info_o,
+    input  logic                                    block_done_i     // pulse
+);
+
+  import virtio_pkg::*;
+
+  localparam int DescBeats = (AxiDataWidth < 128) ? 128 / AxiDataWidth : 1;
+  localparam int DescSize = (AxiDataWidth < 128) ? $clog2(AxiDataWidth / 8) : 4;
+  localparam int BlockWidth = $clog2(Blocks) + 1;
+
+  logic [BlockWidth-1:0] blocks_q;
+  logic ask, info_room;
+  logic [15:0] to_end, left;
+  logic [2:0] count;
+  desc_head_t info;
+  logic [$clog2(Blocks):0] info_count;
+
+  assign queue_o = head_queue_i;
+  assign rd_req_addr_o = cfg_i.desc_addr + {44'd0, head_i, 4'd0};
+  assign to_end = 16'd4 - {14'd0, rd_req_addr_o[5:4]};
+  assign left = cfg_i.size - head_i;
+  assign count = (left < to_end) ? left[2:0] : to_end[2:0];
+  assign rd_req_len_o = 8'(count) * 8'(DescBeats) - 8'd1;
+  assign rd_req_size_o = 3'(DescSize);
+  assign rd_req_valid_o = head_valid_i && !head_fault_i && info_room && blocks_q != BlockWidth'(Blocks);
+  assign ask = rd_req_valid_o && rd_req_ready_i;
+  assign head_ready_o = head_fault_i ? info_room : ask;
+
+  assign info = {head_fault_i, {(16 - QueueWidth) {1'b0}}, head_queue_i, head_i, count, cfg_i.size, cfg_i.desc_addr};
+
+  virtio_fifo #(
+      .Width($bits(desc_head_t)),
+      .Depth(Blocks)
+  ) u_info (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .commit_i   (1'b1),
+      .rollback_i (1'b0),
+      .in_valid_i (head_valid_i && head_ready_o),
+      .in_ready_o (info_room),
+      .in_data_i  (info),
+      .out_valid_o(info_valid_o),
+      .out_ready_i(info_ready_i),
+      .out_data_o (info_o),
+      .count_o    (info_count)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) blocks_q <= '0;
+    else if (ask && !block_done_i) blocks_q <= blocks_q + 1'b1;
+    else if (!ask && block_done_i) blocks_q <= blocks_q - 1'b1;
+  end
+
+  wire unused_ok = ^info_count;
+
+endmodule
