@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterable, Sequence
 
@@ -71,6 +72,17 @@ class MmioDevice(MmioRegisters):
     def run(self) -> None:
         """Serve everything available on the live queues, a chain of each in turn. Never raises a `RingError`."""
         self._serve([queue for queue in self.queues if queue.ready])
+
+    def rooms_after(self, queue_index: int) -> list[int]:
+        """How many device-writable bytes the well-formed chains have that are available on a queue, in order."""
+        queue = copy.copy(self.queues[queue_index])
+        rooms: list[int] = []
+        try:
+            while chain := queue.pop(self.memory):
+                rooms.append(chain.writable_len)
+        except RingError:
+            pass
+        return rooms
 
     def _examine(self, queues: Iterable[SplitQueue]) -> None:
         self.kicked.update(queue.index for queue in queues)

@@ -36,6 +36,7 @@ module virtio_mac #(
   logic [31:0] inject_len, inject_count, inject_number, inject_done;
   logic inject_bad;
   initial begin
+    inject_data   = {InjectBytes{8'd0}};
     inject_len    = 32'd0;
     inject_count  = 32'd0;
     inject_number = 32'd0;

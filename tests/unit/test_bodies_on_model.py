@@ -30,6 +30,7 @@ SPECIAL = {
     "queues.areas_above_the_bus_are_refused": ("rng_addr32",),
 }
 ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue")
+ORDINARY += ("net", "net_mq", "net_plain")
 
 
 def runs() -> Iterator[Any]:

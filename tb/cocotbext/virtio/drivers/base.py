@@ -86,6 +86,8 @@ class ClassDriver:
         spec.Feature.VERSION_1, spec.Feature.ACCESS_PLATFORM, spec.Feature.ORDER_PLATFORM
     )
     class_features: ClassVar[int] = 0
+    #: Queues whose buffers wait at the device for something to happen: nobody waits for them to come back.
+    waiting_queues: frozenset[int] = frozenset()
 
     def __init__(
         self,
