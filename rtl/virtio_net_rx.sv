@@ -28,7 +28,7 @@ module virtio_net_rx #(
     input  logic [       Bytes-1:0] mac_rx_keep_i,
     input  logic                    mac_rx_last_i,
     input  logic                    mac_rx_user_i,
-    // Filter: asked once for each frame, with its first bytes (what is beyond its end has no meaning)
+    // Filter: asked once for each frame, with its first bytes, zeros after its end
     output logic                    filter_ask_o,
     output logic [8*FirstBytes-1:0] first_bytes_o,
     output logic [            15:0] frame_len_o,
@@ -66,7 +66,7 @@ module virtio_net_rx #(
   logic bad_q;
   logic [8*FirstBytes-1:0] first_q;
 
-  logic header, forget, ended, take, last, piece_valid, pack_ready, pack_valid, pack_last, pack_err, store_room, frame_room, has_tag, too_long, too_short;
+  logic header, forget, ended, under_way, take, last, piece_valid, pack_ready, pack_valid, pack_last, pack_err, store_room, frame_room, has_tag, too_long, too_short;
   logic [OffsetWidth:0] beat_bytes, header_now, piece_bytes;
   logic [DataWidth-1:0] pack_data;
   logic [Bytes-1:0] pack_keep;
@@ -84,6 +84,7 @@ module virtio_net_rx #(
   assign header = state_q == Header;
   assign forget = state_q == Forget;
   assign ended = kept_o || forget;
+  assign under_way = (state_q == Take && (take || len_q != '0)) || state_q == Pack;
   assign piece_valid = header || (state_q == Take && mac_rx_valid_i);
   assign piece_bytes = header ? header_now : beat_bytes;
 
@@ -104,7 +105,7 @@ module virtio_net_rx #(
       end
       default: state_d = Header;
     endcase
-    if (device_reset_i && (state_q == Ask || state_q == Keep)) state_d = Forget;
+    if (device_reset_i && !under_way) state_d = Forget;
   end
 
   assign filter_ask_o = state_q == Ask;
@@ -128,14 +129,15 @@ module virtio_net_rx #(
         bad_q         <= 1'b0;
       end else begin
         if (take && !(&len_q[15:12])) len_q <= len_q + 16'(beat_bytes);  // a longer one is too long anyway
-        if ((last && mac_rx_user_i) || (pack_valid && !store_room) || (device_reset_i && state_q != Header)) bad_q <= 1'b1;
+        if ((last && mac_rx_user_i) || (pack_valid && !store_room) || (device_reset_i && under_way)) bad_q <= 1'b1;
       end
     end
   end
 
   always_ff @(posedge clk_i) begin
     for (int i = 0; i < FirstBytes; i++) begin
-      if (take && i / Bytes * Bytes == int'(len_q)) first_q[8*i+:8] <= mac_rx_data_i[8*(i%Bytes)+:8];
+      if (ended) first_q[8*i+:8] <= 8'd0;
+      else if (take && i / Bytes * Bytes == int'(len_q) && mac_rx_keep_i[i%Bytes]) first_q[8*i+:8] <= mac_rx_data_i[8*(i%Bytes)+:8];
     end
   end
 

@@ -129,10 +129,12 @@ module virtio_net_tx #(
 
   // The frame's first bytes
   always_ff @(posedge clk_i) begin
-    if (state_q == Idle) first_at_q <= '0;
-    if (pack_valid && first_at_q < 7'(FirstBytes)) begin
+    if (state_q == Idle) begin
+      first_at_q    <= '0;
+      first_bytes_q <= '0;
+    end else if (pack_valid && first_at_q < 7'(FirstBytes)) begin
       for (int i = 0; i < FirstBytes; i++) begin
-        if (i / Bytes * Bytes == int'(first_at_q)) first_bytes_q[8*i+:8] <= pack_data[8*(i%Bytes)+:8];
+        if (i / Bytes * Bytes == int'(first_at_q) && pack_keep[i%Bytes]) first_bytes_q[8*i+:8] <= pack_data[8*(i%Bytes)+:8];
       end
       first_at_q <= first_at_q + 7'(Bytes);
     end
@@ -214,6 +216,6 @@ module virtio_net_tx #(
   end
 `endif
 
-  wire unused_ok = ^{pack_keep, pack_err, frame_valid};
+  wire unused_ok = ^{pack_err, frame_valid};
 
 endmodule

@@ -107,6 +107,8 @@ class Net(DeviceFunction):
         self.all_unicast = self.all_multicast = False
         self.vlans: set[int] = set()
         self.pairs = 1
+        self._flows: dict[int, int] = {}
+        self._queue = 0
         self._rest: bytes | None = None
         self._give_back = 0
 
@@ -134,7 +136,15 @@ class Net(DeviceFunction):
     def ready(self, queue: int, driver_features: int) -> bool:
         if not self.waits(queue, driver_features):
             return True
-        return queue % 2 == 0 and queue < 2 * self.pairs and (self._rest is not None or self.wire.waiting() is not None)
+        if self._rest is not None or self._give_back:
+            return queue == self._queue
+        frame = self.wire.waiting()
+        return frame is not None and queue == self.receive_queue(frame)
+
+    def receive_queue(self, frame: bytes) -> int:
+        """The queue that a frame is steered to: that of the pair which sent a frame of its flow last (5.1.9.5.6)."""
+        pair = self._flows.get(_flow(frame), 0)
+        return 2 * pair if pair < self.pairs else 0
 
     def wants(self, frame: bytes, driver_features: int) -> bool:
         """Whether a frame from the wire is received at all (5.1.9.5.1 to 5.1.9.5.3), room and live queues provided."""
@@ -181,13 +191,17 @@ class Net(DeviceFunction):
             return 0
         flags, gso_type, *_ = _HEADER.unpack_from(data)
         if not flags & NET_HDR_F_NEEDS_CSUM and not gso_type and self.link_up:
+            self._flows[_flow(data[NET_HDR_BYTES:])] = chain.queue // 2
             self.wire.send(data[NET_HDR_BYTES:])
         return 0
 
     def _receive(self, chain: DescriptorChain, memory: MemoryView, driver_features: int) -> int:
+        if chain.queue >= 2 * self.pairs:
+            return 0
         if self._give_back:
             self._give_back -= 1
             return 0
+        self._queue = chain.queue
         if self._rest is None and not self._begin(chain, driver_features):
             return 0
         assert self._rest is not None
@@ -282,6 +296,16 @@ class Net(DeviceFunction):
         self.all_unicast = len(unicast) > self.table_size
         self.all_multicast = bool(multicast) and len(unicast) + len(multicast) > self.table_size
         return True
+
+
+def _flow(frame: bytes) -> int:
+    """One of 64 flows: what MAC addresses, IPv4 addresses and ports fold to, the same in both directions."""
+    head = frame[:38].ljust(38, b"\0")
+    fields = head[:12] + head[26:38]
+    folded = 0
+    for at in range(0, len(fields), 2):
+        folded ^= int.from_bytes(fields[at : at + 2], "little")
+    return (folded ^ folded >> 6 ^ folded >> 12) & 0x3F
 
 
 _NEEDED: dict[int, NetFeature] = {

@@ -129,7 +129,7 @@ async def frames_come_back(rig: Rig) -> None:
     expect([entry.data for entry in driver.received], frames, "frames come back")
 
 
-@body(NET, used=30)
+@body(NET, used=23)
 async def bad_transmit_requests(rig: Rig) -> None:
     """What is no frame with a plain header is dropped, alone, with used length 0 (HOST-116, NET-DEV-024)."""
     driver = await begin(rig)
@@ -147,12 +147,10 @@ async def bad_transmit_requests(rig: Rig) -> None:
     for odd in (NetHeader(flags=0xFE), NetHeader(hdr_len=9, gso_size=7, csum_start=0xFFFF, csum_offset=0xFFFF)):
         await (await driver.submit(good, header=odd))
         expected.append(good)
-    await driver.send(frame(rig, 1514))
-    expected += [driver_frame for driver_frame in rig.frames_sent()[len(expected) :]]
-    await driver.send(good)
+    expected.append(frame(rig, 1518))
+    await driver.send(expected[-1])
     await rig.delay(work.CALM_NS)
-    expect(rig.frames_sent()[: len(bad)], expected[: len(bad)], "frames sent")
-    expect(len(rig.frames_sent()), len(bad) + 4, "number of frames sent")
+    expect(rig.frames_sent(), expected, "frames sent")
 
 
 @body(NET, used=6)
@@ -245,6 +243,7 @@ async def no_buffers(rig: Rig) -> None:
         if len(driver.received) == before:
             break
     last = frame(rig, 65)
+    await driver.supply(1)
     await rig.inject(last)
     await rig.run_until(lambda: driver.received[-1].data == last)
 
@@ -394,7 +393,7 @@ async def vlan_filter(rig: Rig) -> None:
             expect(await received(rig, driver, data), False, f"frame of VLAN {vlan} received")
         expect(await received(rig, driver, frame(rig, 70, mac)), True, "frame without a tag received")
     driver = await begin(rig, _PLAIN)
-    await driver.supply(8)
+    await driver.supply(8, 1530)
     for count, vlan in enumerate((0, 1, 2, 7, 15, 16, 4094, 4095), 1):
         await rig.inject(frame(rig, 1518 if vlan == 7 else 70, vlan=vlan))
         await arrive(rig, driver, count)

@@ -60,7 +60,7 @@ class ObservedFrames(Wire):
         self.wanted: Callable[[bytes], bool] = lambda frame: False
         """Whether the model wants a frame now: negotiated features, live queues and all."""
 
-    def received(self, event: FrameReceived) -> None:  # type: ignore[override]
+    def arrived(self, event: FrameReceived) -> None:
         """The MAC gave the device a frame."""
         entry = _Received(event.cycle, event.data, True)
         if not event.ok:
@@ -74,7 +74,7 @@ class ObservedFrames(Wire):
         entry.must = held + self._room(event.data) <= self._store_bytes and len(self._pending) < MOST_FRAMES
         self._pending.append(entry)
 
-    def sent_seen(self, event: FrameSent) -> None:
+    def left(self, event: FrameSent) -> None:
         """The device sent a frame."""
         self._seen.append(event)
         self._match()

@@ -214,9 +214,9 @@ class Scoreboard:
         if self._frames is None:
             return
         if isinstance(event, FrameSent):
-            self._frames.sent_seen(event)
+            self._frames.left(event)
         else:
-            self._frames.received(event)
+            self._frames.arrived(event)
 
     def _wants(self, function: Net, frame: bytes) -> bool:
         """Whether the model receives a frame now: it is live, on a receive queue, and what it filters."""
