@@ -192,7 +192,7 @@ module virtio_net #(
   assign chain_ready_o = order_room && rooms_room && (chain_readable_len_i == 32'd0 || req_idle) && (is_rx || req_idle) && !device_reset_i;
   assign accept = chain_valid_i && chain_ready_o;
   assign tx_start = accept && is_tx && tx_legal;
-  assign ctrl_start = accept && is_ctrl && chain_writable_len_i != 32'd0 && chain_readable_len_i >= 32'd2;
+  assign ctrl_start = accept && is_ctrl && chain_writable_len_i != 32'd0;
   assign skip_now = accept && !tx_start && !ctrl_start && chain_readable_len_i != 32'd0;
   assign req_skip_o = skip_now || ctrl_skip;
   assign req_ready_o = tx_req_ready || ctrl_req_ready;
@@ -200,7 +200,7 @@ module virtio_net #(
     kind = None;
     if (is_rx) kind = Receive;
     if (tx_start) kind = Transmit;
-    if (is_ctrl && chain_writable_len_i != 32'd0) kind = Command;
+    if (ctrl_start) kind = Command;
   end
 
   virtio_fifo #(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Control queue of the network device type (5.1.9.5): reads a command byte by byte and carries it out.
 //
-// `start_i` (while `idle_o`) begins a command of `readable_len_i` bytes, at least 2; its beats follow on `req_*`. `done_o` rises when it
+// `start_i` (while `idle_o`) begins a command of `readable_len_i` bytes; its beats follow on `req_*`. `done_o` rises when it
 // has been carried out or refused, `ack_o` saying which, and stays until `taken_i`. A command is refused when its feature was not
 // negotiated, its length is not exactly what it must be (for a table: what its counts say), a value is out of range, or a byte could
 // not be read; then nothing has changed. No command may be longer than `MaxLen`.
@@ -69,7 +69,7 @@ module virtio_net_ctrl #(
   logic [DataWidth-1:0] beat_q;
   logic [Bytes-1:0] keep_q;
   logic last_q;  // the beat held, or the one before, is the last
-  logic held_q, err_q, refused_q;
+  logic held_q, err_q, refused_q, empty_q;
   logic [CountWidth-1:0] left_q;  // bytes of the command not yet looked at
   logic [2:0] at_q;  // byte of the field
   logic [47:0] field_q;  // the last bytes, the newest highest
@@ -82,7 +82,7 @@ module virtio_net_ctrl #(
   logic [47:0] mac_q;
   logic [15:0] pairs_q;
 
-  logic byte_valid, need, field_end, len_ok, known, is_mode, is_table, executed, value_ok, count_ok, long;
+  logic byte_valid, need, field_end, len_ok, known, is_mode, is_table, executed, value_ok, count_ok, odd_len;
   logic has_rx, has_rx_extra, has_mac_addr, has_vlan, has_mq, mode_ok, id_ok, pairs_ok;
   logic [15:0] command, value16;
   logic [47:0] field;
@@ -155,7 +155,7 @@ module virtio_net_ctrl #(
     if (command_q == NET_CTRL_VLAN_ADD || command_q == NET_CTRL_VLAN_DEL) value_ok = id_ok;
     if (command_q == NET_CTRL_MQ_VQ_PAIRS_SET) value_ok = pairs_ok;
   end
-  assign long = readable_len_i > 32'(MaxLen);
+  assign odd_len = readable_len_i < 32'd2 || readable_len_i > 32'(MaxLen);
   assign vlan_wr_o = state_q == Execute && !err_q && value_ok && command_q[15:8] == NET_CTRL_VLAN_ADD[15:8];
   assign executed = state_q == Execute && !err_q && value_ok && (!vlan_wr_o || vlan_ready_i);
 
@@ -164,7 +164,7 @@ module virtio_net_ctrl #(
     case (state_q)
       Idle: begin
         if (start_i) state_d = Command;
-        if (start_i && long) state_d = Refuse;
+        if (start_i && odd_len) state_d = Refuse;
       end
       Command: begin
         if (byte_valid && at_q == 3'd1) begin
@@ -197,7 +197,7 @@ module virtio_net_ctrl #(
   assign idle_o = state_q == Idle || state_q == Done;
   assign done_o = state_q == Done;
   assign ack_o = refused_q ? NET_ERR : NET_OK;
-  assign req_skip_o = state_q == Refuse && !last_q;
+  assign req_skip_o = state_q == Refuse && !last_q && !empty_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || device_reset_i) begin
@@ -205,6 +205,7 @@ module virtio_net_ctrl #(
       beat_q          <= '0;
       keep_q          <= '0;
       last_q          <= 1'b0;
+      empty_q         <= 1'b0;
       held_q          <= 1'b0;
       err_q           <= 1'b0;
       refused_q       <= 1'b0;
@@ -224,6 +225,7 @@ module virtio_net_ctrl #(
       state_q <= state_d;
       if (state_q == Idle) begin
         last_q          <= 1'b0;
+        empty_q         <= readable_len_i == 32'd0;
         held_q          <= 1'b0;
         err_q           <= 1'b0;
         refused_q       <= 1'b0;

@@ -46,6 +46,10 @@ class Wire:
         """The frame that the next receive chain is for; None if there is none."""
         return self.received[0] if self.received else None
 
+    def came_back_empty(self) -> bool:
+        """Whether it is known that the receive chain being served came back without a byte."""
+        return False
+
     def done(self, delivered: bool) -> None:
         """The frame is in its chains, or has been dropped for want of room in them."""
         self.received.popleft()
@@ -111,6 +115,7 @@ class Net(DeviceFunction):
         self._queue = 0
         self._rest: bytes | None = None
         self._give_back = 0
+        self._asked_for = 0
 
     def config_read(self, offset: int, length: int) -> bytes:
         """Bytes of the configuration layout (5.1.4); fields of features not offered read 0."""
@@ -201,6 +206,9 @@ class Net(DeviceFunction):
         if self._give_back:
             self._give_back -= 1
             return 0
+        if self._asked_for and self._rest is None and self.wire.came_back_empty():
+            self._asked_for -= 1
+            return 0
         self._queue = chain.queue
         if self._rest is None and not self._begin(chain, driver_features):
             return 0
@@ -231,6 +239,8 @@ class Net(DeviceFunction):
         if room < NET_HDR_BYTES + len(frame):
             self.wire.done(False)
             self._give_back = count - 1
+            if merge and count < self.merge_max and rooms[0] >= NET_HDR_BYTES:
+                self._asked_for += 1  # a chain, in vain: when it comes there may be nothing to put into it
             return False
         self._rest = _HEADER.pack(0, 0, 0, 0, 0, 0, count) + frame
         return True
@@ -242,26 +252,38 @@ class Net(DeviceFunction):
         ack = NetAck.ERR
         if 2 <= chain.readable_len <= self.command_max:
             try:
-                data = chain.read_bytes(memory, 0, chain.readable_len)
+                command = int.from_bytes(chain.read_bytes(memory, 0, 2), "big")
+                if self._well_formed(command, chain, memory, driver_features):
+                    data = chain.read_bytes(memory, 2, chain.readable_len - 2)
+                    ack = NetAck.OK if self._execute(command, data) else NetAck.ERR
             except MemoryFault:
                 pass
-            else:
-                if self._execute(int.from_bytes(data[:2], "big"), data[2:], driver_features):
-                    ack = NetAck.OK
         try:
             chain.write_bytes(memory, 0, bytes([ack]))
         except MemoryFault:
             return 0
         return 1
 
-    def _execute(self, command: int, data: bytes, driver_features: int) -> bool:
-        """Carry a command out; False, and nothing changed, if it is not valid."""
+    def _well_formed(self, command: int, chain: DescriptorChain, memory: MemoryView, driver_features: int) -> bool:
+        """Whether a command is known and as long as it has to be; no more is read than that takes."""
         if (needed := _NEEDED.get(command)) is None or not driver_features & features(needed):
             return False
+        if command != NetCommand.MAC_TABLE_SET:
+            return chain.readable_len == 2 + _LENGTHS[command]
+        at = 2
+        for later in (4, 0):
+            if at + 4 + later > chain.readable_len:
+                return False
+            at += 4 + 6 * int.from_bytes(chain.read_bytes(memory, at, 4), "little")
+            if at + later > chain.readable_len:
+                return False
+        return at == chain.readable_len
+
+    def _execute(self, command: int, data: bytes) -> bool:
+        """Carry a command out; False, and nothing changed, if its value is out of range."""
         if command == NetCommand.MAC_TABLE_SET:
-            return self._set_table(data)
-        if len(data) != _LENGTHS[command]:
-            return False
+            self._set_table(data)
+            return True
         value = int.from_bytes(data, "little")
         if command in _MODES:
             if value <= 1:
@@ -278,24 +300,16 @@ class Net(DeviceFunction):
             (self.vlans.add if command == NetCommand.VLAN_ADD else self.vlans.discard)(value)
         return value < 1 << 12
 
-    def _set_table(self, data: bytes) -> bool:
+    def _set_table(self, data: bytes) -> None:
         parts = []
         for _ in range(2):
-            if len(data) < 4:
-                return False
             count, data = int.from_bytes(data[:4], "little"), data[4:]
-            if len(data) < 6 * count:
-                return False
             parts.append([data[6 * i : 6 * i + 6] for i in range(count)])
             data = data[6 * count :]
-        if data:
-            return False
         unicast, multicast = parts
-        kept = [*unicast, *multicast][: self.table_size]
-        self.table = frozenset(kept)
+        self.table = frozenset([*unicast, *multicast][: self.table_size])
         self.all_unicast = len(unicast) > self.table_size
         self.all_multicast = bool(multicast) and len(unicast) + len(multicast) > self.table_size
-        return True
 
 
 def _flow(frame: bytes) -> int:

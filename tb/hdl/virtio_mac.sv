@@ -45,7 +45,7 @@ module virtio_mac #(
   end
 
   logic [31:0] random_q, tx_wait_q, rx_wait_q, at_q, copies_q;
-  logic tx_take, rx_take, loop_valid, loop_room, loop_last, in_loop_q, inject, source_valid, middle_q;
+  logic tx_take, rx_take, loop_valid, loop_room, loop_last, in_loop_q, inject, source_valid, middle_q, loop, loop_q, tx_middle_q;
   logic [DataWidth-1:0] loop_data;
   logic [Bytes-1:0] loop_keep;
   logic [31:0] left;
@@ -59,7 +59,9 @@ module virtio_mac #(
     next = y ^ (y << 5);
   endfunction
 
-  assign tx_ready_o = !stall_i && tx_wait_q == 32'd0 && (!loop_i || loop_room);
+  // A frame that has begun goes where it began to go.
+  assign loop = tx_middle_q ? loop_q : loop_i;
+  assign tx_ready_o = !stall_i && tx_wait_q == 32'd0 && (!loop || loop_room);
   assign tx_take = tx_valid_i && tx_ready_o;
 
   virtio_fifo #(
@@ -71,7 +73,7 @@ module virtio_mac #(
       .clear_i    (1'b0),
       .commit_i   (1'b1),
       .rollback_i (1'b0),
-      .in_valid_i (tx_take && loop_i),
+      .in_valid_i (tx_take && loop),
       .in_ready_o (loop_room),
       .in_data_i  ({tx_data_i, tx_keep_i, tx_last_i}),
       .out_valid_o(loop_valid),
@@ -99,10 +101,16 @@ module virtio_mac #(
       at_q        <= 32'd0;
       copies_q    <= 32'd0;
       middle_q    <= 1'b0;
+      tx_middle_q <= 1'b0;
+      loop_q      <= 1'b0;
       in_loop_q   <= 1'b0;
       inject_done <= inject_number;
     end else begin
       random_q <= next(random_q);
+      if (tx_take) begin
+        tx_middle_q <= !tx_last_i;
+        loop_q      <= loop;
+      end
       if (tx_wait_q != 32'd0) tx_wait_q <= tx_wait_q - 32'd1;
       else if (tx_take && gap_i != 32'd0) tx_wait_q <= random_q % (gap_i + 32'd1);
       if (rx_wait_q != 32'd0) rx_wait_q <= rx_wait_q - 32'd1;

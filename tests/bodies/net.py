@@ -121,11 +121,11 @@ async def frames_come_back(rig: Rig) -> None:
     await rig.set_mac(loop=True, gap=1)
     frames = [frame(rig, rig.rng.choice(_SIZES)) for _ in range(60)]
     await driver.supply(64)
-    for at in range(0, len(frames), 8):
-        for data in frames[at : at + 8]:
+    for at in range(0, len(frames), 5):
+        for data in frames[at : at + 5]:
             await driver.submit(data, Layout(random_framing(rig.rng), 1, None, rig.rng), kick=False)
         await driver.kick(1)
-        await arrive(rig, driver, at + len(frames[at : at + 8]))
+        await arrive(rig, driver, at + len(frames[at : at + 5]))
     expect([entry.data for entry in driver.received], frames, "frames come back")
 
 
@@ -200,6 +200,7 @@ async def frames_over_too_few_buffers(rig: Rig) -> None:
     await rig.inject(frame(rig, 1000))
     await rig.run_until(lambda: driver.returned_empty >= (3 if driver.has(NetFeature.MRG_RXBUF) else 1))
     await rig.delay(work.CALM_NS)
+    await driver.supply(1)
     data = [frame(rig, 80), frame(rig, 81), frame(rig, 70), frame(rig, 60), frame(rig, 61), frame(rig, 62), frame(rig, 63)]
     for entry in data:
         await driver.supply(1)
@@ -238,7 +239,7 @@ async def no_buffers(rig: Rig) -> None:
     while len(driver.received) < 30:
         before = len(driver.received)
         await driver.supply(1)
-        await rig.delay(work.CALM_NS)
+        await rig.delay(work.PATIENCE_NS)
         rig.transport.deliver_used()
         if len(driver.received) == before:
             break

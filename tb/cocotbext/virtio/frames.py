@@ -55,7 +55,8 @@ class ObservedFrames(Wire):
         self._expected: deque[_Expected] = deque()
         self._seen: deque[FrameSent] = deque()
         self._written: Callable[[int], bytes | None] = lambda length: None
-        self._now = 0
+        self._seen_len = 0
+        self._reset_at = -1
         self.tentative = False
         self.wanted: Callable[[bytes], bool] = lambda frame: False
         """Whether the model wants a frame now: negotiated features, live queues and all."""
@@ -72,6 +73,7 @@ class ObservedFrames(Wire):
             return
         held = sum(self._room(other.data) for other in self._pending)
         entry.must = held + self._room(event.data) <= self._store_bytes and len(self._pending) < MOST_FRAMES
+        entry.must &= event.start > self._reset_at  # one under way is forgotten
         self._pending.append(entry)
 
     def left(self, event: FrameSent) -> None:
@@ -96,10 +98,13 @@ class ObservedFrames(Wire):
         if recent:
             self._pending = deque(sorted([*self._pending, *recent], key=lambda entry: entry.cycle))
 
-    def serving(self, written: Callable[[int], bytes | None], cycle: int) -> None:
-        """A chain is about to be served that was used in `cycle`; `written(n)` gives the first n bytes written to it."""
+    def serving(self, written: Callable[[int], bytes | None], seen_len: int) -> None:
+        """A chain is about to be served that was used with `seen_len`; `written(n)` gives the first n bytes written."""
         self._written = written
-        self._now = cycle
+        self._seen_len = seen_len
+
+    def came_back_empty(self) -> bool:
+        return self._seen_len == 0
 
     def waiting(self) -> bytes | None:
         """The next frame; of those that need not be delivered the first whose bytes are seen."""
@@ -113,10 +118,11 @@ class ObservedFrames(Wire):
     def done(self, delivered: bool) -> None:
         self._pending.popleft()
 
-    def reset(self) -> None:
-        """The device was reset: frames received before are forgotten, those committed to be sent are not."""
+    def reset(self, cycle: int) -> None:
+        """The device was reset, until `cycle` at least: frames received before are forgotten, those committed to be sent are not."""
         self._pending.clear()
         self._refused.clear()
+        self._reset_at = cycle
 
     def finish(self, cycle: int) -> None:
         """The device is idle: report frames not sent, and frames sent that nobody had asked for."""

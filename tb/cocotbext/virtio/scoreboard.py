@@ -180,6 +180,8 @@ class Scoreboard:
         if live and self._live_from is None:
             self._queues.live(event.start)
             self._live_from = event.start
+        if self._frames is not None and event.offset in (Reg.STATUS, Reg.QUEUE_READY):
+            self._frames.changed(event.start)
         if event.offset == Reg.QUEUE_NOTIFY and full and live:
             self._queues.notified(event.value, event.start)
         if event.offset == Reg.INTERRUPT_ACK and full:
@@ -260,4 +262,4 @@ class Scoreboard:
         if self._entropy is not None:
             self._entropy.words.clear()
         if self._frames is not None:
-            self._frames.reset()
+            self._frames.reset(cycle)

@@ -142,7 +142,7 @@ class UsedChecker:
         if self._storage is not None:
             self._storage.begin(lambda n: self._sector_seen(chain, n))
         if self._frames is not None:
-            self._serving(tracker, chain, event)
+            self._serving(tracker, chain, seen_len)
         if self._entropy is not None:
             self._entropy.complete = not chain.failed_writes
         try:
@@ -175,13 +175,13 @@ class UsedChecker:
             text = f"byte at {beyond[0]:#x} written"
             self._violate("VQ-DATA-EXTRA", text, tracker, chain, "nothing", f"{beyond[1]:#04x}", event)
 
-    def _serving(self, tracker: QueueTracker, chain: Chain, event: DmaWrite) -> None:
+    def _serving(self, tracker: QueueTracker, chain: Chain, seen_len: int) -> None:
         """Tell a network device what it may have to know of a chain besides what lies in it."""
         assert isinstance(self._function, Net)
         assert self._frames is not None
         later = [other.parsed.writable_len for other in tracker.in_flight if other.parsed is not None]
         self._function.rooms_after = lambda queue: later
-        self._frames.serving(lambda length: self._first_written(chain, length), event.cycle)
+        self._frames.serving(lambda length: self._first_written(chain, length), seen_len)
 
     def _first_written(self, chain: Chain, length: int) -> bytes | None:
         """The first `length` bytes of a chain's writable part, if the device wrote them all."""
