@@ -98,7 +98,7 @@ module virtio_mmio_net #(
     input  logic                    mac_rx_user_i
 );
 
-  localparam int ChainsAhead = 32;
+  localparam int ChainsAhead = 64;
 
   logic [63:0] device_features, driver_features;
   logic device_reset, config_wr_en, config_changed;

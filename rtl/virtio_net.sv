@@ -24,11 +24,11 @@ module virtio_net #(
     parameter bit CtrlVlan = 1'b1,
     parameter int Mtu = 1500,  // 68 to 9216
     parameter int RxStoreBytes = 16384,  // power of two
-    parameter int TxFrames = (QueuePairs > 1) ? 2 : 4,  // of each queue that there is room for
+    parameter int TxFrames = (QueuePairs > 1) ? 4 : 8,  // of each queue that there is room for
     parameter int MergeMax = 16,  // chains of a received frame
     parameter int MergeWait = 4096,  // cycles
     parameter int TableSize = 16,  // addresses
-    parameter int ChainsAhead = 32,  // of the core
+    parameter int ChainsAhead = 64,  // of the core
     localparam int NumQueues = 2 * QueuePairs + 32'(CtrlVq),
     localparam int Bytes = DataWidth / 8
 ) (
@@ -90,7 +90,7 @@ module virtio_net #(
   localparam int TxWords = 1 << $clog2(QueuePairs * TxFrames * MaxFrameWords);
   localparam int TxStored = 1 << $clog2(QueuePairs * TxFrames);
   localparam int RxFrames = 64;
-  localparam int RxAhead = 4;  // chains fetched for frames to come
+  localparam int RxAhead = 8;  // chains fetched for frames to come
   localparam int CountWidth = 8;
   localparam int FirstBits = 8 * 38;
   // num_buffers in the header
@@ -103,7 +103,7 @@ module virtio_net #(
   ) u_check_mtu ();
   virtio_param_check #(
       .Ok     (QueuePairs >= 1 && QueuePairs * TxFrames + RxAhead + MergeMax + 1 <= ChainsAhead && (QueuePairs == 1 || CtrlVq)),
-      .Message("virtio_net: QueuePairs * TxFrames + MergeMax + 5 must not exceed ChainsAhead; several pairs need CtrlVq")
+      .Message("virtio_net: QueuePairs * TxFrames + MergeMax + 9 must not exceed ChainsAhead; several pairs need CtrlVq")
   ) u_check_pairs ();
 
   typedef enum logic [1:0] {

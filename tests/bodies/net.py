@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 
 from cocotbext.virtio.buffers import Layout, chunks, merged, natural, random_framing
@@ -25,7 +26,15 @@ _OTHER = bytes.fromhex("020000000001")
 _GROUP = bytes.fromhex("333300000001")
 #: Without the features of the control queue.
 _PLAIN = features(32, NetFeature.MAC, NetFeature.STATUS, NetFeature.MTU)
+#: Long enough for the longest frame to leave over the narrowest bus, in ns.
+_CALM_NS = 8_000
+#: A period of the clock in ns, and how much of the time the data channels have to be busy with frames.
+_CYCLE_NS = 10
+_LEAST_SHARE = 0.85
 _SIZES = (14, 15, 60, 61, 63, 64, 65, 127, 128, 511, 512, 1000, 1513, 1514)
+
+
+_log = logging.getLogger("virtio.net")
 
 
 def frame(rig: Rig, length: int, to: bytes = BROADCAST, vlan: int | None = None) -> bytes:
@@ -61,7 +70,7 @@ async def arrive(rig: Rig, driver: NetDriver, count: int) -> None:
 
 async def expect_nothing(rig: Rig, driver: NetDriver, what: str) -> None:
     """No frame comes."""
-    await rig.delay(work.CALM_NS)
+    await rig.delay(_CALM_NS)
     rig.transport.deliver_used()
     expect(len(driver.received), 0, f"frames received {what}")
 
@@ -72,7 +81,7 @@ async def received(rig: Rig, driver: NetDriver, sent: bytes) -> bool:
     mark = frame(rig, 99, driver.config.mac or BROADCAST)
     promisc = bool(driver.features & features(NetFeature.CTRL_VQ))
     await rig.inject(sent)
-    await rig.delay(work.CALM_NS)
+    await rig.delay(_CALM_NS)
     if promisc:
         await driver.set_mode(NetCommand.RX_PROMISC, True)
     await rig.inject(mark)
@@ -96,7 +105,7 @@ async def frames_are_sent(rig: Rig) -> None:
         if i % 3 == 0:
             await pending
     await rig.drain()
-    await rig.delay(work.CALM_NS)
+    await rig.delay(_CALM_NS)
     expect(rig.frames_sent(), frames, "frames sent")
 
 
@@ -149,7 +158,7 @@ async def bad_transmit_requests(rig: Rig) -> None:
         expected.append(good)
     expected.append(frame(rig, 1518))
     await driver.send(expected[-1])
-    await rig.delay(work.CALM_NS)
+    await rig.delay(_CALM_NS)
     expect(rig.frames_sent(), expected, "frames sent")
 
 
@@ -199,13 +208,13 @@ async def frames_over_too_few_buffers(rig: Rig) -> None:
     await driver.supply(3, 100)
     await rig.inject(frame(rig, 1000))
     await rig.run_until(lambda: driver.returned_empty >= (3 if driver.has(NetFeature.MRG_RXBUF) else 1))
-    await rig.delay(work.CALM_NS)
+    await rig.delay(_CALM_NS)
     await driver.supply(1)
     data = [frame(rig, 80), frame(rig, 81), frame(rig, 70), frame(rig, 60), frame(rig, 61), frame(rig, 62), frame(rig, 63)]
     for entry in data:
         await driver.supply(1)
         await rig.inject(entry)
-        await rig.delay(work.CALM_NS)
+        await rig.delay(_CALM_NS)
     await rig.run_until(lambda: len(driver.received) == len(data))
     expect([entry.data for entry in driver.received], data, "frames received")
 
@@ -276,7 +285,7 @@ async def link(rig: Rig) -> None:
         expect_true(await rig.bus.read(Reg.CONFIG_GENERATION) != before, "ConfigGeneration stays")
         sent = len(rig.frames_sent())
         await driver.send(frame(rig, 64))
-        await rig.delay(work.CALM_NS)
+        await rig.delay(_CALM_NS)
         expect(len(rig.frames_sent()) - sent, int(up), "frames sent")
         if not up:
             await driver.supply(1)
@@ -483,3 +492,30 @@ async def resets_at_any_time(rig: Rig) -> None:
         await rig.run_until(lambda last=driver, what=data: any(entry.data == what for entry in last.received))  # type: ignore[misc]
         await driver.send(data)
         await rig.reset_device()
+
+
+async def throughput(rig: Rig, length: int, count: int) -> int:
+    """Send `count` frames of `length` bytes that come back all, buffers always at hand; returns the time in ns."""
+    driver = await begin(rig)
+    await rig.set_mac(loop=True)
+    frames = [frame(rig, length) for _ in range(count)]
+    await driver.supply(count, NET_HDR_BYTES + length, Layout(merged))
+    for data in frames:
+        await driver.submit(data, Layout(merged), kick=False)
+    before = rig.now_ns()
+    await driver.kick(1)
+    await arrive(rig, driver, count)
+    spent = rig.now_ns() - before
+    expect([entry.data for entry in driver.received], frames, "frames come back")
+    return spent
+
+
+@body(NET, used=120)
+async def full_speed(rig: Rig) -> None:
+    """Frames that come back keep both data channels busy."""
+    count, length = 60, 1514
+    spent_ns = await throughput(rig, length, count)
+    beats = count * -(-(length + NET_HDR_BYTES) // rig.bus_bytes)
+    share = beats * _CYCLE_NS / spent_ns if spent_ns else 1.0
+    _log.info("%d frames of %d bytes: %d beats in %d ns, %.3f of the bus", count, length, beats, spent_ns, share)
+    expect_true(share >= _LEAST_SHARE, f"share of the bus: expected at least {_LEAST_SHARE}, seen {share:.3f}")

@@ -30,6 +30,8 @@ from virtio_model.spec import SECTOR
 FEED_CYCLES = 5000
 #: A device is idle when its memory bus has been so for this many cycles.
 QUIET_CYCLES = 150
+#: The same of a network device: the longest frame may leave over the narrowest bus meanwhile.
+QUIET_CYCLES_NET = 1000
 QUIET_ATTEMPTS = 1000
 #: How often it is looked whether a frame has been taken, at intervals of about a quarter of its length.
 INJECT_ATTEMPTS = 2000
@@ -242,7 +244,7 @@ class SimRig(SimBench, Rig):
     async def _become_quiet(self) -> None:
         """Wait until the device has nothing more to do, and take its last interrupts."""
         for _ in range(QUIET_ATTEMPTS):
-            await self.cycles(QUIET_CYCLES)
+            await self.cycles(QUIET_CYCLES if self.net is None else QUIET_CYCLES_NET)
             busy = any(isinstance(event, DmaRead | DmaWrite) for event in self.collect())
             if self.transport.live and self.irq.level:
                 await self.transport.handle_interrupt()

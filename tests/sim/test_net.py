@@ -7,6 +7,7 @@ from typing import Any
 
 import cocotb
 
+from cocotbext.virtio.sim.timing import Timing
 from tests.bodies import net
 from tests.sim.harness import TIMINGS, on_device
 
@@ -109,3 +110,9 @@ async def queue_pairs(dut: Any) -> None:
 @cocotb.parametrize(timing=TIMINGS)
 async def resets_at_any_time(dut: Any, timing: str) -> None:
     await on_device(dut, net.resets_at_any_time, timing=timing)
+
+
+@cocotb.test()
+async def full_speed(dut: Any) -> None:
+    # Twenty cycles of latency, no stalls.
+    await on_device(dut, net.full_speed, timing=Timing(latency_ns=(200, 200)))
