@@ -35,8 +35,8 @@ class Fault:
 _FAULTS: Mapping[str, Fault] = {
     "idx_before_element": Fault(
         "virtio_used_writer.sv",
-        "else if (cpl_valid_i) state_d = Element;",
-        "else if (cpl_valid_i) state_d = Idx;",
+        "if (unanswered_q == '0) state_d = Idx;",
+        "state_d = Idx;",
         ("VQ-ORDER-ELEMENT",),
     ),
     "lost_notify": Fault(
@@ -60,19 +60,19 @@ _FAULTS: Mapping[str, Fault] = {
     ),
     "irq_before_idx": Fault(
         "virtio_used_writer.sv",
-        "state_q == FlagsWait && rd_rsp_valid_i && (rd",
-        "state_q == Element || state_q == FlagsWait && rd_rsp_valid_i && (rd",
+        "state_q == WishWait && rd_rsp_valid_i && !dropping",
+        "state_q == Element || state_q == WishWait && rd_rsp_valid_i && !dropping",
         ("IRQ-UNDUE",),
     ),
     "irq_never": Fault(
         "virtio_used_writer.sv",
-        "(rd_rsp_err_i || !no_interrupt);",
+        "(rd_rsp_err_i || wanted);",
         "1'b0;",
         ("IRQ-MISSING",),
     ),
     "flag_ignored": Fault(
         "virtio_used_writer.sv",
-        "(rd_rsp_err_i || !no_interrupt);",
+        "(rd_rsp_err_i || wanted);",
         "1'b1;",
         ("IRQ-UNDUE",),
         "interrupts.suppressed_by_the_flag",
@@ -122,7 +122,7 @@ _FAULTS: Mapping[str, Fault] = {
     ),
     "set_up_not_locked": Fault(
         "virtio_queue_table.sv",
-        "exists && !ready_q[sel] && !busy_i[sel];",
+        "exists && !ready_q[sel] && !busy_i[sel] && !resetting_q[sel];",
         "exists;",
         ("DMA-READ-OUTSIDE", "DMA-WRITE-OUTSIDE"),
         "queues.set_up_is_locked_while_ready",

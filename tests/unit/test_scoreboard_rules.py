@@ -195,9 +195,9 @@ def used_twice(events: Stream) -> Stream:
 
 
 def late_payload(events: Stream) -> Stream:
-    """The response to the payload comes after the used element has begun."""
+    """The response to the payload comes after the write of the used idx has begun."""
     at = payload(events)
-    begun = events[find(events, DmaWrite, writes_to(ELEMENT_0))]
+    begun = events[find(events, DmaWrite, writes_to(USED_IDX))]
     assert isinstance(begun, DmaWrite)
     return changed(events, at, cycle=begun.start + 1)
 

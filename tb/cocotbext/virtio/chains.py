@@ -90,7 +90,7 @@ class QueueTracker:
             self._read_idx(event)
         self._take_heads()
         for chain in list(self._incomplete):
-            if event.address <= chain.waiting_at < event.address + len(event.data):
+            if chain.waiting_at - len(event.data) < event.address < chain.waiting_at + DESC_BYTES:
                 self._walk(chain)
         return self.in_flight[known:]
 

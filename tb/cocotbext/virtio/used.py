@@ -23,7 +23,7 @@ class UsedChecker:
     """Judges used elements: each published one is served by the model and compared in id, len and buffer contents.
 
     `strict` demands what this project's device promises beyond the standard: chains used in the order made available,
-    payload answered before the element is written, nothing written but what the request asks for, full entropy
+    nothing written but what the request asks for, full entropy
     buffers. Without it only what the standard demands counts. With `entropy` the contents of entropy buffers are
     compared with the words that the device took.
     """
@@ -119,7 +119,7 @@ class UsedChecker:
         if self._strict and chain is not tracker.in_flight[0]:
             self._violate("VQ-USED-ORDER", "", tracker, chain, tracker.in_flight[0].head, used_id, event)
         self._take_out(tracker, chain, event)
-        self._check_order(tracker, chain, element, event)
+        self._check_order(tracker, chain, event)
         if chain.fault is not None:
             self._violate("VQ-FAULT-USED", str(chain.fault), tracker, chain, "no used element", used_id, event)
         elif chain.parsed is None:
@@ -128,11 +128,10 @@ class UsedChecker:
         else:
             self._check_result(tracker, chain, seen_len, event, driver_features)
 
-    def _check_order(self, tracker: QueueTracker, chain: Chain, element: Element, event: DmaWrite) -> None:
-        limit, what = (element.start, "used element") if self._strict else (event.start, "used idx")
-        if chain.last_response >= limit:
-            text = f"{what} written before the response to the payload"
-            self._violate("VQ-ORDER-PAYLOAD", text, tracker, chain, f"before {limit}", chain.last_response, event)
+    def _check_order(self, tracker: QueueTracker, chain: Chain, event: DmaWrite) -> None:
+        if chain.last_response >= event.start:
+            text = "used idx written before the response to the payload"
+            self._violate("VQ-ORDER-PAYLOAD", text, tracker, chain, f"before {event.start}", chain.last_response, event)
 
     def _check_result(
         self, tracker: QueueTracker, chain: Chain, seen_len: int, event: DmaWrite, driver_features: int
