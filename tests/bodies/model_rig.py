@@ -40,6 +40,7 @@ class ModelRig(ModelBench, Rig):
         options = reference.device_options(parameters, function)
         super().__init__(function, seed, regions=regions_for(options["address_width"]), **options)
         self.storage = storage
+        self._delivering = False
         if isinstance(function, Net):
             function.wire = LoopWire()
             function.rooms_after = self.device.rooms_after
@@ -90,7 +91,13 @@ class ModelRig(ModelBench, Rig):
     def _receive(self, frame: bytes) -> None:
         if self.device.live and self.net.wants(frame, self.device.driver_features):
             self.net.wire.received.append(frame)
-            self.device.run()
+        if not self._delivering:  # else a frame has come back while another one is being sent
+            self._delivering = True
+            before = -1
+            while len(self.net.wire.received) != before:
+                before = len(self.net.wire.received)
+                self.device.run()
+            self._delivering = False
 
     def image(self) -> bytes:
         return b"".join(self.storage.read(sector) for sector in range(self.storage.capacity))

@@ -210,7 +210,15 @@ async def frames_over_too_few_buffers(rig: Rig) -> None:
     await rig.run_until(lambda: driver.returned_empty >= (3 if driver.has(NetFeature.MRG_RXBUF) else 1))
     await rig.delay(_CALM_NS)
     await driver.supply(1)
-    data = [frame(rig, 80), frame(rig, 81), frame(rig, 70), frame(rig, 60), frame(rig, 61), frame(rig, 62), frame(rig, 63)]
+    data = [
+        frame(rig, 80),
+        frame(rig, 81),
+        frame(rig, 70),
+        frame(rig, 60),
+        frame(rig, 61),
+        frame(rig, 62),
+        frame(rig, 63),
+    ]
     for entry in data:
         await driver.supply(1)
         await rig.inject(entry)
@@ -352,7 +360,9 @@ async def receive_modes(rig: Rig) -> None:
                 await arrive(rig, driver, 1)
                 driver.received.clear()
                 continue
-            expect(await received(rig, driver, frame(rig, 90, to)), {**default, **changes}[kind], f"{kind} with {modes}")
+            expect(
+                await received(rig, driver, frame(rig, 90, to)), {**default, **changes}[kind], f"{kind} with {modes}"
+            )
         for mode in modes:
             await driver.set_mode(mode, False)
 
@@ -369,7 +379,13 @@ async def address_table(rig: Rig) -> None:
     unicast = [bytes.fromhex(f"0200000001{i:02x}") for i in range(20)]
     groups = [bytes.fromhex(f"3333000001{i:02x}") for i in range(20)]
     foreign, foreign_group = frame(rig, 64, _OTHER), frame(rig, 64, _GROUP)
-    for uni, multi in ((unicast[:5], groups[:11]), ([], []), (unicast[:1], []), ([], groups[:16]), (unicast, groups[:1])):
+    for uni, multi in (
+        (unicast[:5], groups[:11]),
+        ([], []),
+        (unicast[:1], []),
+        ([], groups[:16]),
+        (unicast, groups[:1]),
+    ):
         await driver.set_table(uni, multi)
         for address in (*uni[:1], *uni[-1:], *multi[:1], *multi[-1:]):
             expect(await received(rig, driver, frame(rig, 64, address)), True, f"frame to {address.hex()} received")
@@ -494,28 +510,26 @@ async def resets_at_any_time(rig: Rig) -> None:
         await rig.reset_device()
 
 
-async def throughput(rig: Rig, length: int, count: int) -> int:
-    """Send `count` frames of `length` bytes that come back all, buffers always at hand; returns the time in ns."""
+@body(NET, used=240)
+async def full_speed(rig: Rig) -> None:
+    """Frames that come back keep both data channels busy: `_LEAST_SHARE` of the cycles, up to 64 bits of width."""
+    count, warm, length = 120, 12, 1514
     driver = await begin(rig)
     await rig.set_mac(loop=True)
     frames = [frame(rig, length) for _ in range(count)]
     await driver.supply(count, NET_HDR_BYTES + length, Layout(merged))
     for data in frames:
         await driver.submit(data, Layout(merged), kick=False)
-    before = rig.now_ns()
     await driver.kick(1)
+    await arrive(rig, driver, warm)
+    before_ns, first = rig.now_ns(), len(driver.received)
     await arrive(rig, driver, count)
-    spent = rig.now_ns() - before
     expect([entry.data for entry in driver.received], frames, "frames come back")
-    return spent
-
-
-@body(NET, used=120)
-async def full_speed(rig: Rig) -> None:
-    """Frames that come back keep both data channels busy."""
-    count, length = 60, 1514
-    spent_ns = await throughput(rig, length, count)
-    beats = count * -(-(length + NET_HDR_BYTES) // rig.bus_bytes)
-    share = beats * _CYCLE_NS / spent_ns if spent_ns else 1.0
-    _log.info("%d frames of %d bytes: %d beats in %d ns, %.3f of the bus", count, length, beats, spent_ns, share)
-    expect_true(share >= _LEAST_SHARE, f"share of the bus: expected at least {_LEAST_SHARE}, seen {share:.3f}")
+    spent_ns = rig.now_ns() - before_ns
+    beats = (count - first) * -(-(length + NET_HDR_BYTES) // rig.bus_bytes)
+    share = beats * _CYCLE_NS / spent_ns if spent_ns else 1.0  # the model needs no time
+    _log.info(
+        "%d frames of %d bytes: %d beats in %d ns, %.3f of the bus", count - first, length, beats, spent_ns, share
+    )
+    if rig.bus_bytes <= 8:
+        expect_true(share >= _LEAST_SHARE, f"share of the bus: expected at least {_LEAST_SHARE}, seen {share:.3f}")

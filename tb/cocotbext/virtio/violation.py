@@ -63,7 +63,6 @@ RULES: dict[str, Rule] = {
     "VQ-NOTIFY-LOST": Rule("a notified queue is looked at", ("MMIO-DEV-015", "INIT-DEV-001")),
     "MAC-KEEP": Rule("beats at the MAC port are full from lane 0 on, but for the last of a frame"),
     "NET-SENT": Rule("frames sent are those of the transmit queues, in order", ("NET-DEV-011",)),
-    "NET-DROPPED": Rule("a frame that the driver wants and there is room for is received", ("NET-DEV-098",)),
     "BENCH-IDLE": Rule("the test did what it claims"),
 }
 

@@ -11,4 +11,16 @@ from .rng import RngDriver
 #: Class driver of each device type that has one.
 DRIVERS: dict[int, type[ClassDriver]] = {driver.device_type: driver for driver in (RngDriver, BlkDriver, NetDriver)}
 
-__all__ = ["DRIVERS", "BlkConfig", "BlkDriver", "BlkResult", "ClassDriver", "NetConfig", "NetDriver", "NetHeader", "Pending", "ReceivedFrame", "RngDriver"]
+__all__ = [
+    "DRIVERS",
+    "BlkConfig",
+    "BlkDriver",
+    "BlkResult",
+    "ClassDriver",
+    "NetConfig",
+    "NetDriver",
+    "NetHeader",
+    "Pending",
+    "ReceivedFrame",
+    "RngDriver",
+]
