@@ -103,7 +103,6 @@ class Plan:
 # Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (
     Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60, memory="axiram"),
-    Plan("test_tmpspeed", configs=("rng", "blk")),
     Plan("test_clock", configs=("rng",), timeout_s=60, memory="axiram"),
     Plan("test_axi_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), timeout_s=180, memory="fast"),
     Plan("test_fast_memory", configs=tuple(_ENDS), icarus=("ends32", "ends512"), timeout_s=180, memory="fast"),
