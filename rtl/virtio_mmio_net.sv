@@ -105,7 +105,7 @@ module virtio_mmio_net #(
   logic [NumQueues-1:0] queue_live, queue_drop, queue_credit;
   logic [11:0] config_rd_offset, config_wr_offset;
   logic [31:0] config_rd_data, config_wr_data;
-  logic [ 3:0] config_wr_strb;
+  logic [3:0] config_wr_strb;
   logic chain_valid, chain_ready;
   logic [15:0] chain_queue;
   logic [31:0] chain_readable_len, chain_writable_len;

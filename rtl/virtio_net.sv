@@ -50,7 +50,7 @@ module virtio_net #(
     input  logic [DataWidth-1:0] mac_rx_data_i,
     input  logic [    Bytes-1:0] mac_rx_keep_i,
     input  logic                 mac_rx_last_i,
-    input  logic                 mac_rx_user_i,        // on the last beat: the frame is bad
+    input  logic                 mac_rx_user_i,         // on the last beat: the frame is bad
     // Device-type boundary, see virtio_mmio_core
     output logic [         63:0] device_features_o,
     input  logic [         63:0] driver_features_i,
@@ -106,12 +106,11 @@ module virtio_net #(
       .Message("virtio_net: QueuePairs * TxFrames + MergeMax + 9 must not exceed ChainsAhead; several pairs need CtrlVq")
   ) u_check_pairs ();
 
-  typedef enum logic [1:0] {
-    None,  // answered at once with nothing
-    Transmit,
-    Command,
-    Receive
-  } kind_e;
+  // How a chain is answered
+  localparam logic [1:0] None = 2'd0;  // at once, with nothing
+  localparam logic [1:0] Transmit = 2'd1;
+  localparam logic [1:0] Command = 2'd2;
+  localparam logic [1:0] Receive = 2'd3;
 
   typedef enum logic [1:0] {
     Idle,
@@ -140,9 +139,9 @@ module virtio_net #(
   always_comb begin
     config_rd_data_o = '0;
     case (config_rd_offset_i)
-      12'd0: config_rd_data_o = mac_o[31:0];
-      12'd4: config_rd_data_o = {config_status, mac_o[47:32]};
-      12'd8: config_rd_data_o = {16'(Mtu), config_pairs};
+      12'd0:   config_rd_data_o = mac_o[31:0];
+      12'd4:   config_rd_data_o = {config_status, mac_o[47:32]};
+      12'd8:   config_rd_data_o = {16'(Mtu), config_pairs};
       default: ;
     endcase
   end
@@ -152,8 +151,7 @@ module virtio_net #(
   // Chains: what they are, and the order of their answers
   logic is_ctrl, is_rx, is_tx, tx_legal, accept, req_idle, tx_start, ctrl_start, skip_now;
   logic order_room, order_valid, order_pop, rooms_room, rooms_valid, rooms_pop;
-  kind_e kind;
-  logic [1:0] order_kind;
+  logic [1:0] kind, order_kind;
   logic [31:0] order_len, rooms_len;
   logic [PairWidth-1:0] pair, rooms_pair;
   logic [$clog2(ChainsAhead):0] order_count, rooms_count;
@@ -533,7 +531,7 @@ module virtio_net #(
         if (wanted > CountWidth'(RxAhead)) wanted = CountWidth'(RxAhead);
       end
       assign target = ctrl_here ? CountWidth'(1) : wanted;
-      assign free   = ctrl_here ? order_pop && order_kind == Command || (arrive && kind == None)
+      assign free   = ctrl_here ? (order_pop && order_kind == Command) || (arrive && kind == None)
                                 : rooms_pop && rooms_pair == PairWidth'(i / 2);
     end
     virtio_net_credit #(
@@ -559,7 +557,7 @@ module virtio_net #(
   logic [31:0] chain_left_q;
   logic restart, split_ready, feed, beat, is_receive;
   logic [OffsetWidth+1:0] fill;
-  logic [OffsetWidth:0] piece;
+  logic [  OffsetWidth:0] piece;
   logic [DataWidth-1:0] patched, split_data;
   logic [15:0] fed_q;
 

@@ -14,40 +14,40 @@ module virtio_net_ctrl #(
     localparam int Bytes = DataWidth / 8,
     localparam int EntryWidth = $clog2(TableSize)
 ) (
-    input  logic                                        clk_i,
-    input  logic                                        rst_ni,
-    input  logic                                        device_reset_i,
-    input  logic                     [            63:0] driver_features_i,
-    input  logic                     [            47:0] mac_i,                  // the address after a reset, first byte lowest
-    input  logic                                        start_i,
-    input  logic                     [            31:0] readable_len_i,
-    output logic                                        idle_o,                 // no beats are awaited
-    output logic                                        done_o,
-    output logic                     [             7:0] ack_o,
-    input  logic                                        taken_i,
-    input  logic                                        req_valid_i,
-    output logic                                        req_ready_o,
-    input  logic                     [   DataWidth-1:0] req_data_i,
-    input  logic                     [       Bytes-1:0] req_keep_i,
-    input  logic                                        req_last_i,
-    input  logic                                        req_err_i,
-    output logic                                        req_skip_o,
+    input logic clk_i,
+    input logic rst_ni,
+    input logic device_reset_i,
+    input logic [63:0] driver_features_i,
+    input logic [47:0] mac_i,  // the address after a reset, first byte lowest
+    input logic start_i,
+    input logic [31:0] readable_len_i,
+    output logic idle_o,  // no beats are awaited
+    output logic done_o,
+    output logic [7:0] ack_o,
+    input logic taken_i,
+    input logic req_valid_i,
+    output logic req_ready_o,
+    input logic [DataWidth-1:0] req_data_i,
+    input logic [Bytes-1:0] req_keep_i,
+    input logic req_last_i,
+    input logic req_err_i,
+    output logic req_skip_o,
     // What commands set
-    output virtio_pkg::net_rx_mode_t                    mode_o,
-    output logic                     [            47:0] mac_o,
-    output logic                     [            15:0] pairs_o,
+    output virtio_pkg::net_rx_mode_t mode_o,
+    output logic [47:0] mac_o,
+    output logic [15:0] pairs_o,
     // To virtio_net_filter
-    output logic                                        table_wr_o,
-    output logic                     [  EntryWidth-1:0] table_entry_o,
-    output logic                     [            47:0] table_mac_o,
-    output logic                                        table_swap_o,
-    output logic                     [    EntryWidth:0] table_count_o,
-    output logic                                        table_all_unicast_o,
-    output logic                                        table_all_multicast_o,
-    output logic                                        vlan_wr_o,
-    output logic                     [            11:0] vlan_id_o,
-    output logic                                        vlan_add_o,
-    input  logic                                        vlan_ready_i
+    output logic table_wr_o,
+    output logic [EntryWidth-1:0] table_entry_o,
+    output logic [47:0] table_mac_o,
+    output logic table_swap_o,
+    output logic [EntryWidth:0] table_count_o,
+    output logic table_all_unicast_o,
+    output logic table_all_multicast_o,
+    output logic vlan_wr_o,
+    output logic [11:0] vlan_id_o,
+    output logic vlan_add_o,
+    input logic vlan_ready_i
 );
 
   import virtio_pkg::*;
@@ -90,10 +90,10 @@ module virtio_net_ctrl #(
   logic [CountWidth-1:0] data_len;
 
   // One byte a cycle
-  assign need = state_q == Command || state_q == Data || state_q == Count || state_q == Address;
-  assign byte_valid = need && held_q && left_q != '0;
-  assign req_ready_o = need && !held_q;
-  assign field = {beat_q[7:0], field_q[47:8]};
+  assign need         = state_q == Command || state_q == Data || state_q == Count || state_q == Address;
+  assign byte_valid   = need && held_q && left_q != '0;
+  assign req_ready_o  = need && !held_q;
+  assign field        = {beat_q[7:0], field_q[47:8]};
 
   assign has_rx       = driver_features_i[NET_F_CTRL_RX];
   assign has_rx_extra = driver_features_i[NET_F_CTRL_RX_EXTRA];
@@ -102,9 +102,9 @@ module virtio_net_ctrl #(
   assign has_mq       = driver_features_i[NET_F_MQ];
 
   // Commands, and whether they are known, from their second byte on
-  assign command = {field_q[47:40], beat_q[7:0]};  // class, command
-  assign data_len = left_q - 1'b1;
-  assign is_table = command == NET_CTRL_MAC_TABLE_SET;
+  assign command      = {field_q[47:40], beat_q[7:0]};  // class, command
+  assign data_len     = left_q - 1'b1;
+  assign is_table     = command == NET_CTRL_MAC_TABLE_SET;
   always_comb begin
     known  = 1'b0;
     len_ok = 1'b0;
@@ -138,7 +138,7 @@ module virtio_net_ctrl #(
   end
 
   // A table's count must leave room for the other count, or end the command.
-  assign count    = field[47:16];
+  assign count = field[47:16];
   assign count_ok = count[31:CountWidth] == '0 &&
                     (multicast_q ? 32'(count[CountWidth-1:0]) * 6 == 32'(left_q) - 32'd1
                                  : 32'(count[CountWidth-1:0]) * 6 + 32'd4 <= 32'(left_q) - 32'd1);
@@ -155,9 +155,9 @@ module virtio_net_ctrl #(
     if (command_q == NET_CTRL_VLAN_ADD || command_q == NET_CTRL_VLAN_DEL) value_ok = id_ok;
     if (command_q == NET_CTRL_MQ_VQ_PAIRS_SET) value_ok = pairs_ok;
   end
-  assign odd_len = readable_len_i < 32'd2 || readable_len_i > 32'(MaxLen);
+  assign odd_len   = readable_len_i < 32'd2 || readable_len_i > 32'(MaxLen);
   assign vlan_wr_o = state_q == Execute && !err_q && value_ok && command_q[15:8] == NET_CTRL_VLAN_ADD[15:8];
-  assign executed = state_q == Execute && !err_q && value_ok && (!vlan_wr_o || vlan_ready_i);
+  assign executed  = state_q == Execute && !err_q && value_ok && (!vlan_wr_o || vlan_ready_i);
 
   always_comb begin
     state_d = state_q;

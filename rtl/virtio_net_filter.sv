@@ -8,9 +8,9 @@
 // A flow is what the bytes of MAC and IPv4 addresses and ports fold to, the same in both directions; the pair that sent it last receives it.
 
 module virtio_net_filter #(
-    parameter int  TableSize  = 16,                                         // addresses, power of two
-    parameter bit  Vlan       = 1'b1,
-    parameter int  QueuePairs = 1,
+    parameter  int TableSize  = 16,                                         // addresses, power of two
+    parameter  bit Vlan       = 1'b1,
+    parameter  int QueuePairs = 1,
     localparam int EntryWidth = $clog2(TableSize),
     localparam int PairWidth  = (QueuePairs > 1) ? $clog2(QueuePairs) : 1,
     localparam int FirstBytes = 38
@@ -19,18 +19,18 @@ module virtio_net_filter #(
     input  logic                                        rst_ni,
     input  logic                                        device_reset_i,
     input  logic                     [            63:0] driver_features_i,
-    input  logic                     [            47:0] mac_i,                // first byte lowest
+    input  logic                     [            47:0] mac_i,                  // first byte lowest
     input  virtio_pkg::net_rx_mode_t                    mode_i,
-    input  logic                     [  QueuePairs-1:0] enabled_i,            // receive queues that frames may go to
+    input  logic                     [  QueuePairs-1:0] enabled_i,              // receive queues that frames may go to
     // Control: a table is written into the bank not in use, then swapped in with its number of entries
     input  logic                                        table_wr_i,
     input  logic                     [  EntryWidth-1:0] table_entry_i,
     input  logic                     [            47:0] table_mac_i,
     input  logic                                        table_swap_i,
     input  logic                     [    EntryWidth:0] table_count_i,
-    input  logic                                        table_all_unicast_i,  // the table was too small for these
+    input  logic                                        table_all_unicast_i,    // the table was too small for these
     input  logic                                        table_all_multicast_i,
-    input  logic                                        vlan_wr_i,            // while vlan_ready_o
+    input  logic                                        vlan_wr_i,              // while vlan_ready_o
     input  logic                     [            11:0] vlan_id_i,
     input  logic                                        vlan_add_i,
     output logic                                        vlan_ready_o,
@@ -141,9 +141,9 @@ module virtio_net_filter #(
   if (Vlan) begin : g_vlan
     logic [15:0] mem[256];
     logic [15:0] word_q, changed;
-    logic [ 8:0] clear_q;
-    logic [ 7:0] id_word;
-    logic [ 1:0] change_q;  // 1: the word has been read, 2: it has been written
+    logic [8:0] clear_q;
+    logic [7:0] id_word;
+    logic [1:0] change_q;  // 1: the word has been read, 2: it has been written
     logic take;
 
     assign take = vlan_wr_i && vlan_ready_o;

@@ -34,9 +34,9 @@ module virtio_net_rx #(
     output logic [            15:0] frame_len_o,
     input  logic                    filter_done_i,
     input  logic                    filter_keep_i,
-    input  logic [  QueueWidth-1:0] filter_queue_i,  // where the frame is to go
+    input  logic [  QueueWidth-1:0] filter_queue_i,   // where the frame is to go
     // Frames kept
-    output logic                    kept_o,          // pulse: one more frame, for filter_queue_i
+    output logic                    kept_o,           // pulse: one more frame, for filter_queue_i
     output logic                    frame_valid_o,
     output logic [            15:0] frame_out_len_o,
     output logic [  QueueWidth-1:0] frame_queue_o,
@@ -66,7 +66,23 @@ module virtio_net_rx #(
   logic bad_q;
   logic [8*FirstBytes-1:0] first_q;
 
-  logic header, forget, ended, under_way, take, last, piece_valid, pack_ready, pack_valid, pack_last, pack_err, store_room, frame_room, has_tag, too_long, too_short;
+  logic
+      header,
+      forget,
+      ended,
+      under_way,
+      take,
+      last,
+      piece_valid,
+      pack_ready,
+      pack_valid,
+      pack_last,
+      pack_err,
+      store_room,
+      frame_room,
+      has_tag,
+      too_long,
+      too_short;
   logic [OffsetWidth:0] beat_bytes, header_now, piece_bytes;
   logic [DataWidth-1:0] pack_data;
   logic [Bytes-1:0] pack_keep;
@@ -137,7 +153,8 @@ module virtio_net_rx #(
   always_ff @(posedge clk_i) begin
     for (int i = 0; i < FirstBytes; i++) begin
       if (ended) first_q[8*i+:8] <= 8'd0;
-      else if (take && i / Bytes * Bytes == int'(len_q) && mac_rx_keep_i[i%Bytes]) first_q[8*i+:8] <= mac_rx_data_i[8*(i%Bytes)+:8];
+      else if (take && i / Bytes * Bytes == int'(len_q) && mac_rx_keep_i[i%Bytes])
+        first_q[8*i+:8] <= mac_rx_data_i[8*(i%Bytes)+:8];
     end
   end
 
@@ -170,16 +187,16 @@ module virtio_net_rx #(
   ) u_store (
       .clk_i,
       .rst_ni,
-      .clear_i      (device_reset_i),
-      .in_valid_i   (pack_valid && !bad_q),
-      .in_data_i    (pack_data),
-      .in_room_o    (store_room),
-      .commit_i     (kept_o),
-      .rollback_i   (forget),
-      .info_i       ({filter_queue_i, len_q + 16'(NET_HDR_BYTES)}),
-      .frame_room_o (frame_room),
+      .clear_i     (device_reset_i),
+      .in_valid_i  (pack_valid && !bad_q),
+      .in_data_i   (pack_data),
+      .in_room_o   (store_room),
+      .commit_i    (kept_o),
+      .rollback_i  (forget),
+      .info_i      ({filter_queue_i, len_q + 16'(NET_HDR_BYTES)}),
+      .frame_room_o(frame_room),
       .frame_valid_o,
-      .frame_info_o ({frame_queue_o, frame_out_len_o}),
+      .frame_info_o({frame_queue_o, frame_out_len_o}),
       .frame_pop_i,
       .out_valid_o,
       .out_ready_i,

@@ -36,7 +36,7 @@ module virtio_net_store #(
   logic [DataWidth-1:0] read_q;
   logic [AddrWidth:0] head_q, commit_q, tail_q;  // free-running: one bit more than the address
   logic read, read_valid_q, push, ahead_room;
-  logic [$clog2(Ahead):0] ahead_count;
+  logic [ $clog2(Ahead):0] ahead_count;
   logic [$clog2(Frames):0] frame_count;
 
   virtio_param_check #(
@@ -45,8 +45,12 @@ module virtio_net_store #(
   ) u_check_words ();
 
   assign in_room_o = (head_q - tail_q) != (AddrWidth + 1)'(Words);
-  assign push      = in_valid_i && in_room_o;
-  assign read      = commit_q != tail_q && ahead_count + {{$clog2(Ahead) {1'b0}}, read_valid_q} < ($clog2(Ahead) + 1)'(Ahead);
+  assign push = in_valid_i && in_room_o;
+  assign read = commit_q != tail_q && ahead_count + {{$clog2(
+      Ahead
+  ) {1'b0}}, read_valid_q} < ($clog2(
+      Ahead
+  ) + 1)'(Ahead);
 
   always_ff @(posedge clk_i) begin
     if (push) mem[head_q[AddrWidth-1:0]] <= in_data_i;
@@ -75,15 +79,15 @@ module virtio_net_store #(
       .clk_i,
       .rst_ni,
       .clear_i,
-      .commit_i   (1'b1),
-      .rollback_i (1'b0),
-      .in_valid_i (read_valid_q),
-      .in_ready_o (ahead_room),
-      .in_data_i  (read_q),
+      .commit_i  (1'b1),
+      .rollback_i(1'b0),
+      .in_valid_i(read_valid_q),
+      .in_ready_o(ahead_room),
+      .in_data_i (read_q),
       .out_valid_o,
       .out_ready_i,
       .out_data_o,
-      .count_o    (ahead_count)
+      .count_o   (ahead_count)
   );
 
   virtio_fifo #(

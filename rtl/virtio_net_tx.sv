@@ -15,32 +15,32 @@ module virtio_net_tx #(
     parameter int QueueWidth = 1,
     localparam int Bytes = DataWidth / 8
 ) (
-    input  logic                  clk_i,
-    input  logic                  rst_ni,
-    input  logic                  device_reset_i,
-    input  logic                  link_up_i,
-    input  logic                  start_i,
-    input  logic [QueueWidth-1:0] queue_i,
-    input  logic [          15:0] frame_len_i,
-    output logic                  idle_o,
-    output logic                  sent_o,
+    input logic clk_i,
+    input logic rst_ni,
+    input logic device_reset_i,
+    input logic link_up_i,
+    input logic start_i,
+    input logic [QueueWidth-1:0] queue_i,
+    input logic [15:0] frame_len_i,
+    output logic idle_o,
+    output logic sent_o,
     output logic [QueueWidth-1:0] sent_queue_o,
-    output logic                  judged_o,        // pulse: all beats are taken, and the frame, of first_bytes_o, is kept or not
-    output logic                  kept_o,
-    output logic [         303:0] first_bytes_o,
+    output logic judged_o,  // pulse: all beats are taken, and the frame, of first_bytes_o, is kept or not
+    output logic kept_o,
+    output logic [303:0] first_bytes_o,
     output logic [QueueWidth-1:0] judged_queue_o,
-    input  logic                  req_valid_i,
-    output logic                  req_ready_o,
-    input  logic [ DataWidth-1:0] req_data_i,
-    input  logic [     Bytes-1:0] req_keep_i,
-    input  logic                  req_last_i,
-    input  logic                  req_err_i,
+    input logic req_valid_i,
+    output logic req_ready_o,
+    input logic [DataWidth-1:0] req_data_i,
+    input logic [Bytes-1:0] req_keep_i,
+    input logic req_last_i,
+    input logic req_err_i,
     // MAC
-    output logic                  mac_tx_valid_o,
-    input  logic                  mac_tx_ready_i,
-    output logic [ DataWidth-1:0] mac_tx_data_o,
-    output logic [     Bytes-1:0] mac_tx_keep_o,
-    output logic                  mac_tx_last_o
+    output logic mac_tx_valid_o,
+    input logic mac_tx_ready_i,
+    output logic [DataWidth-1:0] mac_tx_data_o,
+    output logic [Bytes-1:0] mac_tx_keep_o,
+    output logic mac_tx_last_o
 );
 
   import virtio_pkg::*;
@@ -63,7 +63,20 @@ module virtio_net_tx #(
   logic [8*FirstBytes-1:0] first_bytes_q;
   logic [6:0] first_at_q;
 
-  logic take, pack_ready, pack_valid, pack_last, pack_err, store_room, frame_room, beat_bad, commit, taking, pack_clear, store_in, rollback;
+  logic
+      take,
+      pack_ready,
+      pack_valid,
+      pack_last,
+      pack_err,
+      store_room,
+      frame_room,
+      beat_bad,
+      commit,
+      taking,
+      pack_clear,
+      store_in,
+      rollback;
   logic [OffsetWidth:0] beat_bytes, skip_now;
   logic [DataWidth-1:0] pack_data;
   logic [Bytes-1:0] pack_keep;
@@ -105,12 +118,12 @@ module virtio_net_tx #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || device_reset_i) begin
-      state_q       <= Idle;
-      skip_q        <= '0;
-      frame_len_q   <= '0;
-      queue_q       <= '0;
-      bad_q         <= 1'b0;
-      first_q       <= 1'b0;
+      state_q     <= Idle;
+      skip_q      <= '0;
+      frame_len_q <= '0;
+      queue_q     <= '0;
+      bad_q       <= 1'b0;
+      first_q     <= 1'b0;
     end else begin
       state_q <= state_d;
       if (state_q == Idle) begin
@@ -134,7 +147,8 @@ module virtio_net_tx #(
       first_bytes_q <= '0;
     end else if (pack_valid && first_at_q < 7'(FirstBytes)) begin
       for (int i = 0; i < FirstBytes; i++) begin
-        if (i / Bytes * Bytes == int'(first_at_q) && pack_keep[i%Bytes]) first_bytes_q[8*i+:8] <= pack_data[8*(i%Bytes)+:8];
+        if (i / Bytes * Bytes == int'(first_at_q) && pack_keep[i%Bytes])
+          first_bytes_q[8*i+:8] <= pack_data[8*(i%Bytes)+:8];
       end
       first_at_q <= first_at_q + 7'(Bytes);
     end

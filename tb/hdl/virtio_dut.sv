@@ -340,17 +340,17 @@ module virtio_dut #(
     assign entropy_valid_o = 1'b0;
     assign entropy_ready_o = 1'b0;
     assign entropy_data_o  = 32'd0;
-    assign mac_tx_valid_o = 1'b0;
-    assign mac_tx_ready_o = 1'b0;
-    assign mac_tx_data_o  = '0;
-    assign mac_tx_keep_o  = '0;
-    assign mac_tx_last_o  = 1'b0;
-    assign mac_rx_valid_o = 1'b0;
-    assign mac_rx_ready_o = 1'b0;
-    assign mac_rx_data_o  = '0;
-    assign mac_rx_keep_o  = '0;
-    assign mac_rx_last_o  = 1'b0;
-    assign mac_rx_user_o  = 1'b0;
+    assign mac_tx_valid_o  = 1'b0;
+    assign mac_tx_ready_o  = 1'b0;
+    assign mac_tx_data_o   = '0;
+    assign mac_tx_keep_o   = '0;
+    assign mac_tx_last_o   = 1'b0;
+    assign mac_rx_valid_o  = 1'b0;
+    assign mac_rx_ready_o  = 1'b0;
+    assign mac_rx_data_o   = '0;
+    assign mac_rx_keep_o   = '0;
+    assign mac_rx_last_o   = 1'b0;
+    assign mac_rx_user_o   = 1'b0;
 
     virtio_mmio_blk #(
         .AxiDataWidth     (AxiDataWidth),

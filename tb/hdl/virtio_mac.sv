@@ -14,7 +14,7 @@ module virtio_mac #(
     input  logic                 clk_i,
     input  logic                 rst_ni,
     input  logic                 loop_i,
-    input  logic                 stall_i,        // nothing is taken from the device
+    input  logic                 stall_i,     // nothing is taken from the device
     input  logic [         31:0] gap_i,
     input  logic                 tx_valid_i,
     output logic                 tx_ready_o,
@@ -45,7 +45,19 @@ module virtio_mac #(
   end
 
   logic [31:0] random_q, tx_wait_q, rx_wait_q, at_q, copies_q;
-  logic tx_take, rx_take, loop_valid, loop_room, loop_last, in_loop_q, inject, source_valid, middle_q, loop, loop_q, tx_middle_q;
+  logic
+      tx_take,
+      rx_take,
+      loop_valid,
+      loop_room,
+      loop_last,
+      in_loop_q,
+      inject,
+      source_valid,
+      middle_q,
+      loop,
+      loop_q,
+      tx_middle_q;
   logic [DataWidth-1:0] loop_data;
   logic [Bytes-1:0] loop_keep;
   logic [31:0] left;

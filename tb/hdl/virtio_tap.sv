@@ -77,17 +77,17 @@ module virtio_tap #(
     input logic        entropy_ready_i,
     input logic [31:0] entropy_data_i,
 
-    input logic                    mac_tx_valid_i,
-    input logic                    mac_tx_ready_i,
-    input logic [AxiDataWidth-1:0] mac_tx_data_i,
+    input logic                      mac_tx_valid_i,
+    input logic                      mac_tx_ready_i,
+    input logic [  AxiDataWidth-1:0] mac_tx_data_i,
     input logic [AxiDataWidth/8-1:0] mac_tx_keep_i,
-    input logic                    mac_tx_last_i,
-    input logic                    mac_rx_valid_i,
-    input logic                    mac_rx_ready_i,
-    input logic [AxiDataWidth-1:0] mac_rx_data_i,
+    input logic                      mac_tx_last_i,
+    input logic                      mac_rx_valid_i,
+    input logic                      mac_rx_ready_i,
+    input logic [  AxiDataWidth-1:0] mac_rx_data_i,
     input logic [AxiDataWidth/8-1:0] mac_rx_keep_i,
-    input logic                    mac_rx_last_i,
-    input logic                    mac_rx_user_i
+    input logic                      mac_rx_last_i,
+    input logic                      mac_rx_user_i
 );
   import virtio_c_pkg::*;
 
