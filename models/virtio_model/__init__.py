@@ -7,6 +7,7 @@ from virtio_model.device import MmioDevice
 from virtio_model.errors import (
     AddressOverflow,
     AvailIndexError,
+    BadIndirectTable,
     ChainError,
     ChainLoopError,
     HeadOutOfRange,
@@ -30,6 +31,7 @@ from virtio_model.storage import MemoryStorage, Storage, StorageError
 __all__ = [
     "AddressOverflow",
     "AvailIndexError",
+    "BadIndirectTable",
     "Blk",
     "ChainError",
     "ChainLoopError",

@@ -111,7 +111,7 @@ async def frames_are_sent(rig: Rig) -> None:
 
 @body(NET, used=len(_SIZES))
 async def frames_are_received(rig: Rig) -> None:
-    """A frame comes with a plain header into one buffer, the rest of which is left alone (NET-DEV-037, 043, HOST-114)."""
+    """A frame comes with a plain header into one buffer, whose rest is left alone (NET-DEV-037, 043, HOST-114)."""
     driver = await begin(rig)
     await driver.supply(4)
     frames = [frame(rig, length) for length in _SIZES]
@@ -246,7 +246,7 @@ async def bad_and_odd_frames_are_dropped(rig: Rig) -> None:
 
 @body(NET, used=3)
 async def no_buffers(rig: Rig) -> None:
-    """Without receive buffers frames wait as long as there is room, are dropped then, and never hold up others (HOST-117)."""
+    """Without receive buffers frames wait while there is room, are dropped then, and hold up no others (HOST-117)."""
     driver = await begin(rig)
     for _ in range(30):
         await rig.inject(frame(rig, 1514))
@@ -282,7 +282,7 @@ async def silent_mac(rig: Rig) -> None:
 
 @body(NET, used=3)
 async def link(rig: Rig) -> None:
-    """The link's state shows in `status`, with a notification; without it frames are dropped (NET-DRV-006, CONFIG-DEV-003)."""
+    """The link's state shows in `status`, with a notification; frames are dropped without it (NET-DRV-006)."""
     driver = await begin(rig)
     expect(driver.config.link_up, True, "link")
     for up in (False, True):
@@ -457,7 +457,7 @@ async def bad_commands(rig: Rig) -> None:
 
 @body(NET, used=40, limit_us=40_000)
 async def queue_pairs(rig: Rig) -> None:
-    """Both pairs work; a flow comes back on the pair that sent it; after a reset only the first is used (NET-DEV-108 to 112)."""
+    """Both pairs work; a flow comes back on the pair that sent it; at first only one is used (NET-DEV-108 to 112)."""
     pairs = 2 if await has(rig, NetFeature.MQ) else 1
     driver = await begin(rig, pairs=pairs)
     await rig.set_mac(loop=True)

@@ -56,7 +56,7 @@ class Rig(Bench, ABC):
 
     @abstractmethod
     async def inject(self, frame: bytes, bad: bool = False, count: int = 1) -> None:
-        """Let the MAC receive `count` copies of a frame, which come as bad ones if `bad`; returns when the device has them."""
+        """Let the MAC receive `count` copies of a frame, bad ones if `bad`; returns when the device has them."""
 
     @abstractmethod
     async def set_link(self, up: bool) -> None:

@@ -23,9 +23,11 @@ def leave(name: str, lines: Iterable[str]) -> None:
 
 
 def projections(events: Sequence[Event]) -> Iterator[str]:
-    """Register accesses, DMA reads, DMA writes, what was new in avail idx, and edges of the interrupt line, each in order.
+    """Register accesses, DMA reads, DMA writes, what was new in avail idx, and edges of the interrupt line, each in
+    order.
 
-    How often a device looks at avail idx in vain, and which of its reads and writes overtake each other, depends on timing.
+    How often a device looks at avail idx in vain, and which of its reads and writes overtake each other, depends on
+    timing.
     """
     polled = {address for _, address in _set_up(events)}
     yield "== registers"

@@ -251,6 +251,7 @@ RNG_FAULTS: dict[str, tuple[str, Callable[[Stream], Stream]]] = {
         "VQ-USED-FLAGS",
         lambda e: changed(e, used_idx_write(e), pieces=((QUEUE.used_flags_address, b"\2\0\1\0"),)),
     ),
+    "event without the feature": ("VQ-EVENT", lambda e: stray_write(e, QUEUE.avail_event_address)),
     "idx before element": (
         "VQ-ORDER-ELEMENT",
         lambda e: moved(e, used_idx_write(e), find(e, DmaWrite, writes_to(ELEMENT_0))),

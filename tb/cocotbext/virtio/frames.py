@@ -40,8 +40,8 @@ class ObservedFrames(Wire):
     """Judges frames sent, in the order of the transmit chains used, and says which frame a receive chain is for.
 
     A frame received has to be delivered if the model wants it and all that the device may still hold leaves room for it
-    in `store_bytes`, of which each frame with its header takes whole words of `bus_bytes`. Where a command was under way
-    that changes the answer, or room was short, it may be delivered: it counts as delivered if its bytes are seen.
+    in `store_bytes`, of which each frame with its header takes whole words of `bus_bytes`. Where a command was under
+    way that changes the answer, or room was short, it may be delivered: it counts as delivered if its bytes are seen.
     """
 
     def __init__(self, function: Net, report: Report, store_bytes: int, bus_bytes: int) -> None:
@@ -119,7 +119,7 @@ class ObservedFrames(Wire):
         self._pending.popleft()
 
     def reset(self, cycle: int) -> None:
-        """The device was reset, until `cycle` at least: frames received before are forgotten, those committed to be sent are not."""
+        """The device was reset, until `cycle` at least: frames received before are forgotten, those to be sent are not."""
         self._pending.clear()
         self._refused.clear()
         self._reset_at = cycle

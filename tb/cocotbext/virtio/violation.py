@@ -59,6 +59,7 @@ RULES: dict[str, Rule] = {
     "VQ-DATA-EXTRA": Rule("nothing is written beyond the reported bytes", ("SPLIT-DEV-035",)),
     "VQ-FAULT-USED": Rule("a malformed chain is not used", ("STATUS-DEV-002",)),
     "VQ-FAULT-IGNORED": Rule("a malformed ring sets DEVICE_NEEDS_RESET", ("STATUS-DEV-002", "OPER-DEV-003")),
+    "VQ-EVENT": Rule("avail_event is written with EVENT_IDX only", ("SPLIT-DEV-043",)),
     "VQ-UNUSED": Rule("every chain taken is used", ("INIT-DEV-001",)),
     "VQ-NOTIFY-LOST": Rule("a notified queue is looked at", ("MMIO-DEV-015", "INIT-DEV-001")),
     "MAC-KEEP": Rule("beats at the MAC port are full from lane 0 on, but for the last of a frame"),

@@ -76,8 +76,8 @@ class ReceivedFrame:
 class NetDriver(ClassDriver):
     """Sends frames, keeps receive buffers at the device, and gives commands.
 
-    `queue_pairs` are set up if MQ is accepted, and enabled by `set_queue_pairs`. Received frames are in `received`, in the
-    order in which they came.
+    `queue_pairs` are set up if MQ is accepted, and enabled by `set_queue_pairs`. Received frames are in `received`, in
+    the order in which they came.
     """
 
     device_type: ClassVar[int] = spec.DeviceType.NET
@@ -157,7 +157,7 @@ class NetDriver(ClassDriver):
         kick: bool = True,
         header: NetHeader = NetHeader(),
     ) -> Pending[int]:
-        """Start sending a frame; the result is the used length, which has to be 0. Nothing is checked. Raises QueueFull."""
+        """Start sending a frame; its result is the used length, which has to be 0. Raises QueueFull."""
         buffers = ChainBuffers(self._transport.memory, [header.pack(), frame], [], layout or self.layout)
         pending = Pending(f"net frame of {len(frame)} bytes", buffers, _sent, self._wait)
         return await self._submit(pending, 2 * pair + 1, kick)
