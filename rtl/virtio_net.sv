@@ -82,6 +82,7 @@ module virtio_net #(
 
   import virtio_pkg::*;
 
+  localparam bit OfferMq = QueuePairs > 1;
   localparam int OffsetWidth = $clog2(Bytes);
   localparam int PairWidth = (QueuePairs > 1) ? $clog2(QueuePairs) : 1;
   localparam int EntryWidth = $clog2(TableSize);
@@ -119,13 +120,9 @@ module virtio_net #(
     Flush    // the frame is dropped
   } plan_e;
 
-  function automatic logic offered_mq();
-    offered_mq = QueuePairs > 1;
-  endfunction
-
   assign device_features_o = (64'd1 << NET_F_MAC) | (64'd1 << NET_F_STATUS) | (64'd1 << NET_F_MTU) | (64'(MrgRxbuf) << NET_F_MRG_RXBUF) |
       (64'(CtrlVq) << NET_F_CTRL_VQ) | (64'(CtrlVq) << NET_F_CTRL_RX) | (64'(CtrlVq) << NET_F_CTRL_RX_EXTRA) |
-      (64'(CtrlVq) << NET_F_CTRL_MAC_ADDR) | (64'(CtrlVq && CtrlVlan) << NET_F_CTRL_VLAN) | (64'(offered_mq()) << NET_F_MQ);
+      (64'(CtrlVq) << NET_F_CTRL_MAC_ADDR) | (64'(CtrlVq && CtrlVlan) << NET_F_CTRL_VLAN) | (64'(OfferMq) << NET_F_MQ);
 
   logic has_mq, has_ctrl;
   assign has_mq   = QueuePairs > 1 && driver_features_i[NET_F_MQ];

@@ -59,10 +59,11 @@ class Net(DeviceFunction):
     """Frames between queues and a `wire`, receive filtering and the control queue.
 
     `mac` is the address after a reset; `mtu` in bytes. With `ctrl_vq` CTRL_RX, CTRL_RX_EXTRA, CTRL_MAC_ADDR and
-    CTRL_VLAN are offered, with several `queue_pairs` MQ; checksum and segmentation offloads never are. `table_size` addresses fit
-    the table of MAC_TABLE_SET: of a longer one, that kind of address (unicast, multicast) which did not fit whole is
-    accepted altogether. A received frame lies in at most `merge_max` chains; a frame that does not fit is dropped, and
-    the chains that were to hold it are used with length 0. A command of more than `command_max` bytes is refused.
+    CTRL_VLAN are offered, with several `queue_pairs` MQ; checksum and segmentation offloads never are. `table_size`
+    addresses fit the table of MAC_TABLE_SET: of a longer one, that kind of address (unicast, multicast) which did not
+    fit whole is accepted altogether. A received frame lies in at most `merge_max` chains; a frame that does not fit is
+    dropped, and the chains that were to hold it are used with length 0. A command of more than `command_max` bytes is
+    refused.
 
     While `link_up` is False nothing is sent or received. `rooms_after` says how many bytes the chains hold that follow
     the one being served on its queue.

@@ -81,7 +81,7 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "net128": {"Device": NET, "AxiDataWidth": 128},
     "net512": {"Device": NET, "AxiDataWidth": 512},
     "net_mq": {"Device": NET, "QueuePairs": 2},
-    "net_plain": {"Device": NET, "MrgRxbuf": 0, "CtrlVq": 0, "RxStoreBytes": 8192},
+    "net_plain": {"Device": NET, "MrgRxbuf": 0, "CtrlVq": 0},
     "unknown_id": {"Device": RNG, "DeviceId": NO_SUCH_DEVICE},
     "net_id": {"Device": RNG, "DeviceId": NET},
     "bad_version": {"Device": RNG, "Version": 1},

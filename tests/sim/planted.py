@@ -143,10 +143,10 @@ _FAULTS: Mapping[str, Fault] = {
         "net.frames_are_received",
         parameters=_NET,
     ),
-    "frame_byte_lost": Fault(
+    "frame_byte_changed": Fault(
         "virtio_net_tx.sv",
-        "4'(NET_HDR_BYTES);",
-        "4'(NET_HDR_BYTES + 1);",
+        ".in_data_i    (pack_data),",
+        ".in_data_i    (pack_data ^ DataWidth'(frame_len_q == 16'd511)),",
         ("NET-SENT",),
         "net.frames_are_sent",
         parameters=_NET,

@@ -110,7 +110,7 @@ class ObservedFrames(Wire):
         """The next frame; of those that need not be delivered the first whose bytes are seen."""
         while self._pending:
             entry = self._pending[0]
-            if entry.must or self._is_seen(entry.data):
+            if entry.must or (self._is_seen(entry.data) and not self._must_come(entry.data)):
                 return entry.data
             self._pending.popleft()
         return None
@@ -119,7 +119,7 @@ class ObservedFrames(Wire):
         self._pending.popleft()
 
     def reset(self, cycle: int) -> None:
-        """The device was reset, until `cycle` at least: frames received before are forgotten, those to be sent are not."""
+        """A reset was answered in `cycle`: frames received before are forgotten, those to be sent are not."""
         self._pending.clear()
         self._refused.clear()
         self._reset_at = cycle
@@ -143,6 +143,9 @@ class ObservedFrames(Wire):
             elif not expected.cut_off:
                 event = self._seen.popleft()
                 self._report(Violation("NET-SENT", "", expected=expected.data, seen=event.data, cycle=event.cycle))
+
+    def _must_come(self, frame: bytes) -> bool:
+        return any(entry.must and entry.data == frame for entry in self._pending)
 
     def _is_seen(self, frame: bytes) -> bool:
         for length in range(NET_HDR_BYTES + len(frame), NET_HDR_BYTES, -1):

@@ -181,7 +181,8 @@ class UsedChecker:
         except RingError as error:
             self._violate("VQ-FAULT-USED", str(error), tracker, chain, "no used element", chain.head, event)
             return
-        if self._frames is not None:
+        if isinstance(self._function, Net) and chain.queue == self._function.control_queue(driver_features):
+            assert self._frames is not None
             self._frames.changed(chain.since)
         if isinstance(self._function, Rng) and not self._strict and 1 <= seen_len < expected_len:
             self._compare(tracker, chain, _first_bytes(chain, view.expected, seen_len), view.expected, event)
