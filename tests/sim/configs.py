@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from virtio_model.spec import Feature, features
-
+from . import feature_sets
 from .planted import PLANTED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,17 +25,6 @@ MEMORIES = ("fast", "axiram")
 DEFAULT_MEMORY = {"verilator": "fast", "icarus": "axiram"}
 #: The bus timings that a test is worth repeating with.
 TIMINGS = ("none", "light", "heavy")
-
-#: Transport features that the RTL has on split rings.
-SPLIT_FEATURES = features(
-    Feature.INDIRECT_DESC,
-    Feature.EVENT_IDX,
-    Feature.ACCESS_PLATFORM,
-    Feature.IN_ORDER,
-    Feature.ORDER_PLATFORM,
-    Feature.NOTIFICATION_DATA,
-    Feature.RING_RESET,
-)
 
 RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
 
@@ -55,17 +43,17 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "rng512": {"Device": RNG, "AxiDataWidth": 512},
     "rng_addr32": {"Device": RNG, "AxiAddrWidth": 32},
     "rng_wrap": {"Device": RNG, "IndexInit": 0xFFF0},
-    "rng_split": {"Device": RNG, "TransportFeatures": SPLIT_FEATURES},
-    "rng_split32": {"Device": RNG, "AxiDataWidth": 32, "TransportFeatures": SPLIT_FEATURES},
-    "rng_split_wrap": {"Device": RNG, "IndexInit": 0xFFF0, "TransportFeatures": SPLIT_FEATURES},
+    "rng_split": {"Device": RNG, "TransportFeatures": feature_sets.SPLIT},
+    "rng_split32": {"Device": RNG, "AxiDataWidth": 32, "TransportFeatures": feature_sets.SPLIT},
+    "rng_split_wrap": {"Device": RNG, "IndexInit": 0xFFF0, "TransportFeatures": feature_sets.SPLIT},
     "rng_oddsize": {"Device": RNG, "QueueSizeMax0": 100, "QueueSizeMax1": 7},
     "blk": {"Device": BLK},
     "blk32": {"Device": BLK, "AxiDataWidth": 32},
     "blk128": {"Device": BLK, "AxiDataWidth": 128},
     "blk512": {"Device": BLK, "AxiDataWidth": 512},
-    "blk_split": {"Device": BLK, "TransportFeatures": SPLIT_FEATURES},
-    "blk_split128": {"Device": BLK, "AxiDataWidth": 128, "TransportFeatures": SPLIT_FEATURES},
-    "blk_split512": {"Device": BLK, "AxiDataWidth": 512, "TransportFeatures": SPLIT_FEATURES},
+    "blk_split": {"Device": BLK, "TransportFeatures": feature_sets.SPLIT},
+    "blk_split128": {"Device": BLK, "AxiDataWidth": 128, "TransportFeatures": feature_sets.SPLIT},
+    "blk_split512": {"Device": BLK, "AxiDataWidth": 512, "TransportFeatures": feature_sets.SPLIT},
     "blk_wrap": {"Device": BLK, "IndexInit": 0xFFF0},
     "blk_one_queue": {
         "Device": BLK,
@@ -125,6 +113,11 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng_split", "rng", "blk"), icarus=("blk",)),
     Plan("test_status", configs=("rng", "blk"), icarus=("rng",)),
+    Plan(
+        "test_features",
+        configs=("rng_split", "rng_split32", "rng_split_wrap", "blk_split", "blk_split128", "blk_split512"),
+        icarus=("rng_split",),
+    ),
     Plan("test_registers", configs=("rng", "rng_split", "blk"), icarus=("blk",)),
     Plan("test_queues", configs=("rng_split", "rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
     Plan("test_rings", configs=("rng_split", "rng", "rng32", "rng_oddsize", "blk", "blk_wrap"), icarus=("rng_wrap",)),

@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import feature_sets
+
 _RNG, _BLK, _NET = {"Device": 4}, {"Device": 2}, {"Device": 1}
+_SPLIT = {"Device": 4, "TransportFeatures": feature_sets.SPLIT}
 
 
 class PlantError(Exception):
@@ -126,6 +129,55 @@ _FAULTS: Mapping[str, Fault] = {
         "exists;",
         ("DMA-READ-OUTSIDE", "DMA-WRITE-OUTSIDE"),
         "queues.set_up_is_locked_while_ready",
+    ),
+    "event_off_by_one": Fault(
+        "virtio_used_writer.sv",
+        "next_idx - wish - 16'd1;",
+        "next_idx - wish;",
+        ("IRQ-UNDUE", "IRQ-MISSING"),
+        "features.interrupt_when_used_event_is_reached",
+        parameters=_SPLIT,
+    ),
+    "event_without_another_look": Fault(
+        "virtio_avail_reader.sv",
+        "if (wr_done_i) state_d = AskIdx;",
+        "if (wr_done_i) state_d = Idle;",
+        ("VQ-NOTIFY-LOST",),
+        "features.notifications_are_suppressed",
+        parameters=_SPLIT,
+    ),
+    "table_length_not_checked": Fault(
+        "virtio_desc_walker.sv",
+        "|| desc_len[3:0] != 4'd0;",
+        ";",
+        ("VQ-FAULT-IGNORED", "DMA-READ-OUTSIDE", "VQ-FAULT-USED", "DMA-WRITE-OUTSIDE"),
+        "features.malformed_table length_17",
+        parameters=_SPLIT,
+    ),
+    "nested_table_followed": Fault(
+        "virtio_desc_walker.sv",
+        "|| in_table_q ||",
+        "||",
+        ("VQ-FAULT-IGNORED", "DMA-READ-OUTSIDE"),
+        "features.malformed_table nested",
+        parameters=_SPLIT,
+    ),
+    "notification_data_taken_for_a_queue": Fault(
+        "virtio_mmio_regs.sv",
+        "{16'd0, wr_data_i[15:0]} : wr_data_i;",
+        "wr_data_i : wr_data_i;",
+        ("VQ-NOTIFY-LOST",),
+        "interrupts.rises_once_for_each_event",
+        parameters=_SPLIT,
+    ),
+    "queue_reset_does_not_wait": Fault(
+        "virtio_queue_table.sv",
+        "if (resetting_q[i] && !busy_i[i]) begin",
+        "if (resetting_q[i]) begin",
+        ("DMA-READ-OUTSIDE", "DMA-WRITE-OUTSIDE", "REG-ISR"),
+        "features.queue_reset_under_load",
+        "heavy",
+        parameters=_SPLIT,
     ),
     "write_lost": Fault(
         "virtio_blk_mover.sv",

@@ -49,6 +49,8 @@ class QueueTracker:
         )
         """(name, first address, end) of the three areas."""
         self.stopping = False
+        self.dropped = False
+        """Whether the queue is being reset, so that what it holds comes to nothing."""
         self.in_flight: list[Chain] = []
         self.elements: dict[int, Element] = {}
         self.fault: RingError | None = None

@@ -65,6 +65,13 @@ class LiveQueues:
         self.trackers[index].stopping = True
         self._notified.pop(index, None)
 
+    def resetting(self, index: int) -> None:
+        """1 was written to QueueReset: what is in flight, or still gets there, is dropped and owes nothing."""
+        self._interrupts.forgive(index)
+        self.trackers[index].dropped = True
+        for chain in self.trackers[index].in_flight:
+            self._used.may_drop(chain)
+
     def stopped(self, index: int) -> None:
         """QueueReady has read back 0, or QueueReset."""
         tracker = self.trackers.pop(index, None)
@@ -159,6 +166,8 @@ class LiveQueues:
         early = tracker.slot_not_available(event) is not None
         for chain in tracker.on_read(event):
             self._log.debug("queue %d: head %d taken", tracker.index, chain.head)
+            if tracker.dropped:
+                self._used.may_drop(chain)
             early |= chain.early
         if early and self._strict:
             text = "available ring entry asked for before the idx that covers it had come"
@@ -199,3 +208,5 @@ class LiveQueues:
     def _abandon(self, tracker: QueueTracker, driver_features: int) -> None:
         for chain in tracker.in_flight:
             self._used.abandon(chain, driver_features)
+            if tracker.dropped:
+                self._used.may_drop(chain)

@@ -210,7 +210,7 @@ class Scoreboard:
         index = self._registers.queue_sel
         if index in self._queues.trackers and self.model.driver_features >> Feature.RING_RESET & 1:
             self._resetting.add(index)
-            self._interrupts.forgive(index)
+            self._queues.resetting(index)
 
     def _may_have_stopped(self, index: int, offset: int) -> None:
         """0 was read from a register of a queue that is stopping. In a queue reset QueueReset counts, else
@@ -282,6 +282,6 @@ class Scoreboard:
         self._live_from = None
         self._resetting.clear()
         if self._entropy is not None:
-            self._entropy.words.clear()
+            self._entropy.clear()
         if self._frames is not None:
             self._frames.reset(cycle)

@@ -127,6 +127,18 @@ class UsedChecker:
         finally:
             uncertain.tentative = False
 
+    def may_drop(self, chain: Chain) -> None:
+        """The queue of `chain` is reset: words may have been taken for it."""
+        if self._entropy is not None:
+            self._entropy.lost += (chain.totals[True] + 3) // 4
+
+    def _begin_seen(self, chain: Chain) -> bytes:
+        """The first bytes written of a chain, of whole words; enough to tell them from others."""
+        assert chain.parsed is not None
+        length = min(chain.parsed.writable_len, 16) // 4 * 4
+        parts = [chain.written.get(address, run) for address, run in chain.parsed.pieces(True, 0, length)]
+        return b"" if None in parts else b"".join(part for part in parts if part is not None)
+
     def _take_out(self, tracker: QueueTracker, chain: Chain, event: DmaWrite) -> None:
         tracker.drop(chain)
         self._dma.retire(chain, event.start)
@@ -173,6 +185,7 @@ class UsedChecker:
             self._serving(tracker, chain, seen_len)
         if self._entropy is not None:
             self._entropy.complete = not chain.failed_writes
+            self._entropy.seen = self._begin_seen(chain)
         try:
             expected_len = self._function.serve(chain.parsed, view, driver_features)
         except NotObserved as missing:
