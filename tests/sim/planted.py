@@ -143,7 +143,7 @@ _FAULTS: Mapping[str, Fault] = {
         "if (wr_done_i) state_d = AskIdx;",
         "if (wr_done_i) state_d = Idle;",
         ("VQ-NOTIFY-LOST",),
-        "features.notifications_are_suppressed",
+        "features.idle_queue_asks_for_the_next_notification",
         parameters=_SPLIT,
     ),
     "table_length_not_checked": Fault(

@@ -48,8 +48,8 @@ async def events_race_with_buffers(dut: Any, timing: str) -> None:
 
 @cocotb.test()
 @cocotb.parametrize(timing=TIMINGS)
-async def notifications_are_suppressed(dut: Any, timing: str) -> None:
-    await on_device(dut, features.notifications_are_suppressed, timing=timing)
+async def idle_queue_asks_for_the_next_notification(dut: Any, timing: str) -> None:
+    await on_device(dut, features.idle_queue_asks_for_the_next_notification, timing=timing)
 
 
 @cocotb.test()
