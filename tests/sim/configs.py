@@ -130,7 +130,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_reset", configs=("rng_split", "rng", "blk"), icarus=("rng",)),
     Plan("test_rng", configs=("rng_split", "rng", "rng32")),
     Plan("test_blk", configs=("blk_split", "blk", "blk128"), icarus=("blk",)),
-    Plan("test_net", configs=("net", "net32", "net128", "net512", "net_mq", "net_plain"), icarus=("net", "net_plain")),
+    Plan("test_net", configs=("net", "net32", "net128", "net512", "net_mq", "net_plain"), icarus=("net_plain",)),
     Plan("test_narrow", configs=(), icarus=("rng_addr32",)),
     Plan("test_read_only", configs=("blk_ro",), icarus=("blk_ro",)),
     Plan(
