@@ -42,7 +42,8 @@ module virtio_byte_pack #(
   logic [DataWidth-1:0] rotated;
 
   assign full_word   = fill_q >= (OffsetWidth + 2)'(Bytes);
-  assign in_ready_o  = fill_q <= (OffsetWidth + 2)'(Bytes) && !last_q;
+  // A word given makes room in the same cycle, without which pieces that straddle words would take two each.
+  assign in_ready_o  = (fill_q <= (OffsetWidth + 2)'(Bytes) || out_ready_i) && !last_q;
   assign out_valid_o = full_word || last_q;
   assign out_last_o  = last_q && fill_q <= (OffsetWidth + 2)'(Bytes);
   assign out_data_o  = rd_word_q ? words_q[2*DataWidth-1:DataWidth] : words_q[DataWidth-1:0];

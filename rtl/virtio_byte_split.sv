@@ -31,7 +31,8 @@ module virtio_byte_split #(
   logic push;
   logic [4*DataWidth-1:0] doubled;
 
-  assign in_ready_o = fill_q <= (OffsetWidth + 2)'(Bytes);
+  // What is taken makes room in the same cycle, without which pieces that straddle words would take two each.
+  assign in_ready_o = (out_take_i ? fill_q - {1'b0, out_bytes_i} : fill_q) <= (OffsetWidth + 2)'(Bytes);
   assign push       = in_valid_i && in_ready_o;
   assign fill_o     = fill_q;
   assign rotate     = rd_pos_q - {1'b0, out_offset_i};

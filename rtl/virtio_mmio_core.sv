@@ -28,6 +28,7 @@ module virtio_mmio_core #(
     parameter int NumQueues = 2,
     parameter logic [NumQueues*16-1:0] QueueSizeMax = {NumQueues{16'd256}},
     parameter logic [NumQueues-1:0] CreditQueues = '0,
+    parameter int ChainsAhead = 4,  // chains fetched and not yet being answered, power of two
     parameter logic [63:0] TransportFeatures = '0,  // offered ones of virtio_pkg::TRANSPORT_FEATURES
     parameter logic [3:0] AxiCache = 4'b0011,  // normal memory, non-cacheable, bufferable
     parameter logic [3:0] AxiCacheOrderPlatform = 4'b0010,  // with ORDER_PLATFORM: write responses come from the destination
@@ -331,6 +332,7 @@ module virtio_mmio_core #(
       .AxiAddrWidth(AxiAddrWidth),
       .NumQueues   (NumQueues),
       .CreditQueues(CreditQueues),
+      .ChainsAhead (ChainsAhead),
       .MaxChain    (MaxChain),
       .IndexInit   (IndexInit)
   ) u_ring (

@@ -64,6 +64,7 @@ package virtio_pkg;
   localparam int BLK_F_BLK_SIZE = 6;
   localparam int BLK_F_FLUSH = 9;
 
+  localparam int DEVICE_TYPE_NET = 1;
   localparam int DEVICE_TYPE_BLK = 2;
   localparam int DEVICE_TYPE_RNG = 4;
 
@@ -88,6 +89,43 @@ package virtio_pkg;
   localparam logic [1:0] STORE_READ = 2'd0;
   localparam logic [1:0] STORE_WRITE = 2'd1;
   localparam logic [1:0] STORE_FLUSH = 2'd2;
+
+  // Network device: features (5.1.3), header (5.1.9), control commands as {class, command} (5.1.9.5) and their ack.
+  localparam int NET_F_MTU = 3;
+  localparam int NET_F_MAC = 5;
+  localparam int NET_F_MRG_RXBUF = 15;
+  localparam int NET_F_STATUS = 16;
+  localparam int NET_F_CTRL_VQ = 17;
+  localparam int NET_F_CTRL_RX = 18;
+  localparam int NET_F_CTRL_VLAN = 19;
+  localparam int NET_F_CTRL_RX_EXTRA = 20;
+  localparam int NET_F_MQ = 22;
+  localparam int NET_F_CTRL_MAC_ADDR = 23;
+  localparam int NET_HDR_BYTES = 12;
+  localparam int NET_HDR_F_NEEDS_CSUM_BIT = 0;
+  localparam logic [15:0] NET_CTRL_RX_PROMISC = 16'h0000;
+  localparam logic [15:0] NET_CTRL_RX_ALLMULTI = 16'h0001;
+  localparam logic [15:0] NET_CTRL_RX_ALLUNI = 16'h0002;
+  localparam logic [15:0] NET_CTRL_RX_NOMULTI = 16'h0003;
+  localparam logic [15:0] NET_CTRL_RX_NOUNI = 16'h0004;
+  localparam logic [15:0] NET_CTRL_RX_NOBCAST = 16'h0005;
+  localparam logic [15:0] NET_CTRL_MAC_TABLE_SET = 16'h0100;
+  localparam logic [15:0] NET_CTRL_MAC_ADDR_SET = 16'h0101;
+  localparam logic [15:0] NET_CTRL_VLAN_ADD = 16'h0200;
+  localparam logic [15:0] NET_CTRL_VLAN_DEL = 16'h0201;
+  localparam logic [15:0] NET_CTRL_MQ_VQ_PAIRS_SET = 16'h0400;
+  localparam logic [7:0] NET_OK = 8'd0;
+  localparam logic [7:0] NET_ERR = 8'd1;
+
+  // Receive modes, as the control queue sets them; bit numbers are the commands of class RX.
+  typedef struct packed {
+    logic nobcast;
+    logic nouni;
+    logic nomulti;
+    logic alluni;
+    logic allmulti;
+    logic promisc;
+  } net_rx_mode_t;
 
   // What the queue table holds of one queue while it is ready.
   typedef struct packed {

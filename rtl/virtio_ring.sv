@@ -13,6 +13,7 @@ module virtio_ring #(
     parameter int AxiAddrWidth = 64,
     parameter int NumQueues = 2,
     parameter logic [NumQueues-1:0] CreditQueues = '0,
+    parameter int ChainsAhead = 4,  // power of two
     parameter int MaxChain = 256,  // power of two
     parameter logic [15:0] IndexInit = 16'd0,
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
@@ -78,7 +79,6 @@ module virtio_ring #(
 
   import virtio_pkg::*;
 
-  localparam int ChainsAhead = 4;
   localparam int CompletionsHeld = 8;
 
   logic visit_valid, visit_ready, taken;

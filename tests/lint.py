@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.sim.configs import BENCH_TOP, BLK, CONFIGS, RNG, ROOT, TOP, sources
+from tests.sim.configs import BENCH_TOP, BLK, CONFIGS, NET, RNG, ROOT, TOP, sources
 from tests.sim.results import closing_line, exit_code, write_json
 from tests.sim.toolchain import environment
 
@@ -35,7 +35,12 @@ SLANG_OFF = (
 TOPS: Mapping[str, Sequence[Mapping[str, int]]] = {
     "virtio_mmio_rng": [{}, {"AxiDataWidth": 32}, {"AxiDataWidth": 128}, {"AxiDataWidth": 512}],
     "virtio_mmio_blk": [{}, {"AxiDataWidth": 32}, {"AxiDataWidth": 128}, {"AxiDataWidth": 512}],
-    TOP: [{"Device": RNG}, {"Device": BLK}, CONFIGS["rng_oddsize"]],
+    "virtio_mmio_net": [
+        {},
+        {"AxiDataWidth": 32, "QueuePairs": 2},
+        {"AxiDataWidth": 512, "MrgRxbuf": 0, "CtrlVq": 0},
+    ],
+    TOP: [{"Device": NET}, {"Device": RNG}, {"Device": BLK}, CONFIGS["rng_oddsize"]],
     BENCH_TOP: [CONFIGS["ends32"], CONFIGS["ends512"]],
 }
 PYTHON = ("models", "tb", "tests")

@@ -21,6 +21,7 @@ from virtio_model.errors import (
 )
 from virtio_model.function import DeviceFunction
 from virtio_model.memory import Memory, MemoryFault, MemoryView
+from virtio_model.net import Net, Wire
 from virtio_model.registers import MmioRegisters
 from virtio_model.rng import Rng
 from virtio_model.split import Descriptor, SplitLayout, SplitQueue
@@ -47,6 +48,7 @@ __all__ = [
     "MemoryView",
     "MmioDevice",
     "MmioRegisters",
+    "Net",
     "NextOutOfRange",
     "ReadableAfterWritable",
     "RingAccessError",
@@ -58,4 +60,5 @@ __all__ = [
     "StatusAccessError",
     "Storage",
     "StorageError",
+    "Wire",
 ]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterable, Sequence
 
@@ -72,6 +73,17 @@ class MmioDevice(MmioRegisters):
         """Serve everything available on the live queues, a chain of each in turn. Never raises a `RingError`."""
         self._serve([queue for queue in self.queues if queue.ready])
 
+    def rooms_after(self, queue_index: int) -> list[int]:
+        """How many device-writable bytes the well-formed chains have that are available on a queue, in order."""
+        queue = copy.copy(self.queues[queue_index])
+        rooms: list[int] = []
+        try:
+            while chain := queue.pop(self.memory):
+                rooms.append(chain.writable_len)
+        except RingError:
+            pass
+        return rooms
+
     def _examine(self, queues: Iterable[SplitQueue]) -> None:
         self.kicked.update(queue.index for queue in queues)
         if self.autorun:
@@ -93,6 +105,8 @@ class MmioDevice(MmioRegisters):
 
     def _serve_one(self, queue: SplitQueue) -> bool:
         """Serve the next chain of `queue`; False if there is none. Raises `RingError`."""
+        if not self.function.ready(queue.index, self.driver_features):
+            return False
         chain = queue.pop(self.memory)
         if chain is None:
             if queue.want_notification(self.memory):

@@ -25,6 +25,14 @@ class DeviceFunction(ABC):
         result cannot be reported in the chain.
         """
 
+    def waits(self, queue: int, driver_features: int) -> bool:
+        """Whether chains of this queue stay available until there is something to put into them."""
+        return False
+
+    def ready(self, queue: int, driver_features: int) -> bool:
+        """Whether a chain of this queue can be served now."""
+        return True
+
     def config_read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes of the configuration space from `offset` on; 0 where no offered field lies (2.5)."""
         return bytes(length)

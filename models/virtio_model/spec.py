@@ -164,6 +164,61 @@ BLK_HEADER_BYTES = 16
 BLK_ID_BYTES = 20
 
 
+class NetFeature(IntEnum):
+    """Feature bit numbers of the network device (5.1.3) as far as this project offers or refuses them by name."""
+
+    CSUM = 0
+    MTU = 3
+    MAC = 5
+    MRG_RXBUF = 15
+    STATUS = 16
+    CTRL_VQ = 17
+    CTRL_RX = 18
+    CTRL_VLAN = 19
+    CTRL_RX_EXTRA = 20
+    MQ = 22
+    CTRL_MAC_ADDR = 23
+
+
+class NetConfig(IntEnum):
+    """Offsets in the network device's configuration space (5.1.4)."""
+
+    MAC = 0
+    STATUS = 6
+    MAX_VIRTQUEUE_PAIRS = 8
+    MTU = 10
+
+
+class NetCommand(IntEnum):
+    """Control commands, class * 256 + command (5.1.9.5)."""
+
+    RX_PROMISC = 0x0000
+    RX_ALLMULTI = 0x0001
+    RX_ALLUNI = 0x0002
+    RX_NOMULTI = 0x0003
+    RX_NOUNI = 0x0004
+    RX_NOBCAST = 0x0005
+    MAC_TABLE_SET = 0x0100
+    MAC_ADDR_SET = 0x0101
+    VLAN_ADD = 0x0200
+    VLAN_DEL = 0x0201
+    MQ_VQ_PAIRS_SET = 0x0400
+
+
+class NetAck(IntEnum):
+    """Answers to control commands (5.1.9.5)."""
+
+    OK = 0
+    ERR = 1
+
+
+NET_HDR_BYTES = 12
+NET_HDR_F_NEEDS_CSUM = 1
+NET_S_LINK_UP = 1
+ETH_HEADER_BYTES = 14
+VLAN_TAG_BYTES = 4
+
+
 def features(*bits: int) -> int:
     """The 64-bit feature word with the given bit numbers set."""
     word = 0

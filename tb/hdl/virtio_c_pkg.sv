@@ -63,6 +63,11 @@ package virtio_c_pkg;
     $virtio_tap_read_data(handle, cycle, id, response, last, data);
   endtask
 
+  task static virtio_tap_frame(input int handle, input int kind, input longint cycle, input int last, input int bad,
+                               input bit [511:0] data, input longint keep);
+    $virtio_tap_frame(handle, kind, cycle, last, bad, data, keep);
+  endtask
+
   task static virtio_tap_unknown(input int handle, input longint cycle, input int group, input bit [95:0] name);
     $virtio_tap_unknown(handle, cycle, group, name);
   endtask
@@ -162,6 +167,16 @@ package virtio_c_pkg;
     input int response,
     input int last,
     input bit [511:0] data
+  );
+
+  import "DPI-C" function void virtio_tap_frame(
+    input int handle,
+    input int kind,
+    input longint cycle,
+    input int last,
+    input int bad,
+    input bit [511:0] data,
+    input longint keep
   );
 
   import "DPI-C" function void virtio_tap_unknown(

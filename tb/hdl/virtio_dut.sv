@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Simulation only: one device with its storage or entropy source behind it, so that what is left are the two buses and the
-// interrupt. The words that the device takes from its entropy source come out for the tap to see.
+// Simulation only: one device with its storage, entropy source or MAC behind it, so that what is left are the two buses and the
+// interrupt. The words that the device takes from its entropy source, and its MAC port, come out for the tap to see.
 
 module virtio_dut #(
-    parameter int Device = 2,  // device type: 2 block, 4 entropy
+    parameter int Device = 2,  // device type: 1 network, 2 block, 4 entropy
     parameter int AxiDataWidth = 64,
     parameter int AxiAddrWidth = 64,
     parameter int NumQueues = 2,
@@ -18,6 +18,11 @@ module virtio_dut #(
     parameter int SegMax = 126,
     parameter int SizeMax = 0,
     parameter int BlkSize = 512,
+    parameter int QueuePairs = 1,
+    parameter int MrgRxbuf = 1,
+    parameter int CtrlVq = 1,
+    parameter int Mtu = 1500,
+    parameter int RxStoreBytes = 16384,
     parameter int AxiIdWidth = 4,
     localparam int Bytes = AxiDataWidth / 8
 ) (
@@ -85,15 +90,165 @@ module virtio_dut #(
     input  logic [            31:0] store_latency_i,       // cycles at most
     input  logic [            63:0] store_error_sector_i,  // all ones: none
     input  logic [            31:0] entropy_gap_i,         // cycles at most
+    input  logic                    link_up_i,
+    input  logic                    mac_loop_i,            // frames sent come back
+    input  logic                    mac_stall_i,           // no frame is taken from the device
+    input  logic [            31:0] mac_gap_i,             // cycles at most
     // Entropy port
     output logic                    entropy_valid_o,
     output logic                    entropy_ready_o,
-    output logic [            31:0] entropy_data_o
+    output logic [            31:0] entropy_data_o,
+    // MAC port
+    output logic                    mac_tx_valid_o,
+    output logic                    mac_tx_ready_o,
+    output logic [AxiDataWidth-1:0] mac_tx_data_o,
+    output logic [       Bytes-1:0] mac_tx_keep_o,
+    output logic                    mac_tx_last_o,
+    output logic                    mac_rx_valid_o,
+    output logic                    mac_rx_ready_o,
+    output logic [AxiDataWidth-1:0] mac_rx_data_o,
+    output logic [       Bytes-1:0] mac_rx_keep_o,
+    output logic                    mac_rx_last_o,
+    output logic                    mac_rx_user_o
 );
 
   localparam logic [NumQueues*16-1:0] QueueSizeMax = {{NumQueues{16'(QueueSizeMax1)}} << 16} | (NumQueues * 16)'(QueueSizeMax0);
 
-  if (Device == virtio_pkg::DEVICE_TYPE_RNG) begin : g_rng
+  if (Device == virtio_pkg::DEVICE_TYPE_NET) begin : g_net
+    localparam int Queues = 2 * QueuePairs + CtrlVq;
+    localparam logic [Queues*16-1:0] NetSizeMax = {{Queues{16'(QueueSizeMax1)}} << 16} | (Queues * 16)'(QueueSizeMax0);
+
+    logic [47:0] mac;
+    logic promisc, allmulti;
+
+    assign entropy_valid_o = 1'b0;
+    assign entropy_ready_o = 1'b0;
+    assign entropy_data_o  = 32'd0;
+
+    virtio_mmio_net #(
+        .AxiDataWidth     (AxiDataWidth),
+        .AxiAddrWidth     (AxiAddrWidth),
+        .AxiIdWidth       (AxiIdWidth),
+        .QueuePairs       (QueuePairs),
+        .MrgRxbuf         (MrgRxbuf != 0),
+        .CtrlVq           (CtrlVq != 0),
+        .Mtu              (Mtu),
+        .RxStoreBytes     (RxStoreBytes),
+        .QueueSizeMax     (NetSizeMax),
+        .DeviceId         (DeviceId),
+        .VendorId         (VendorId),
+        .Version          (Version),
+        .TransportFeatures(TransportFeatures),
+        .IndexInit        (16'(IndexInit))
+    ) u_device (
+        .clk_i,
+        .rst_ni,
+        .irq_o,
+        .s_axil_awaddr,
+        .s_axil_awprot,
+        .s_axil_awvalid,
+        .s_axil_awready,
+        .s_axil_wdata,
+        .s_axil_wstrb,
+        .s_axil_wvalid,
+        .s_axil_wready,
+        .s_axil_bresp,
+        .s_axil_bvalid,
+        .s_axil_bready,
+        .s_axil_araddr,
+        .s_axil_arprot,
+        .s_axil_arvalid,
+        .s_axil_arready,
+        .s_axil_rdata,
+        .s_axil_rresp,
+        .s_axil_rvalid,
+        .s_axil_rready,
+        .m_axi_awid,
+        .m_axi_awaddr,
+        .m_axi_awlen,
+        .m_axi_awsize,
+        .m_axi_awburst,
+        .m_axi_awlock,
+        .m_axi_awcache,
+        .m_axi_awprot,
+        .m_axi_awvalid,
+        .m_axi_awready,
+        .m_axi_wdata,
+        .m_axi_wstrb,
+        .m_axi_wlast,
+        .m_axi_wvalid,
+        .m_axi_wready,
+        .m_axi_bid,
+        .m_axi_bresp,
+        .m_axi_bvalid,
+        .m_axi_bready,
+        .m_axi_arid,
+        .m_axi_araddr,
+        .m_axi_arlen,
+        .m_axi_arsize,
+        .m_axi_arburst,
+        .m_axi_arlock,
+        .m_axi_arcache,
+        .m_axi_arprot,
+        .m_axi_arvalid,
+        .m_axi_arready,
+        .m_axi_rid,
+        .m_axi_rdata,
+        .m_axi_rresp,
+        .m_axi_rlast,
+        .m_axi_rvalid,
+        .m_axi_rready,
+        .mac_i         (48'h563412005452),  // 52:54:00:12:34:56
+        .mac_o         (mac),
+        .promisc_o     (promisc),
+        .allmulti_o    (allmulti),
+        .link_up_i,
+        .mac_tx_valid_o,
+        .mac_tx_ready_i(mac_tx_ready_o),
+        .mac_tx_data_o,
+        .mac_tx_keep_o,
+        .mac_tx_last_o,
+        .mac_rx_valid_i(mac_rx_valid_o),
+        .mac_rx_ready_o,
+        .mac_rx_data_i (mac_rx_data_o),
+        .mac_rx_keep_i (mac_rx_keep_o),
+        .mac_rx_last_i (mac_rx_last_o),
+        .mac_rx_user_i (mac_rx_user_o)
+    );
+
+    virtio_mac #(
+        .DataWidth(AxiDataWidth)
+    ) u_mac (
+        .clk_i,
+        .rst_ni,
+        .loop_i    (mac_loop_i),
+        .stall_i   (mac_stall_i),
+        .gap_i     (mac_gap_i),
+        .tx_valid_i(mac_tx_valid_o),
+        .tx_ready_o(mac_tx_ready_o),
+        .tx_data_i (mac_tx_data_o),
+        .tx_keep_i (mac_tx_keep_o),
+        .tx_last_i (mac_tx_last_o),
+        .rx_valid_o(mac_rx_valid_o),
+        .rx_ready_i(mac_rx_ready_o),
+        .rx_data_o (mac_rx_data_o),
+        .rx_keep_o (mac_rx_keep_o),
+        .rx_last_o (mac_rx_last_o),
+        .rx_user_o (mac_rx_user_o)
+    );
+  end else if (Device == virtio_pkg::DEVICE_TYPE_RNG) begin : g_rng
+    assign mac_tx_valid_o = 1'b0;
+    assign mac_tx_ready_o = 1'b0;
+    assign mac_tx_data_o  = '0;
+    assign mac_tx_keep_o  = '0;
+    assign mac_tx_last_o  = 1'b0;
+    assign mac_rx_valid_o = 1'b0;
+    assign mac_rx_ready_o = 1'b0;
+    assign mac_rx_data_o  = '0;
+    assign mac_rx_keep_o  = '0;
+    assign mac_rx_last_o  = 1'b0;
+    assign mac_rx_user_o  = 1'b0;
+
     virtio_mmio_rng #(
         .AxiDataWidth     (AxiDataWidth),
         .AxiAddrWidth     (AxiAddrWidth),
@@ -185,6 +340,17 @@ module virtio_dut #(
     assign entropy_valid_o = 1'b0;
     assign entropy_ready_o = 1'b0;
     assign entropy_data_o  = 32'd0;
+    assign mac_tx_valid_o  = 1'b0;
+    assign mac_tx_ready_o  = 1'b0;
+    assign mac_tx_data_o   = '0;
+    assign mac_tx_keep_o   = '0;
+    assign mac_tx_last_o   = 1'b0;
+    assign mac_rx_valid_o  = 1'b0;
+    assign mac_rx_ready_o  = 1'b0;
+    assign mac_rx_data_o   = '0;
+    assign mac_rx_keep_o   = '0;
+    assign mac_rx_last_o   = 1'b0;
+    assign mac_rx_user_o   = 1'b0;
 
     virtio_mmio_blk #(
         .AxiDataWidth     (AxiDataWidth),

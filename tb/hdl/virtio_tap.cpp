@@ -12,6 +12,7 @@
 //   10 write       `value` pieces, each address[64], length[64] and bytes, filled up to a multiple of 8
 //   11 violation   rule, message, expected and seen, each ended by a 0 byte
 //   12 unknown     the name of a signal that was X
+//   20 frame sent, 21 received: its bytes; `value` is 1 if it came marked as bad
 //
 // A burst answered with OKAY that goes on where the record logged last, one of the same kind, ended is joined to it, `bursts`
 // counting them, as long as all of them are of one id, began after whatever was logged before and, if writes, no
@@ -32,7 +33,7 @@
 
 namespace {
 
-enum Kind : uint8_t { kReset = 1, kEntropy = 8, kRead = 9, kWrite = 10, kViolation = 11, kUnknown = 12 };
+enum Kind : uint8_t { kReset = 1, kEntropy = 8, kRead = 9, kWrite = 10, kViolation = 11, kUnknown = 12, kSent = 20 };
 
 constexpr uint64_t kJoinBytes = 64;
 constexpr uint64_t kMostBytes = uint64_t{1} << 20;  // of a record
@@ -125,6 +126,7 @@ class Tap {
             writes_.clear();
             answers_.clear();
             early_.clear();
+            for (Frame &frame : frames_) frame = {};
         }
         if (kind == kEntropy) {
             entropy(cycle, static_cast<uint32_t>(value));
@@ -132,6 +134,21 @@ class Tap {
         }
         show_delivered(cycle);
         append(kind, cycle, cycle, value);
+    }
+
+    // A beat of a frame at the MAC port: full from lane 0 on, only the last one shorter, is what both sides promise.
+    void frame(int kind, uint64_t cycle, bool last, bool bad, const uint8_t *data, uint64_t keep) {
+        Frame &frame = frames_[kind - kSent];
+        const uint64_t full = lanes_ == 64 ? ~uint64_t{0} : (uint64_t{1} << lanes_) - 1;
+        if ((keep & (keep + 1)) != 0 || keep == 0 || (!last && keep != full))
+            violation("MAC-KEEP", "", cycle, last ? "lanes from 0 on" : text("0x%llx", full), text("0x%llx", keep));
+        if (frame.bytes.empty()) frame.start = cycle;
+        for (int i = 0; i < lanes_; i++)
+            if (keep >> i & 1) frame.bytes.push_back(data[i]);
+        if (!last) return;
+        append(kind, frame.start, cycle, bad);
+        extend(frame.bytes.data(), frame.bytes.size());
+        frame = {};
     }
 
     void unknown(uint64_t cycle, const std::string &name) {
@@ -397,7 +414,13 @@ class Tap {
         uint64_t length;
     };
 
+    struct Frame {
+        uint64_t start;
+        std::vector<uint8_t> bytes;
+    };
+
     int lanes_;
+    Frame frames_[2] = {};  // under way: sent, received
     std::deque<Burst> reads_, writes_, answers_;
     std::deque<Beat> early_;
     std::vector<uint8_t> log_, taken_;
@@ -438,6 +461,11 @@ void virtio_tap_write_answer(int handle, long long cycle, int id, int response) 
 void virtio_tap_read_data(int handle, long long cycle, int id, int response, int last, const uint32_t *data) {
     taps[handle]->read_data(static_cast<uint64_t>(cycle), id, response, last != 0,
                             reinterpret_cast<const uint8_t *>(data));
+}
+
+void virtio_tap_frame(int handle, int kind, long long cycle, int last, int bad, const uint32_t *data, long long keep) {
+    taps[handle]->frame(kind, static_cast<uint64_t>(cycle), last != 0, bad != 0, reinterpret_cast<const uint8_t *>(data),
+                        static_cast<uint64_t>(keep));
 }
 
 // The name is at most 12 characters, the last in the lowest byte.

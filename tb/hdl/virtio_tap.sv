@@ -2,7 +2,7 @@
 //
 // Passive tap on the pins of a VirtIO-MMIO device, for simulation only.
 //
-// Every handshake on the two buses and the entropy port, every edge of the interrupt line and every start of a reset is
+// Every handshake on the two buses, the entropy port and the MAC port, every edge of the interrupt line and every start of a reset is
 // handed to virtio_tap.cpp, which logs what becomes of them (bursts whole) for Python to take when it likes: no Python runs
 // per cycle. Handshakes are taken while rst_ni is 1; several of a cycle are handed over in the order of the code below.
 //
@@ -75,7 +75,19 @@ module virtio_tap #(
     input logic        irq_i,
     input logic        entropy_valid_i,
     input logic        entropy_ready_i,
-    input logic [31:0] entropy_data_i
+    input logic [31:0] entropy_data_i,
+
+    input logic                      mac_tx_valid_i,
+    input logic                      mac_tx_ready_i,
+    input logic [  AxiDataWidth-1:0] mac_tx_data_i,
+    input logic [AxiDataWidth/8-1:0] mac_tx_keep_i,
+    input logic                      mac_tx_last_i,
+    input logic                      mac_rx_valid_i,
+    input logic                      mac_rx_ready_i,
+    input logic [  AxiDataWidth-1:0] mac_rx_data_i,
+    input logic [AxiDataWidth/8-1:0] mac_rx_keep_i,
+    input logic                      mac_rx_last_i,
+    input logic                      mac_rx_user_i
 );
   import virtio_c_pkg::*;
 
@@ -91,6 +103,8 @@ module virtio_tap #(
   localparam int RegR = 6;
   localparam int Irq = 7;
   localparam int Entropy = 8;
+  localparam int FrameSent = 20;
+  localparam int FrameReceived = 21;
 
   int handle;  // of the log in C++
   logic [63:0] cycle_q;
@@ -184,6 +198,13 @@ module virtio_tap #(
     known(entropy_valid_i, 2, "ent_valid");
     known(entropy_ready_i, 2, "ent_ready");
     if (entropy_valid_i) known(^entropy_data_i, 2, "ent_data");
+    known(mac_tx_valid_i, 2, "mac_tx_valid");
+    known(mac_rx_ready_i, 2, "mac_rx_ready");
+    if (mac_tx_valid_i) begin
+      known(^mac_tx_keep_i, 2, "mac_tx_keep");
+      known(mac_tx_last_i, 2, "mac_tx_last");
+      known(^strobed(mac_tx_data_i, mac_tx_keep_i), 2, "mac_tx_data");
+    end
   endtask
 
   always @(posedge clk_i) begin
@@ -209,6 +230,11 @@ module virtio_tap #(
       if (m_axi_arvalid && m_axi_arready)
         virtio_tap_address(handle, 0, cycle_q, int'(m_axi_arid), 64'(m_axi_araddr), int'(m_axi_arlen),
                            int'(m_axi_arsize), int'(m_axi_arburst));
+      if (mac_tx_valid_i && mac_tx_ready_i)
+        virtio_tap_frame(handle, FrameSent, cycle_q, int'(mac_tx_last_i), 0, 512'(mac_tx_data_i), 64'(mac_tx_keep_i));
+      if (mac_rx_valid_i && mac_rx_ready_i)
+        virtio_tap_frame(handle, FrameReceived, cycle_q, int'(mac_rx_last_i), int'(mac_rx_user_i), 512'(mac_rx_data_i),
+                         64'(mac_rx_keep_i));
       if (entropy_valid_i && entropy_ready_i) note(Entropy, 64'(entropy_data_i));
     end
     // A rise counts out of reset only: before, the line may hold anything.

@@ -6,7 +6,7 @@
 // The knobs are written by tests at run time.
 
 module virtio_tb #(
-    parameter int Device = 2,  // device type: 2 block, 4 entropy
+    parameter int Device = 2,  // device type: 1 network, 2 block, 4 entropy
     parameter int AxiDataWidth = 64,
     parameter int AxiAddrWidth = 64,
     parameter int NumQueues = 2,
@@ -21,6 +21,11 @@ module virtio_tb #(
     parameter int SegMax = 126,
     parameter int SizeMax = 0,
     parameter int BlkSize = 512,
+    parameter int QueuePairs = 1,
+    parameter int MrgRxbuf = 1,
+    parameter int CtrlVq = 1,
+    parameter int Mtu = 1500,
+    parameter int RxStoreBytes = 16384,
     parameter int NativeBuses = 1,  // buses served by HDL; 0: by Python, through the signals below
     localparam int AxiIdWidth = 4,
     localparam int Bytes = AxiDataWidth / 8
@@ -92,15 +97,26 @@ module virtio_tb #(
   logic [31:0] store_latency;  // cycles at most
   logic [63:0] store_error_sector;  // all ones: none
   logic [31:0] entropy_gap;  // cycles at most
+  logic link_up;
+  logic mac_loop;  // frames sent come back
+  logic mac_stall;  // no frame is taken from the device
+  logic [31:0] mac_gap;  // cycles at most
   initial begin
     store_capacity     = 64'd0;
     store_latency      = 32'd0;
     store_error_sector = '1;
     entropy_gap        = 32'd0;
+    link_up            = 1'b1;
+    mac_loop           = 1'b0;
+    mac_stall          = 1'b0;
+    mac_gap            = 32'd0;
   end
 
   logic entropy_valid, entropy_ready;
   logic [31:0] entropy_data;
+  logic mac_tx_valid, mac_tx_ready, mac_tx_last, mac_rx_valid, mac_rx_ready, mac_rx_last, mac_rx_user;
+  logic [AxiDataWidth-1:0] mac_tx_data, mac_rx_data;
+  logic [Bytes-1:0] mac_tx_keep, mac_rx_keep;
 
   virtio_dut #(
       .Device           (Device),
@@ -118,7 +134,12 @@ module virtio_tb #(
       .ReadOnly         (ReadOnly),
       .SegMax           (SegMax),
       .SizeMax          (SizeMax),
-      .BlkSize          (BlkSize)
+      .BlkSize          (BlkSize),
+      .QueuePairs       (QueuePairs),
+      .MrgRxbuf         (MrgRxbuf),
+      .CtrlVq           (CtrlVq),
+      .Mtu              (Mtu),
+      .RxStoreBytes     (RxStoreBytes)
   ) u_dut (
       .clk_i,
       .rst_ni,
@@ -180,6 +201,21 @@ module virtio_tb #(
       .store_capacity_i    (store_capacity),
       .store_latency_i     (store_latency),
       .store_error_sector_i(store_error_sector),
+      .link_up_i           (link_up),
+      .mac_loop_i          (mac_loop),
+      .mac_stall_i         (mac_stall),
+      .mac_gap_i           (mac_gap),
+      .mac_tx_valid_o      (mac_tx_valid),
+      .mac_tx_ready_o      (mac_tx_ready),
+      .mac_tx_data_o       (mac_tx_data),
+      .mac_tx_keep_o       (mac_tx_keep),
+      .mac_tx_last_o       (mac_tx_last),
+      .mac_rx_valid_o      (mac_rx_valid),
+      .mac_rx_ready_o      (mac_rx_ready),
+      .mac_rx_data_o       (mac_rx_data),
+      .mac_rx_keep_o       (mac_rx_keep),
+      .mac_rx_last_o       (mac_rx_last),
+      .mac_rx_user_o       (mac_rx_user),
       .entropy_gap_i       (entropy_gap),
       .entropy_valid_o     (entropy_valid),
       .entropy_ready_o     (entropy_ready),
@@ -311,6 +347,17 @@ module virtio_tb #(
       .m_axi_rvalid,
       .m_axi_rready,
       .irq_i          (irq_o),
+      .mac_tx_valid_i (mac_tx_valid),
+      .mac_tx_ready_i (mac_tx_ready),
+      .mac_tx_data_i  (mac_tx_data),
+      .mac_tx_keep_i  (mac_tx_keep),
+      .mac_tx_last_i  (mac_tx_last),
+      .mac_rx_valid_i (mac_rx_valid),
+      .mac_rx_ready_i (mac_rx_ready),
+      .mac_rx_data_i  (mac_rx_data),
+      .mac_rx_keep_i  (mac_rx_keep),
+      .mac_rx_last_i  (mac_rx_last),
+      .mac_rx_user_i  (mac_rx_user),
       .entropy_valid_i(entropy_valid),
       .entropy_ready_i(entropy_ready),
       .entropy_data_i (entropy_data)

@@ -4,15 +4,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cocotbext.virtio.memory import regions_for
 from cocotbext.virtio.model_bench import ModelBench, ModelClock
-from virtio_model import MemoryStorage
+from virtio_model import MemoryStorage, Net, Wire
 from virtio_model.spec import SECTOR, Reg
 
 from . import reference
 from .rig import Rig
+
+
+class LoopWire(Wire):
+    """A wire on which frames may come back: `loop` is called with each one sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop: Callable[[bytes], None] | None = None
+
+    def send(self, frame: bytes) -> None:
+        super().send(frame)
+        if self.loop is not None:
+            self.loop(frame)
 
 
 class ModelRig(ModelBench, Rig):
@@ -27,6 +40,10 @@ class ModelRig(ModelBench, Rig):
         options = reference.device_options(parameters, function)
         super().__init__(function, seed, regions=regions_for(options["address_width"]), **options)
         self.storage = storage
+        self._delivering = False
+        if isinstance(function, Net):
+            function.wire = LoopWire()
+            function.rooms_after = self.device.rooms_after
         self.index_init = options["index_init"]
         self.address_width = options["address_width"]
         self.bus_bytes = parameters.get("AxiDataWidth", 64) // 8
@@ -48,6 +65,39 @@ class ModelRig(ModelBench, Rig):
 
     async def slow_down(self, cycles: int) -> None:
         pass
+
+    async def inject(self, frame: bytes, bad: bool = False, count: int = 1) -> None:
+        for _ in range(count):
+            if not bad:
+                self._receive(frame)
+
+    async def set_link(self, up: bool) -> None:
+        self.net.link_up = up
+        self.device.config_changed()
+
+    async def set_mac(self, loop: bool = False, stall: bool = False, gap: int = 0) -> None:
+        assert isinstance(self.net.wire, LoopWire)
+        self.net.wire.loop = self._receive if loop else None
+
+    def frames_sent(self) -> list[bytes]:
+        return self.net.wire.sent
+
+    @property
+    def net(self) -> Net:
+        """The network device's function."""
+        assert isinstance(self.device.function, Net)
+        return self.device.function
+
+    def _receive(self, frame: bytes) -> None:
+        if self.device.live and self.net.wants(frame, self.device.driver_features):
+            self.net.wire.received.append(frame)
+        if not self._delivering:  # else a frame has come back while another one is being sent
+            self._delivering = True
+            before = -1
+            while len(self.net.wire.received) != before:
+                before = len(self.net.wire.received)
+                self.device.run()
+            self._delivering = False
 
     def image(self) -> bytes:
         return b"".join(self.storage.read(sector) for sector in range(self.storage.capacity))

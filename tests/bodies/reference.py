@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from virtio_model import Blk, DeviceFunction, MemoryStorage, Rng
+from virtio_model import Blk, DeviceFunction, MemoryStorage, Net, Rng, Wire
 from virtio_model.device import DEFAULT_VENDOR_ID
 from virtio_model.spec import SECTOR, VERSION, DeviceType, Feature, features
 
 #: GET_ID of rtl/virtio_blk.sv.
 SERIAL = b"virtio-mmio-rtl-0001"
+#: The address that tb/hdl/virtio_dut.sv gives to its network device.
+MAC = bytes.fromhex("525400123456")
 
 
 def device_type(parameters: Mapping[str, int]) -> DeviceType:
@@ -23,6 +25,15 @@ def function(parameters: Mapping[str, int], storage: MemoryStorage, source: Any 
     """The device type, on `storage` or on an entropy `source`."""
     if device_type(parameters) is DeviceType.RNG:
         return Rng(source)
+    if device_type(parameters) is DeviceType.NET:
+        return Net(
+            Wire(),
+            MAC,
+            mtu=parameters.get("Mtu", 1500),
+            queue_pairs=parameters.get("QueuePairs", 1),
+            mrg_rxbuf=bool(parameters.get("MrgRxbuf", 1)),
+            ctrl_vq=bool(parameters.get("CtrlVq", 1)),
+        )
     return Blk(
         storage,
         read_only=bool(parameters.get("ReadOnly", 0)),
@@ -33,12 +44,19 @@ def function(parameters: Mapping[str, int], storage: MemoryStorage, source: Any 
     )
 
 
+def num_queues(parameters: Mapping[str, int]) -> int:
+    """How many queues there are; of a network device, by its queue pairs."""
+    if device_type(parameters) is DeviceType.NET:
+        return 2 * parameters.get("QueuePairs", 1) + parameters.get("CtrlVq", 1)
+    return parameters.get("NumQueues", 2)
+
+
 def device_options(parameters: Mapping[str, int], function: DeviceFunction) -> dict[str, Any]:
     """The options of `MmioDevice` with this function."""
     offered = function.device_features | features(Feature.VERSION_1) | parameters.get("TransportFeatures", 0)
     return {
         "device_features": offered,
-        "num_queues": parameters.get("NumQueues", 2),
+        "num_queues": num_queues(parameters),
         "queue_size_max": (parameters.get("QueueSizeMax0", 256), parameters.get("QueueSizeMax1", 256)),
         "device_id": parameters.get("DeviceId", int(device_type(parameters))),
         "version": parameters.get("Version", VERSION),

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 from cocotbext.virtio.bench import Bench
 from virtio_model.spec import DeviceType
 
-RNG, BLK = DeviceType.RNG, DeviceType.BLK
+RNG, BLK, NET = DeviceType.RNG, DeviceType.BLK, DeviceType.NET
 
 P = ParamSpec("P")
 BodyFunction = Callable[Concatenate["Rig", P], Coroutine[Any, Any, None]]
@@ -53,6 +53,22 @@ class Rig(Bench, ABC):
     @abstractmethod
     def image(self) -> bytes:
         """What the disk holds, as seen from its other side."""
+
+    @abstractmethod
+    async def inject(self, frame: bytes, bad: bool = False, count: int = 1) -> None:
+        """Let the MAC receive `count` copies of a frame, bad ones if `bad`; returns when the device has them."""
+
+    @abstractmethod
+    async def set_link(self, up: bool) -> None:
+        """Plug the cable in or out, while no frame is on its way."""
+
+    @abstractmethod
+    async def set_mac(self, loop: bool = False, stall: bool = False, gap: int = 0) -> None:
+        """Let frames sent come back, let none be taken from the device, or up to `gap` cycles pass between beats."""
+
+    @abstractmethod
+    def frames_sent(self) -> list[bytes]:
+        """The frames that have been seen to leave the device."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import FallingEdge, select
 
-from cocotbext.virtio.events import DmaRead, DmaWrite, Event
+from cocotbext.virtio.events import DmaRead, DmaWrite, Event, FrameSent
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.bench import PERIOD_NS, SimBench
 from cocotbext.virtio.sim.tap import Tap
@@ -23,14 +23,18 @@ from cocotbext.virtio.violation import ScoreboardError
 from tests.bodies import reference
 from tests.bodies.rig import Body, Rig
 from tests.sim import configs, failure_times
-from virtio_model import MemoryStorage
+from virtio_model import MemoryStorage, Net
 from virtio_model.spec import SECTOR
 
 #: How often, in cycles, the scoreboard is given what the tap saw.
 FEED_CYCLES = 5000
 #: A device is idle when its memory bus has been so for this many cycles.
 QUIET_CYCLES = 150
+#: The same of a network device: the longest frame may leave over the narrowest bus meanwhile.
+QUIET_CYCLES_NET = 1000
 QUIET_ATTEMPTS = 1000
+#: How often it is looked whether a frame has been taken, at intervals of about a quarter of its length.
+INJECT_ATTEMPTS = 2000
 #: Value of the knob store_error_sector when no sector fails.
 NO_SECTOR = (1 << 64) - 1
 TIMINGS = configs.TIMINGS
@@ -70,7 +74,9 @@ class SimRig(SimBench, Rig):
     tap: Tap
     lockstep: Scoreboard
     storage: MemoryStorage
+    net: Net | None
     seen: Counter[type]
+    sent: list[bytes]
     #: A clock edge: its number as the tap counts, and its simulated time in ns.
     edge: tuple[int, int]
 
@@ -84,12 +90,19 @@ class SimRig(SimBench, Rig):
         storage = MemoryStorage(0)
         resize(storage, len(disk_image()) // SECTOR)
         function = reference.function(given, storage)
-        lockstep = Scoreboard(function, **reference.device_options(given, function))
+        lockstep = Scoreboard(
+            function,
+            net_store_bytes=given.get("RxStoreBytes", 16384),
+            bus_bytes=given.get("AxiDataWidth", 64) // 8,
+            **reference.device_options(given, function),
+        )
         tap = Tap(dut.u_tap, lockstep.report)
         native = dut.g_native if given.get("NativeBuses", 1) else None
         rig = await cls.create(dut, seed=seed, timing=timing, native=native, **options)
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage, rig.seen = tap, lockstep, storage, Counter()
+        rig.sent = []
+        rig.net = function if isinstance(function, Net) else None
         # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
         rig.edge = (tap.cycle, rig.now_ns() - PERIOD_NS // 2)
         rig.scoreboard = lockstep
@@ -128,12 +141,17 @@ class SimRig(SimBench, Rig):
         self.set_knob("store_error_sector", NO_SECTOR)
         self.set_knob("store_latency", 0)
         self.set_knob("entropy_gap", 0)
+        self.set_knob("link_up", 1)
+        self.set_knob("mac_loop", 0)
+        self.set_knob("mac_stall", 0)
+        self.set_knob("mac_gap", 0)
         await super().bus_reset()
 
     def collect(self) -> list[Event]:
         """Let the scoreboard have what happened so far. Raises ScoreboardError."""
         events = self.tap.drain()
         self.seen.update(map(type, events))
+        self.sent += [event.data for event in events if isinstance(event, FrameSent)]
         for event in events:
             self.lockstep.feed(event)
         return events
@@ -162,6 +180,35 @@ class SimRig(SimBench, Rig):
 
     async def slow_down(self, cycles: int) -> None:
         await self._turn(store_latency=cycles, entropy_gap=cycles)
+
+    async def inject(self, frame: bytes, bad: bool = False, count: int = 1) -> None:
+        mac = self.dut.u_dut.g_net.u_mac
+        await FallingEdge(self.dut.clk_i)
+        number = int(mac.inject_number.value) + 1
+        mac.inject_data.value = int.from_bytes(frame, "little")
+        mac.inject_len.value = len(frame)
+        mac.inject_bad.value = int(bad)
+        mac.inject_count.value = count
+        mac.inject_number.value = number
+        for _ in range(INJECT_ATTEMPTS):
+            await self.cycles(count * len(frame) // self.bus_bytes // 4 + 8)
+            if int(mac.inject_done.value) == number:
+                return
+        raise TimeoutError(f"frame of {len(frame)} bytes: expected to be taken from the MAC, seen it waiting")
+
+    async def set_link(self, up: bool) -> None:
+        assert self.net is not None
+        await self._catch_up()
+        self.net.link_up = up
+        self.lockstep.config_changed(self.tap.cycle)
+        await self._turn(link_up=int(up))
+
+    async def set_mac(self, loop: bool = False, stall: bool = False, gap: int = 0) -> None:
+        await self._turn(mac_loop=int(loop), mac_stall=int(stall), mac_gap=gap)
+
+    def frames_sent(self) -> list[bytes]:
+        self.collect()
+        return self.sent
 
     def image(self) -> bytes:
         return disk_image()
@@ -197,7 +244,7 @@ class SimRig(SimBench, Rig):
     async def _become_quiet(self) -> None:
         """Wait until the device has nothing more to do, and take its last interrupts."""
         for _ in range(QUIET_ATTEMPTS):
-            await self.cycles(QUIET_CYCLES)
+            await self.cycles(QUIET_CYCLES if self.net is None else QUIET_CYCLES_NET)
             busy = any(isinstance(event, DmaRead | DmaWrite) for event in self.collect())
             if self.transport.live and self.irq.level:
                 await self.transport.handle_interrupt()

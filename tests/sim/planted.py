@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import feature_sets
 
-_RNG, _BLK = {"Device": 4}, {"Device": 2}
+_RNG, _BLK, _NET = {"Device": 4}, {"Device": 2}, {"Device": 1}
 _SPLIT = {"Device": 4, "TransportFeatures": feature_sets.SPLIT}
 
 
@@ -186,6 +186,78 @@ _FAULTS: Mapping[str, Fault] = {
         ("VQ-DATA",),
         "blk.writes_are_read_back",
         parameters=_BLK,
+    ),
+    "num_buffers_off_by_one": Fault(
+        "virtio_net.sv",
+        "16'(chains_q);",
+        "16'(chains_q) + 16'd1;",
+        ("VQ-DATA",),
+        "net.frames_are_received",
+        parameters=_NET,
+    ),
+    "frame_byte_changed": Fault(
+        "virtio_net_tx.sv",
+        ".in_data_i    (pack_data),",
+        ".in_data_i    (pack_data ^ DataWidth'(frame_len_q == 16'd511)),",
+        ("NET-SENT",),
+        "net.frames_are_sent",
+        parameters=_NET,
+    ),
+    "frame_not_sent": Fault(
+        "virtio_net_tx.sv",
+        "!bad_q && link_up_i",
+        "!bad_q && !frame_len_q[9] && link_up_i",
+        ("NET-SENT",),
+        "net.frames_are_sent",
+        parameters=_NET,
+    ),
+    "header_not_checked": Fault(
+        "virtio_net_tx.sv",
+        "req_data_i[15:8] != 8'd0));",
+        "1'b0));",
+        ("NET-SENT",),
+        "net.bad_transmit_requests",
+        parameters=_NET,
+    ),
+    "filter_ignored": Fault(
+        "virtio_net_filter.sv",
+        "assign keep_o = promisc ||",
+        "assign keep_o = 1'b1 ||",
+        ("VQ-DATA", "VQ-USED-LEN"),
+        "net.own_address_only",
+        parameters=_NET,
+    ),
+    "bad_frame_received": Fault(
+        "virtio_net_rx.sv",
+        "(last && mac_rx_user_i) ||",
+        "",
+        ("VQ-USED-LEN", "VQ-DATA"),
+        "net.bad_and_odd_frames_are_dropped",
+        parameters=_NET,
+    ),
+    "frame_dropped": Fault(
+        "virtio_net_rx.sv",
+        "else if (filter_done_i && filter_keep_i) state_d",
+        "else if (filter_done_i && filter_keep_i && len_q != 16'd64) state_d",
+        ("VQ-DATA", "VQ-USED-LEN"),
+        "net.frames_come_back",
+        parameters=_NET,
+    ),
+    "link_without_notification": Fault(
+        "virtio_net.sv",
+        "rst_ni && link_q != link_up_i;",
+        "1'b0;",
+        ("IRQ-CONFIG-MISSING", "ConfigGeneration", "REG-GENERATION"),
+        "net.link",
+        parameters=_NET,
+    ),
+    "table_of_one_entry": Fault(
+        "virtio_net_filter.sv",
+        "scan_end = hit || scan_q >= count_q;",
+        "scan_end = hit || scan_q != '0;",
+        ("VQ-DATA", "VQ-USED-LEN"),
+        "net.address_table",
+        parameters=_NET,
     ),
 }
 

@@ -31,6 +31,7 @@ SPECIAL = {
 }
 SPLIT = ("rng_split", "rng_split_wrap", "blk_split")
 ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", *SPLIT)
+ORDINARY += ("net", "net_mq", "net_plain")
 
 
 def runs() -> Iterator[Any]:

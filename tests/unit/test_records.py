@@ -20,6 +20,8 @@ from cocotbext.virtio.events import (
     DmaWrite,
     EntropyWord,
     Event,
+    FrameReceived,
+    FrameSent,
     IrqChange,
     RegisterRead,
     RegisterWrite,
@@ -41,6 +43,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "write_data": (None, (_int, _long, _int, ctypes.c_char_p, _long)),
     "write_answer": (None, (_int, _long, _int, _int)),
     "read_data": (None, (_int, _long, _int, _int, _int, ctypes.c_char_p)),
+    "frame": (None, (_int, _int, _long, _int, _int, ctypes.c_char_p, _long)),
     "unknown": (None, (_int, _long, _int, ctypes.c_char_p)),
     "take": (ctypes.c_void_p, (_int, ctypes.POINTER(_u64))),
     "open_bursts": (_int, (_int,)),
@@ -102,6 +105,12 @@ def ar(cycle: int, address: int, beats: int = 1, size: int = 3, burst: int = INC
 def w(cycle: int, lanes: bytes, strobe: int = 0xFF, last: bool = True) -> Step:
     signed = strobe - (1 << 64) if strobe >> 63 else strobe
     return lambda bus: bus("write_data", cycle, last, lanes.ljust(64, b"\xaa"), signed)
+
+
+def beat(
+    cycle: int, lanes: bytes, keep: int = 0xFF, last: bool = False, bad: bool = False, kind: Kind = Kind.SENT
+) -> Step:
+    return lambda bus: bus("frame", kind, cycle, last, bad, lanes.ljust(64, b"\xaa"), keep)
 
 
 def b(cycle: int, resp: int = 0, id: int = 0) -> Step:
@@ -397,6 +406,24 @@ def test_reset_forgets_early_data(bus: MakeBus) -> None:
     assert broken == []
 
 
+def test_frames_of_several_beats(bus: MakeBus) -> None:
+    steps = (
+        beat(5, lanes(0)),
+        beat(6, lanes(8), kind=Kind.RECEIVED),
+        beat(7, lanes(16), 0x7, last=True),
+        beat(9, lanes(24), 0x1, last=True, bad=True, kind=Kind.RECEIVED),
+    )
+    events, broken = decode(bus(), *steps)
+    sent = FrameSent(5, 7, lanes(0) + lanes(16)[:3])
+    assert events == [sent, FrameReceived(6, 9, lanes(8) + lanes(24)[:1], ok=False)]
+    assert broken == []
+
+
+def test_reset_forgets_half_a_frame(bus: MakeBus) -> None:
+    events, _ = decode(bus(), beat(5, lanes(0)), note(Kind.RESET, 6), beat(7, lanes(8), 0x1, last=True))
+    assert events == [BusReset(6), FrameSent(7, 7, lanes(8)[:1])]
+
+
 BROKEN: dict[str, tuple[str, list[Step]]] = {
     "4 KiB": ("AXI-4K", [ar(5, 0x1FF8, beats=2)]),
     "4 KiB write": ("AXI-4K", [aw(5, 0x1FF9, beats=2)]),
@@ -417,6 +444,9 @@ BROKEN: dict[str, tuple[str, list[Step]]] = {
     "BID": ("AXI-ID", [aw(5, 0x1000, id=1), w(6, lanes()), b(7, id=2)]),
     "B before data": ("AXI-ID", [aw(5, 0x1000), b(7)]),
     "B twice": ("AXI-ID", [aw(5, 0x1000), w(6, lanes()), b(7), b(8)]),
+    "keep with a hole": ("MAC-KEEP", [beat(5, lanes(), 0xFB, last=True)]),
+    "keep not from lane 0": ("MAC-KEEP", [beat(5, lanes(), 0xFE, last=True)]),
+    "short beat before the last": ("MAC-KEEP", [beat(5, lanes(), 0x7F), beat(6, lanes(), last=True)]),
     "RID": ("AXI-ID", [ar(5, 0x1000, id=1), r(6, lanes(), id=2)]),
     "R after a reset": ("AXI-ID", [ar(5, 0x1000), note(Kind.RESET, 6), r(7, lanes())]),
     "register B": ("AXI-ID", [note(Kind.REG_B, 5)]),

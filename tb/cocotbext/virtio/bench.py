@@ -125,7 +125,9 @@ class Bench:
 
     async def drain(self, timeout_ns: int | None = None) -> None:
         """Wait until no request is outstanding. Raises DeviceTimeout."""
-        await self.run_until(lambda: not any(q.outstanding for q in self.transport.queues.values()), timeout_ns)
+        waiting = self.driver.waiting_queues if self.transport.driver is not None else frozenset()
+        queues = [queue for index, queue in self.transport.queues.items() if index not in waiting]
+        await self.run_until(lambda: not any(queue.outstanding for queue in queues), timeout_ns)
 
     async def sync(self) -> None:
         """Let monitors and scoreboard catch up with the device; nothing to do unless a bench has a lag."""

@@ -11,7 +11,18 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .events import BusReset, DmaRead, DmaWrite, EntropyWord, Event, IrqChange, RegisterRead, RegisterWrite
+from .events import (
+    BusReset,
+    DmaRead,
+    DmaWrite,
+    EntropyWord,
+    Event,
+    FrameReceived,
+    FrameSent,
+    IrqChange,
+    RegisterRead,
+    RegisterWrite,
+)
 from .records import Kind, Record, UnknownValueError, pieces, words
 from .violation import Report, Violation, raise_violation
 
@@ -38,6 +49,10 @@ class RecordDecoder:
             Kind.REG_R: self._register_r,
             Kind.IRQ: lambda record: self._out.append(IrqChange(record.cycle, bool(record.value & 1))),
             Kind.ENTROPY: self._entropy,
+            Kind.SENT: lambda record: self._out.append(FrameSent(record.start, record.cycle, record.payload)),
+            Kind.RECEIVED: lambda record: self._out.append(
+                FrameReceived(record.start, record.cycle, record.payload, not record.value)
+            ),
             Kind.READ: self._read,
             Kind.WRITE: self._write,
             Kind.VIOLATION: self._violation,

@@ -70,10 +70,31 @@ class EntropyWord:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameSent:
+    """The device sent a frame to its MAC, from the first beat in cycle `start` to the last in `cycle`."""
+
+    start: int
+    cycle: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReceived:
+    """The MAC gave the device a frame, from the first beat in cycle `start` to the last in `cycle`; `ok` unless bad."""
+
+    start: int
+    cycle: int
+    data: bytes
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class BusReset:
     """rst_ni was asserted."""
 
     cycle: int
 
 
-Event = RegisterRead | RegisterWrite | DmaRead | DmaWrite | IrqChange | EntropyWord | BusReset
+Event = (
+    RegisterRead | RegisterWrite | DmaRead | DmaWrite | IrqChange | EntropyWord | FrameSent | FrameReceived | BusReset
+)

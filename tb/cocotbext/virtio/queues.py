@@ -40,6 +40,7 @@ class LiveQueues:
         self.used_total = 0
         self.faulted = False
         self._model = model
+        self._function = function
         self._report = report
         self._strict = strict
         self._interrupts = interrupts
@@ -135,6 +136,9 @@ class LiveQueues:
     def _finish_queue(self, tracker: QueueTracker, cycle: int) -> None:
         for chain in tracker.in_flight:
             self._report(Violation("VQ-UNUSED", "", tracker.index, chain.head, cycle=cycle))
+        function, features = self._function, self._model.driver_features
+        if function.waits(tracker.index, features) and not function.ready(tracker.index, features):
+            return
         if tracker.available > 0:
             text = f"{tracker.available} chains available and seen so, their ring entries not read"
             self._report(Violation("VQ-UNUSED", text, tracker.index, cycle=cycle))

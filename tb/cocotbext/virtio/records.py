@@ -28,6 +28,8 @@ class Kind(IntEnum):
     WRITE = 10
     VIOLATION = 11
     UNKNOWN = 12
+    SENT = 20
+    RECEIVED = 21
 
 
 class Record(NamedTuple):

@@ -11,10 +11,22 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Any
 
-from virtio_model import DeviceFunction, Memory, MmioDevice
+from virtio_model import DeviceFunction, Memory, MmioDevice, Net
 from virtio_model.spec import Feature, Reg, Status
 
-from .events import BusReset, DmaRead, DmaWrite, EntropyWord, Event, IrqChange, RegisterRead, RegisterWrite
+from .events import (
+    BusReset,
+    DmaRead,
+    DmaWrite,
+    EntropyWord,
+    Event,
+    FrameReceived,
+    FrameSent,
+    IrqChange,
+    RegisterRead,
+    RegisterWrite,
+)
+from .frames import ObservedFrames
 from .interrupts import InterruptChecker
 from .observed import ObservedEntropy
 from .queues import LiveQueues
@@ -32,6 +44,7 @@ class Scoreboard:
     `strict` adds what this project's device promises beyond the standard. Without `entropy_observed` the contents of
     entropy buffers are not compared. Bounds are in cycles: from an event to the interrupt line, from a used idx to the
     read of the suppression flag, from a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored.
+    Of a network device `net_store_bytes` are how much of received frames it holds at least, in words of `bus_bytes`.
 
     With `fail_fast` the first violation raises `ScoreboardError` out of `feed`; otherwise `finish` raises it, with the
     first violation of each rule. Raises `ValueError` for an unknown rule.
@@ -48,6 +61,8 @@ class Scoreboard:
         flags_bound: int = 20000,
         fault_bound: int = 50000,
         waived: Collection[str] = (),
+        net_store_bytes: int = 16384,
+        bus_bytes: int = 8,
         **device_options: object,
     ) -> None:
         if unknown := set(waived) - set(RULES):
@@ -61,6 +76,10 @@ class Scoreboard:
         self._log = logging.getLogger("virtio.scoreboard")
         self._irq_bound = irq_bound
         self._entropy = ObservedEntropy() if entropy_observed else None
+        self._frames: ObservedFrames | None = None
+        if isinstance(function, Net):
+            self._frames = function.wire = ObservedFrames(function, self.report, net_store_bytes, bus_bytes)
+            self._frames.wanted = lambda frame: self._wants(function, frame)
         self._interrupts = InterruptChecker(self.report, irq_bound, flags_bound)
         self._registers = RegisterChecker(self.model, self.report, strict, irq_bound, fault_bound)
         self._queues = LiveQueues(
@@ -73,6 +92,8 @@ class Scoreboard:
             DmaWrite: self._access,
             IrqChange: self._interrupts.line,
             EntropyWord: self._entropy_word,
+            FrameSent: self._frame,
+            FrameReceived: self._frame,
             BusReset: self._bus_reset,
         }
         self._reset_write: RegisterWrite | None = None
@@ -128,6 +149,8 @@ class Scoreboard:
             self._interrupts.finish(now)
             failed = Status.FAILED in self.model.status
             self._queues.finish(failed or self._registers.needs_reset_seen, now)
+            if self._frames is not None:
+                self._frames.finish(now)
             if self.used_total < min_used:
                 text = "fewer used elements seen than the test promises"
                 self.report(Violation("BENCH-IDLE", text, expected=min_used, seen=self.used_total, cycle=now))
@@ -158,6 +181,8 @@ class Scoreboard:
         if live and self._live_from is None:
             self._queues.live(event.start)
             self._live_from = event.start
+        if self._frames is not None and event.offset in (Reg.STATUS, Reg.QUEUE_READY, Reg.QUEUE_RESET):
+            self._frames.changed(event.start)
         if event.offset == Reg.QUEUE_NOTIFY and full and live:
             self._queues.notified(self.model.notified_queue(event.value), event.start)
         if event.offset == Reg.QUEUE_RESET and full and event.value & 1:
@@ -208,6 +233,19 @@ class Scoreboard:
         if self._entropy is not None:
             self._entropy.words.append(event.value)
 
+    def _frame(self, event: FrameSent | FrameReceived) -> None:
+        if self._frames is None:
+            return
+        if isinstance(event, FrameSent):
+            self._frames.left(event)
+        else:
+            self._frames.arrived(event)
+
+    def _wants(self, function: Net, frame: bytes) -> bool:
+        """Whether the model receives a frame now: it is live, on a receive queue, and what it filters."""
+        ready = any(tracker.index % 2 == 0 and not tracker.stopping for tracker in self._queues.trackers.values())
+        return self._live_from is not None and ready and function.wants(frame, self.model.driver_features)
+
     def _access_while_not_live(self, event: DmaRead | DmaWrite) -> None:
         if self._queues.old:
             self._queues.old_access(event)
@@ -245,3 +283,5 @@ class Scoreboard:
         self._resetting.clear()
         if self._entropy is not None:
             self._entropy.clear()
+        if self._frames is not None:
+            self._frames.reset(cycle)

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import struct
 
-from virtio_model import Blk, DeviceFunction, MemoryFault, RingError, Rng
+from virtio_model import Blk, DeviceFunction, MemoryFault, Net, RingError, Rng
 from virtio_model.spec import SECTOR, Feature
 
 from .chains import QueueTracker
 from .dma import DmaRules
 from .events import DmaWrite
+from .frames import ObservedFrames
 from .inflight import Chain, Element
 from .observed import ChainView, NotObserved, ObservedEntropy, ObservedMemory, UncertainStorage, WrittenBytes
 from .violation import Report, Violation
@@ -42,8 +43,11 @@ class UsedChecker:
         self._strict = strict
         self._entropy = entropy
         self._storage: UncertainStorage | None = None
+        self._frames: ObservedFrames | None = None
         if isinstance(function, Blk):
             self._storage = function.storage = UncertainStorage(function.storage)
+        elif isinstance(function, Net) and isinstance(function.wire, ObservedFrames):
+            self._frames = function.wire
         elif isinstance(function, Rng):
             function.source = entropy or bytes
 
@@ -109,16 +113,19 @@ class UsedChecker:
 
     def abandon(self, chain: Chain, driver_features: int) -> None:
         """`chain` was cut off: what it would have written to a storage may be there or not, or in part."""
-        if self._storage is None or chain.parsed is None:
+        uncertain = self._storage or self._frames
+        if uncertain is None or chain.parsed is None:
             return
-        self._storage.tentative = True
+        if isinstance(self._function, Net) and not _transmits(self._function, chain, driver_features):
+            return
+        uncertain.tentative = True
         try:
             view = ChainView(self._memory, chain.since, chain.failed_writes)
             self._function.serve(chain.parsed, view, driver_features)
         except (NotObserved, RingError, MemoryFault):
             pass
         finally:
-            self._storage.tentative = False
+            uncertain.tentative = False
 
     def may_drop(self, chain: Chain) -> None:
         """The queue of `chain` is reset: words may have been taken for it."""
@@ -174,6 +181,8 @@ class UsedChecker:
         view = ChainView(self._memory, chain.since, chain.failed_writes)
         if self._storage is not None:
             self._storage.begin(lambda n: self._sector_seen(chain, n))
+        if self._frames is not None:
+            self._serving(tracker, chain, seen_len)
         if self._entropy is not None:
             self._entropy.complete = not chain.failed_writes
             self._entropy.seen = self._begin_seen(chain)
@@ -185,6 +194,9 @@ class UsedChecker:
         except RingError as error:
             self._violate("VQ-FAULT-USED", str(error), tracker, chain, "no used element", chain.head, event)
             return
+        if isinstance(self._function, Net) and chain.queue == self._function.control_queue(driver_features):
+            assert self._frames is not None
+            self._frames.changed(chain.since)
         if isinstance(self._function, Rng) and not self._strict and 1 <= seen_len < expected_len:
             self._compare(tracker, chain, _first_bytes(chain, view.expected, seen_len), view.expected, event)
             return
@@ -204,6 +216,22 @@ class UsedChecker:
         if self._strict and not chain.failed_writes and (beyond := chain.written.first_beyond(allowed)):
             text = f"byte at {beyond[0]:#x} written"
             self._violate("VQ-DATA-EXTRA", text, tracker, chain, "nothing", f"{beyond[1]:#04x}", event)
+
+    def _serving(self, tracker: QueueTracker, chain: Chain, seen_len: int) -> None:
+        """Tell a network device what it may have to know of a chain besides what lies in it."""
+        assert isinstance(self._function, Net)
+        assert self._frames is not None
+        later = [other.parsed.writable_len for other in tracker.in_flight if other.parsed is not None]
+        self._function.rooms_after = lambda queue: later
+        self._frames.serving(lambda length: self._first_written(chain, length), seen_len)
+
+    def _first_written(self, chain: Chain, length: int) -> bytes | None:
+        """The first `length` bytes of a chain's writable part, if the device wrote them all."""
+        assert chain.parsed is not None
+        if length > chain.parsed.writable_len:
+            return None
+        parts = [chain.written.get(address, run) for address, run in chain.parsed.pieces(True, 0, length)]
+        return None if None in parts else b"".join(part for part in parts if part is not None)
 
     def _sector_seen(self, chain: Chain, number: int) -> bytes | None:
         """The 512 bytes that the device wrote as its sector `number`, if it wrote them all."""
@@ -227,6 +255,11 @@ class UsedChecker:
     ) -> None:
         head = None if chain is None else chain.head
         self._report(Violation(rule, message, tracker.index, head, expected, seen, event.cycle))
+
+
+def _transmits(function: Net, chain: Chain, driver_features: int) -> bool:
+    """Whether a chain is a frame to be sent."""
+    return chain.queue % 2 == 1 and chain.queue != function.control_queue(driver_features)
 
 
 def _first_bytes(chain: Chain, expected: WrittenBytes, length: int) -> WrittenBytes:

@@ -62,6 +62,8 @@ RULES: dict[str, Rule] = {
     "VQ-EVENT": Rule("avail_event is written with EVENT_IDX only", ("SPLIT-DEV-043",)),
     "VQ-UNUSED": Rule("every chain taken is used", ("INIT-DEV-001",)),
     "VQ-NOTIFY-LOST": Rule("a notified queue is looked at", ("MMIO-DEV-015", "INIT-DEV-001")),
+    "MAC-KEEP": Rule("beats at the MAC port are full from lane 0 on, but for the last of a frame"),
+    "NET-SENT": Rule("frames sent are those of the transmit queues, in order", ("NET-DEV-011",)),
     "BENCH-IDLE": Rule("the test did what it claims"),
 }
 

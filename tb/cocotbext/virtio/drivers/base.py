@@ -93,6 +93,8 @@ class ClassDriver:
         spec.Feature.RING_RESET,
     )
     class_features: ClassVar[int] = 0
+    #: Queues whose buffers wait at the device for something to happen: nobody waits for them to come back.
+    waiting_queues: frozenset[int] = frozenset()
 
     def __init__(
         self,
