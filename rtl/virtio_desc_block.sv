@@ -9,6 +9,7 @@
 module virtio_desc_block #(
     parameter int AxiDataWidth = 64,
     parameter int Depth = 16,  // beats, power of two
+    parameter bit AnySize = 1'b0,  // beats of less than a descriptor or the bus, in any lane
     localparam int LaneWidth = $clog2(AxiDataWidth / 8)
 ) (
     input  logic                    clk_i,
@@ -31,6 +32,7 @@ module virtio_desc_block #(
 );
 
   localparam int DescBytes = 16;
+  localparam int DescSize = (AxiDataWidth < 128) ? LaneWidth : 4;
 
   logic beat_valid, beat_err, in_room, pop;
   logic [AxiDataWidth-1:0] beat;
@@ -38,8 +40,8 @@ module virtio_desc_block #(
 
   logic busy_q, closing_q;
   logic [4:0] left_q;  // beats not yet taken
-  logic [2:0] size_q;
-  logic [LaneWidth-1:0] lane_q;
+  logic [2:0] size, size_q;
+  logic [LaneWidth-1:0] lane, lane_q;
   logic [4:0] bytes_q;  // of the descriptor being put together
   logic [127:0] desc_q, lanes;
   logic err_q;
@@ -62,7 +64,10 @@ module virtio_desc_block #(
       .count_o    (beat_count)
   );
 
-  assign lanes = 128'(beat >> {lane_q, 3'b000});
+  // Aligned descriptors are whole beats, or make them up; on a bus of more than 128 bits they lie side by side.
+  assign size = AnySize ? size_q : 3'(DescSize);
+  assign lane = (AnySize || AxiDataWidth > 128) ? lane_q : '0;
+  assign lanes = 128'(beat >> {lane, 3'b000});
   assign pop = busy_q && left_q != '0 && beat_valid && (closing_q || bytes_q != 5'(DescBytes));
   assign desc_valid_o = busy_q && !closing_q && bytes_q == 5'(DescBytes);
   assign desc_o = desc_q;
@@ -92,10 +97,10 @@ module virtio_desc_block #(
     end else begin
       if (pop) begin
         left_q  <= left_q - 5'd1;
-        lane_q  <= lane_q + LaneWidth'(5'd1 << size_q);
-        bytes_q <= bytes_q + (5'd1 << size_q);
+        lane_q  <= lane_q + LaneWidth'(5'd1 << size);
+        bytes_q <= bytes_q + (5'd1 << size);
         err_q   <= err_q || beat_err;
-        case (size_q)
+        case (size)
           3'd0:    desc_q <= {lanes[7:0], desc_q[127:8]};
           3'd1:    desc_q <= {lanes[15:0], desc_q[127:16]};
           3'd2:    desc_q <= {lanes[31:0], desc_q[127:32]};

@@ -10,6 +10,7 @@ module virtio_desc_walker #(
     parameter int AxiDataWidth = 64,
     parameter int AxiAddrWidth = 64,
     parameter int BlocksAhead = 4,  // power of two
+    parameter bit Indirect = 1'b1,  // INDIRECT_DESC is offered
     localparam int LaneWidth = $clog2(AxiDataWidth / 8)
 ) (
     input  logic                                      clk_i,
@@ -140,7 +141,8 @@ module virtio_desc_walker #(
 
   virtio_desc_block #(
       .AxiDataWidth(AxiDataWidth),
-      .Depth       (16)
+      .Depth       (16),
+      .AnySize     (Indirect)
   ) u_asked (
       .clk_i,
       .rst_ni,
@@ -164,7 +166,7 @@ module virtio_desc_walker #(
   // What to ask for: descriptors in a row up to the end of their 64 bytes; of a table that is not aligned, one by one in the largest
   // beats that its alignment allows.
   assign ask_addr = base_q + {44'd0, index_q, 4'd0};
-  assign unaligned = ask_addr[3:0] != 4'd0;
+  assign unaligned = Indirect && ask_addr[3:0] != 4'd0;
   assign ask_left = entries_q - {12'd0, index_q};
   assign ask_to_end = 16'd4 - {14'd0, ask_addr[5:4]};
   assign page_left = Page - {1'b0, ask_addr[11:0]};

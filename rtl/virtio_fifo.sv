@@ -4,10 +4,14 @@
 // Handshake: a word moves where valid and ready are both high. `count_o` is the number of committed words, that on
 // the output included. `clear_i` empties it in one cycle and wins over a push. Writes become visible to the reader only after
 // `commit_i`; `rollback_i` drops what was pushed since the last commit. Tie commit_i high for an ordinary FIFO.
+//
+// A shallow one reads its memory without a clock, for distributed RAM; one deeper than `ShallowDepth` reads into the output register of a
+// block RAM, so that a word comes out one cycle later.
 
 module virtio_fifo #(
     parameter int Width = 8,
     parameter int Depth = 16,  // power of two, at least 2
+    parameter int ShallowDepth = 32,
     localparam int CountWidth = $clog2(Depth) + 1
 ) (
     input  logic                  clk_i,
@@ -36,12 +40,10 @@ module virtio_fifo #(
   logic push, pop;
 
   // Words written but not yet committed count against the space, not as content.
-  assign in_ready_o  = (head_q - tail_q) != CountWidth'(Depth);
-  assign out_valid_o = commit_q != tail_q;
-  assign out_data_o  = mem[tail_q[AddrWidth-1:0]];
-  assign count_o     = commit_q - tail_q;
-  assign push        = in_valid_i && in_ready_o;
-  assign pop         = out_valid_o && out_ready_i;
+  assign in_ready_o = (head_q - tail_q) != CountWidth'(Depth);
+  assign count_o    = commit_q - tail_q;
+  assign push       = in_valid_i && in_ready_o;
+  assign pop        = out_valid_o && out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (push) mem[head_q[AddrWidth-1:0]] <= in_data_i;
@@ -58,6 +60,31 @@ module virtio_fifo #(
       if (commit_i && !rollback_i) commit_q <= push ? head_q + 1'b1 : head_q;
       if (pop) tail_q <= tail_q + 1'b1;
     end
+  end
+
+  if (Depth <= ShallowDepth) begin : g_shallow
+    assign out_valid_o = commit_q != tail_q;
+    assign out_data_o  = mem[tail_q[AddrWidth-1:0]];
+  end else begin : g_deep
+    // The next word is read as the one before leaves. What is read was written in an earlier cycle: it is committed.
+    logic valid_q, read;
+    logic [CountWidth-1:0] next;
+    logic [Width-1:0] data_q;
+
+    assign next = tail_q + {{(CountWidth - 1) {1'b0}}, valid_q};
+    assign read = (!valid_q || pop) && commit_q != next;
+
+    always_ff @(posedge clk_i) begin
+      if (read) data_q <= mem[next[AddrWidth-1:0]];
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni || clear_i) valid_q <= 1'b0;
+      else if (!valid_q || pop) valid_q <= read;
+    end
+
+    assign out_valid_o = valid_q;
+    assign out_data_o  = data_q;
   end
 
 endmodule

@@ -328,13 +328,14 @@ module virtio_mmio_core #(
   assign queue_drop_o = queue_resetting;
 
   virtio_ring #(
-      .AxiDataWidth(AxiDataWidth),
-      .AxiAddrWidth(AxiAddrWidth),
-      .NumQueues   (NumQueues),
-      .CreditQueues(CreditQueues),
-      .ChainsAhead (ChainsAhead),
-      .MaxChain    (MaxChain),
-      .IndexInit   (IndexInit)
+      .AxiDataWidth     (AxiDataWidth),
+      .AxiAddrWidth     (AxiAddrWidth),
+      .NumQueues        (NumQueues),
+      .CreditQueues     (CreditQueues),
+      .ChainsAhead      (ChainsAhead),
+      .MaxChain         (MaxChain),
+      .IndexInit        (IndexInit),
+      .TransportFeatures(TransportFeatures)
   ) u_ring (
       .clk_i,
       .rst_ni,

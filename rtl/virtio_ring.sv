@@ -16,6 +16,7 @@ module virtio_ring #(
     parameter int ChainsAhead = 4,  // power of two
     parameter int MaxChain = 256,  // power of two
     parameter logic [15:0] IndexInit = 16'd0,
+    parameter logic [63:0] TransportFeatures = '0,  // offered
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
 ) (
@@ -136,7 +137,8 @@ module virtio_ring #(
       .AxiDataWidth(AxiDataWidth),
       .AxiAddrWidth(AxiAddrWidth),
       .NumQueues   (NumQueues),
-      .IndexInit   (IndexInit)
+      .IndexInit   (IndexInit),
+      .Indirect    (TransportFeatures[virtio_pkg::FEATURE_INDIRECT_DESC])
   ) u_split (
       .clk_i,
       .rst_ni,

@@ -12,6 +12,7 @@ module virtio_split_ring #(
     parameter int AxiAddrWidth = 64,
     parameter int NumQueues = 2,
     parameter logic [15:0] IndexInit = 16'd0,
+    parameter bit Indirect = 1'b1,  // INDIRECT_DESC is offered
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
 ) (
@@ -165,7 +166,8 @@ module virtio_split_ring #(
   virtio_desc_walker #(
       .AxiDataWidth(AxiDataWidth),
       .AxiAddrWidth(AxiAddrWidth),
-      .BlocksAhead (BlocksAhead)
+      .BlocksAhead (BlocksAhead),
+      .Indirect    (Indirect)
   ) u_desc_walker (
       .clk_i,
       .rst_ni,
