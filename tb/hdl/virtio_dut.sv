@@ -18,6 +18,15 @@ module virtio_dut #(
     parameter int SegMax = 126,
     parameter int SizeMax = 0,
     parameter int BlkSize = 512,
+    parameter logic [63:0] Topology = '0,
+    parameter int ConfigWce = 0,
+    parameter int MultiQueue = 0,
+    parameter int MaxDiscardSectors = 0,
+    parameter int MaxDiscardSeg = 1,
+    parameter int DiscardAlignment = 1,
+    parameter int MaxWriteZeroesSectors = 0,
+    parameter int MaxWriteZeroesSeg = 1,
+    parameter int WriteZeroesMayUnmap = 1,
     parameter int AxiIdWidth = 4,
     localparam int Bytes = AxiDataWidth / 8
 ) (
@@ -178,8 +187,10 @@ module virtio_dut #(
     );
   end else begin : g_blk
     logic cmd_valid, cmd_ready, wdata_valid, wdata_ready, rdata_valid, rdata_ready, rsp_valid, rsp_ready, rsp_error;
-    logic [ 1:0] cmd_op;
+    logic cmd_linked;
+    logic [2:0] cmd_op;
     logic [63:0] cmd_sector;
+    logic [31:0] cmd_count;
     logic [AxiDataWidth-1:0] wdata, rdata;
 
     assign entropy_valid_o = 1'b0;
@@ -187,20 +198,29 @@ module virtio_dut #(
     assign entropy_data_o  = 32'd0;
 
     virtio_mmio_blk #(
-        .AxiDataWidth     (AxiDataWidth),
-        .AxiAddrWidth     (AxiAddrWidth),
-        .AxiIdWidth       (AxiIdWidth),
-        .NumQueues        (NumQueues),
-        .QueueSizeMax     (QueueSizeMax),
-        .DeviceId         (DeviceId),
-        .VendorId         (VendorId),
-        .Version          (Version),
-        .TransportFeatures(TransportFeatures),
-        .IndexInit        (16'(IndexInit)),
-        .ReadOnly         (ReadOnly != 0),
-        .SegMax           (SegMax),
-        .SizeMax          (SizeMax),
-        .BlkSize          (BlkSize)
+        .AxiDataWidth         (AxiDataWidth),
+        .AxiAddrWidth         (AxiAddrWidth),
+        .AxiIdWidth           (AxiIdWidth),
+        .NumQueues            (NumQueues),
+        .QueueSizeMax         (QueueSizeMax),
+        .DeviceId             (DeviceId),
+        .VendorId             (VendorId),
+        .Version              (Version),
+        .TransportFeatures    (TransportFeatures),
+        .IndexInit            (16'(IndexInit)),
+        .ReadOnly             (ReadOnly != 0),
+        .SegMax               (SegMax),
+        .SizeMax              (SizeMax),
+        .Topology             (Topology),
+        .ConfigWce            (ConfigWce != 0),
+        .MultiQueue           (MultiQueue != 0),
+        .MaxDiscardSectors    (MaxDiscardSectors),
+        .MaxDiscardSeg        (MaxDiscardSeg),
+        .DiscardAlignment     (DiscardAlignment),
+        .MaxWriteZeroesSectors(MaxWriteZeroesSectors),
+        .MaxWriteZeroesSeg    (MaxWriteZeroesSeg),
+        .WriteZeroesMayUnmap  (WriteZeroesMayUnmap != 0),
+        .BlkSize              (BlkSize)
     ) u_device (
         .clk_i,
         .rst_ni,
@@ -264,6 +284,9 @@ module virtio_dut #(
         .store_cmd_ready_i  (cmd_ready),
         .store_cmd_op_o     (cmd_op),
         .store_cmd_sector_o (cmd_sector),
+        .store_cmd_count_o  (cmd_count),
+        .store_cmd_unmap_o  (),
+        .store_cmd_linked_o (cmd_linked),
         .store_wdata_valid_o(wdata_valid),
         .store_wdata_ready_i(wdata_ready),
         .store_wdata_o      (wdata),
@@ -286,6 +309,8 @@ module virtio_dut #(
         .cmd_ready_o   (cmd_ready),
         .cmd_op_i      (cmd_op),
         .cmd_sector_i  (cmd_sector),
+        .cmd_count_i   (cmd_count),
+        .cmd_linked_i  (cmd_linked),
         .wdata_valid_i (wdata_valid),
         .wdata_ready_o (wdata_ready),
         .wdata_i       (wdata),
