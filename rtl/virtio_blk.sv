@@ -118,12 +118,14 @@ module virtio_blk #(
   // A request as a whole
   logic [31:0] req_type, in_len, out_len, data_len, max_seg, max_sectors;
   logic [63:0] sector;
-  logic fits, is_flush, is_discard, is_zero, req_used;
+  logic fits, segments_fit, is_flush, is_discard, is_zero, req_used;
   logic [7:0] decided_status;
   logic [4:0] id_bytes;
 
   // Steps
-  blk_step_t step;
+  logic step_none;
+  blk_command_t step_command;
+  blk_answer_t step_answer;
   logic step_valid, step_ready, step_taken, last_left;
 
   // Data of a write, or segments
@@ -133,7 +135,7 @@ module virtio_blk #(
   logic [Bytes-1:0] pack_keep;
   logic [WordWidth-1:0] word_q;
   logic sector_bad_q, sector_end, sector_good, wr_valid, wr_room;
-  logic seg_in_ready, seg_valid, seg_ready, seg_err, seg_flags_bad, seg_bad;
+  logic parsing, seg_in_ready, seg_valid, seg_ready, seg_err, seg_flags_bad, seg_bad;
   logic [127:0] seg_data;
   logic [ 63:0] seg_sector;
   logic [31:0] seg_count, seg_flags;
@@ -179,18 +181,19 @@ module virtio_blk #(
   endfunction
 
   // What is asked.
-  assign answerable  = chain_readable_len_i >= 32'(HeaderBytes) && chain_writable_len_i != 32'd0;
-  assign header_done = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
-  assign req_type    = header_q[31:0];
-  assign sector      = header_q[127:64];
-  assign in_len      = writable_len_q - 32'd1;
-  assign out_len     = readable_len_q - 32'(HeaderBytes);
-  assign data_len    = (req_type == BLK_T_IN) ? in_len : out_len;
-  assign fits        = data_len[8:0] == 9'd0 && in_range(sector, {41'd0, data_len[31:9]}, capacity);
-  assign is_flush    = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
-  assign is_discard  = req_type == BLK_T_DISCARD && driver_features_i[BLK_F_DISCARD];
-  assign is_zero     = req_type == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES];
-  assign max_seg     = is_discard ? MaxDiscardSeg : MaxWriteZeroesSeg;
+  assign answerable   = chain_readable_len_i >= 32'(HeaderBytes) && chain_writable_len_i != 32'd0;
+  assign header_done  = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
+  assign req_type     = header_q[31:0];
+  assign sector       = header_q[127:64];
+  assign in_len       = writable_len_q - 32'd1;
+  assign out_len      = readable_len_q - 32'(HeaderBytes);
+  assign data_len     = (req_type == BLK_T_IN) ? in_len : out_len;
+  assign fits         = data_len[8:0] == 9'd0 && in_range(sector, {41'd0, data_len[31:9]}, capacity);
+  assign is_flush     = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
+  assign is_discard   = req_type == BLK_T_DISCARD && driver_features_i[BLK_F_DISCARD];
+  assign is_zero      = req_type == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES];
+  assign segments_fit = data_len[3:0] == 4'd0 && {4'd0, data_len[31:4]} <= max_seg;
+  assign max_seg      = is_discard ? MaxDiscardSeg : MaxWriteZeroesSeg;
 
   // What becomes of it: steps, or a status at once (Idle).
   always_comb begin
@@ -208,11 +211,8 @@ module virtio_blk #(
     end else if (is_flush) begin
       decided = Flush;
     end else if (is_discard || is_zero) begin
-      decided_status = BLK_S_IOERR;
-      if (data_len[3:0] == 4'd0 && {4'd0, data_len[31:4]} <= max_seg && !ReadOnly) begin
-        decided_status = BLK_S_OK;
-        if (data_len != 32'd0) decided = Segments;
-      end
+      decided_status = (segments_fit && !ReadOnly) ? BLK_S_OK : BLK_S_IOERR;
+      if (segments_fit && !ReadOnly && data_len != 32'd0) decided = Segments;
     end else if (req_type == BLK_T_GET_ID) begin
       decided_status = BLK_S_OK;
       id_bytes       = (in_len > 32'(BLK_ID_BYTES)) ? 5'(BLK_ID_BYTES) : in_len[4:0];
@@ -235,44 +235,45 @@ module virtio_blk #(
   assign last_left = left_q == 28'd1;
 
   always_comb begin
-    step                   = '0;
-    step.none              = 1'b1;
-    step.sector            = sector_q;
-    step.count             = 32'd1;
-    step.linked            = linked_q;
-    step.answer.has_status = has_status_q;
-    step.answer.last       = 1'b1;
+    step_command           = '0;
+    step_answer            = '0;
+    step_none              = 1'b1;
+    step_command.sector    = sector_q;
+    step_command.count     = 32'd1;
+    step_command.linked    = linked_q;
+    step_answer.has_status = has_status_q;
+    step_answer.last       = 1'b1;
     case (state_q)
       Decide: begin
-        step.answer.status   = decided_status[1:0];
-        step.answer.id_bytes = id_bytes;
+        step_answer.status   = decided_status;
+        step_answer.id_bytes = id_bytes;
       end
       Read: begin
-        step.none          = 1'b0;
-        step.op            = STORE_READ;
-        step.answer.sector = 1'b1;
-        step.answer.last   = last_left;
+        step_none          = 1'b0;
+        step_command.op    = STORE_READ;
+        step_answer.sector = 1'b1;
+        step_answer.last   = last_left;
       end
       Write: begin
-        step.none = !sector_good;
-        step.op   = STORE_WRITE;
-        if (sector_good) step.answer.last = last_left && !writethrough;
-        else step.answer.status = BLK_S_IOERR[1:0];
+        step_none = !sector_good;
+        step_command.op = STORE_WRITE;
+        if (sector_good) step_answer.last = last_left && !writethrough;
+        else step_answer.status = BLK_S_IOERR;
       end
       Segments: begin
-        step.none        = seg_bad || seg_count == 32'd0;
-        step.op          = discard_q ? STORE_DISCARD : STORE_ZERO;
-        step.sector      = seg_sector;
-        step.count       = seg_count;
-        step.unmap       = seg_flags[0];
-        step.answer.last = seg_bad || (last_left && (discard_q || !writethrough));
-        if (seg_bad) step.answer.status = (seg_flags_bad && !seg_err) ? BLK_S_UNSUPP[1:0] : BLK_S_IOERR[1:0];
+        step_none           = seg_bad || seg_count == 32'd0;
+        step_command.op     = discard_q ? STORE_DISCARD : STORE_ZERO;
+        step_command.sector = seg_sector;
+        step_command.count  = seg_count;
+        step_command.unmap  = seg_flags[0];
+        step_answer.last    = seg_bad || (last_left && (discard_q || !writethrough));
+        if (seg_bad) step_answer.status = (seg_flags_bad && !seg_err) ? BLK_S_UNSUPP : BLK_S_IOERR;
       end
       Flush: begin
-        step.none = 1'b0;
-        step.op   = STORE_FLUSH;
+        step_none = 1'b0;
+        step_command.op = STORE_FLUSH;
       end
-      default: step.answer.status = BLK_S_IOERR[1:0];
+      default: step_answer.status = BLK_S_IOERR;
     endcase
   end
 
@@ -283,12 +284,15 @@ module virtio_blk #(
   always_comb begin
     state_d = state_q;
     case (state_q)
-      Idle:    if (chain_valid_i) state_d = answerable ? Header : Refuse;
+      Idle: begin
+        if (chain_valid_i && answerable) state_d = Header;
+        else if (chain_valid_i) state_d = Refuse;
+      end
       Header:  if (header_done) state_d = Decide;
       Decide:  if (decided != Idle || step_taken) state_d = decided;
-      default: if (step_taken && step.answer.last) state_d = Idle;
+      default: if (step_taken && step_answer.last) state_d = Idle;
     endcase
-    if ((state_q == Write || state_q == Segments) && step_taken && last_left && !step.answer.last) state_d = Flush;
+    if ((state_q == Write || state_q == Segments) && step_taken && last_left && !step_answer.last) state_d = Flush;
   end
 
   // What the request does not use of the readable part is dropped when that is known.
@@ -297,7 +301,7 @@ module virtio_blk #(
   assign taking = (state_q == Write || state_q == Segments) && !req_done_q;
   assign req_ready_o = (state_q == Header && !HeaderSharesBeat) || (taking && pack_in_ready);
   assign req_skip_o = !req_used && (state_q == Decide ? state_d != Decide && decided != Write && decided != Segments :
-                                                        state_q != Read && step_taken && step.answer.last);
+                                                        state_q != Read && step_taken && step_answer.last);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || device_reset_i) begin
@@ -347,7 +351,7 @@ module virtio_blk #(
       end else if (step_taken) begin
         sector_q <= sector_q + 64'd1;
         left_q   <= left_q - 28'd1;
-        linked_q <= linked_q || !step.none;
+        linked_q <= linked_q || !step_none;
       end
       if (wr_valid && pack_ready) begin
         word_q       <= sector_end ? '0 : word_q + 1'b1;
@@ -365,7 +369,8 @@ module virtio_blk #(
   assign pack_clear = state_q != Write && state_q != Segments;
   assign pack_ready = (state_q == Write) ? wr_room && (!sector_end || step_ready) : seg_in_ready;
   assign wr_valid   = state_q == Write && pack_valid;
-  assign seg_ready  = state_q == Segments && step_ready;
+  assign parsing    = state_q == Segments;
+  assign seg_ready  = parsing && step_ready;
 
   virtio_byte_pack #(
       .DataWidth(DataWidth)
@@ -393,8 +398,8 @@ module virtio_blk #(
   ) u_segments (
       .clk_i,
       .rst_ni,
-      .clear_i    (state_q != Segments),
-      .in_valid_i (state_q == Segments && pack_valid),
+      .clear_i    (!parsing),
+      .in_valid_i (parsing && pack_valid),
       .in_ready_o (seg_in_ready),
       .in_data_i  (pack_data),
       .in_err_i   (pack_err),
@@ -412,7 +417,9 @@ module virtio_blk #(
       .device_reset_i,
       .step_valid_i  (step_valid),
       .step_ready_o  (step_ready),
-      .step_i        (step),
+      .step_none_i   (step_none),
+      .step_command_i(step_command),
+      .step_answer_i (step_answer),
       .wr_valid_i    (wr_valid && (!sector_end || step_ready)),
       .wr_ready_o    (wr_room),
       .wr_data_i     (pack_data),

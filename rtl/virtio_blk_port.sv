@@ -13,39 +13,41 @@ module virtio_blk_port #(
     parameter int DataWidth = 64,
     parameter int Held      = 4    // sectors in each of the two stores, power of two
 ) (
-    input  logic                                    clk_i,
-    input  logic                                    rst_ni,
-    input  logic                                    device_reset_i,
-    input  logic                                    step_valid_i,
-    output logic                                    step_ready_o,
-    input  virtio_pkg::blk_step_t                   step_i,
-    input  logic                                    wr_valid_i,
-    output logic                                    wr_ready_o,
-    input  logic                    [DataWidth-1:0] wr_data_i,
-    input  logic                                    wr_commit_i,
-    input  logic                                    wr_drop_i,
-    output logic                                    answer_valid_o,
-    input  logic                                    answer_ready_i,
-    output virtio_pkg::blk_answer_t                 answer_o,
-    input  logic                                    rd_ready_i,
-    output logic                    [DataWidth-1:0] rd_data_o,
+    input  logic                                     clk_i,
+    input  logic                                     rst_ni,
+    input  logic                                     device_reset_i,
+    input  logic                                     step_valid_i,
+    output logic                                     step_ready_o,
+    input  logic                                     step_none_i,
+    input  virtio_pkg::blk_command_t                 step_command_i,
+    input  virtio_pkg::blk_answer_t                  step_answer_i,
+    input  logic                                     wr_valid_i,
+    output logic                                     wr_ready_o,
+    input  logic                     [DataWidth-1:0] wr_data_i,
+    input  logic                                     wr_commit_i,
+    input  logic                                     wr_drop_i,
+    output logic                                     answer_valid_o,
+    input  logic                                     answer_ready_i,
+    output virtio_pkg::blk_answer_t                  answer_o,
+    input  logic                                     rd_ready_i,
+    output logic                     [DataWidth-1:0] rd_data_o,
     // Storage port
-    output logic                                    store_cmd_valid_o,
-    input  logic                                    store_cmd_ready_i,
-    output logic                    [          2:0] store_cmd_op_o,
-    output logic                    [         63:0] store_cmd_sector_o,
-    output logic                    [         31:0] store_cmd_count_o,
-    output logic                                    store_cmd_unmap_o,
-    output logic                                    store_cmd_linked_o,
-    output logic                                    store_wdata_valid_o,
-    input  logic                                    store_wdata_ready_i,
-    output logic                    [DataWidth-1:0] store_wdata_o,
-    input  logic                                    store_rdata_valid_i,
-    output logic                                    store_rdata_ready_o,
-    input  logic                    [DataWidth-1:0] store_rdata_i,
-    input  logic                                    store_rsp_valid_i,
-    output logic                                    store_rsp_ready_o,
-    input  logic                                    store_rsp_error_i
+    output logic                                     store_cmd_valid_o,
+    input  logic                                     store_cmd_ready_i,
+    output logic                     [          2:0] store_cmd_op_o,
+    output logic                     [         63:0] store_cmd_sector_o,
+    output logic                     [         31:0] store_cmd_count_o,
+    output logic                                     store_cmd_unmap_o,
+    output logic                                     store_cmd_linked_o,
+    output logic                                     store_wdata_valid_o,
+    input  logic                                     store_wdata_ready_i,
+    output logic                     [DataWidth-1:0] store_wdata_o,
+    input  logic                                     store_rdata_valid_i,
+    output logic                                     store_rdata_ready_o,
+    input  logic                     [DataWidth-1:0] store_rdata_i,
+    input  logic                                     store_rsp_valid_i,
+    output logic                                     store_rsp_ready_o,
+    input  logic                                     store_rsp_error_i
 );
 
   import virtio_pkg::*;
@@ -61,8 +63,8 @@ module virtio_blk_port #(
     blk_answer_t answer;
   } track_t;
 
-  logic      cmd_valid_q;
-  blk_step_t cmd_q;
+  logic         cmd_valid_q;
+  blk_command_t cmd_q;
   logic cmd_free, step_taken, cmd_taken, dropping_q, dropping;
 
   track_t track_in, track;
@@ -78,14 +80,18 @@ module virtio_blk_port #(
   logic [CountWidth-1:0] owed_q;  // words of commands taken that the storage has not yet got
   logic wdata_taken;
 
+  logic [$clog2(Tracks):0] unused_tracks, unused_answers;
+  logic [CountWidth-1:0] unused_read_count, unused_write_count;
+  logic unused_read_valid, unused_write_valid;
+
   assign dropping           = dropping_q || device_reset_i;
 
   // Commands.
   assign cmd_free           = !cmd_valid_q || store_cmd_ready_i;
-  assign step_ready_o       = cmd_free && track_in_ready && !dropping && (!step_i.answer.sector || rd_room_q != '0);
+  assign step_ready_o       = cmd_free && track_in_ready && !dropping && (!step_answer_i.sector || rd_room_q != '0);
   assign step_taken         = step_valid_i && step_ready_o;
   assign cmd_taken          = cmd_valid_q && store_cmd_ready_i;
-  assign track_in           = '{none: step_i.none, answer: step_i.answer};
+  assign track_in           = {step_none_i, step_answer_i};
 
   assign store_cmd_valid_o  = cmd_valid_q;
   assign store_cmd_op_o     = cmd_q.op;
@@ -109,7 +115,7 @@ module virtio_blk_port #(
       .out_valid_o(track_valid),
       .out_ready_i(retire),
       .out_data_o (track),
-      .count_o    ()
+      .count_o    (unused_tracks)
   );
 
   // Responses. The last word of a read may come together with them.
@@ -123,7 +129,7 @@ module virtio_blk_port #(
     answer = track.answer;
     if (failed) begin
       answer.sector = 1'b0;
-      answer.status = BLK_S_IOERR[1:0];
+      answer.status = BLK_S_IOERR;
     end
   end
   assign answer_push = retire && !dropping && (answer.sector || answer.last);
@@ -143,7 +149,7 @@ module virtio_blk_port #(
       .out_valid_o(answer_valid_o),
       .out_ready_i(answer_ready_i),
       .out_data_o (answer_o),
-      .count_o    ()
+      .count_o    (unused_answers)
   );
 
   // Reads: room for a sector is set aside with its command, and is free again when the sector has gone or failed.
@@ -163,10 +169,10 @@ module virtio_blk_port #(
       .in_valid_i (rd_taken),
       .in_ready_o (rd_in_room),
       .in_data_i  (store_rdata_i),
-      .out_valid_o(),
+      .out_valid_o(unused_read_valid),
       .out_ready_i(rd_ready_i),
       .out_data_o (rd_data_o),
-      .count_o    ()
+      .count_o    (unused_read_count)
   );
 
   // Writes.
@@ -182,10 +188,10 @@ module virtio_blk_port #(
       .in_valid_i (wr_valid_i),
       .in_ready_o (wr_ready_o),
       .in_data_i  (wr_data_i),
-      .out_valid_o(),
+      .out_valid_o(unused_write_valid),
       .out_ready_i(wdata_taken),
       .out_data_o (store_wdata_o),
-      .count_o    ()
+      .count_o    (unused_write_count)
   );
   assign store_wdata_valid_o = owed_q != '0;
   assign wdata_taken         = store_wdata_valid_o && store_wdata_ready_i;
@@ -202,8 +208,8 @@ module virtio_blk_port #(
       owed_q      <= '0;
     end else begin
       dropping_q <= dropping && (device_reset_i || track_valid);
-      if (cmd_free) cmd_valid_q <= step_taken && !step_i.none;
-      if (step_taken && !step_i.none) cmd_q <= step_i;
+      if (cmd_free) cmd_valid_q <= step_taken && !step_none_i;
+      if (step_taken && !step_none_i) cmd_q <= step_command_i;
       if (dropping) failed_q <= 1'b0;
       else if (retire) failed_q <= failed && !track.answer.last;
       if (retire) rd_word_q <= '0;
@@ -212,7 +218,7 @@ module virtio_blk_port #(
         rd_room_q <= RoomWidth'(Held);
         rd_gone_q <= '0;
       end else begin
-        rd_room_q <= rd_room_q - ((step_taken && step_i.answer.sector) ? RoomWidth'(1) : '0)
+        rd_room_q <= rd_room_q - ((step_taken && step_answer_i.sector) ? RoomWidth'(1) : '0)
                      + (rd_given_back ? RoomWidth'(1) : '0)
                      + ((retire && track.answer.sector && !answer.sector) ? RoomWidth'(1) : '0);
         if (rd_ready_i) rd_gone_q <= rd_given_back ? '0 : rd_gone_q + 1'b1;
@@ -222,6 +228,7 @@ module virtio_blk_port #(
     end
   end
 
-  wire unused_ok = rd_in_room;
+  wire unused_ok = ^{rd_in_room, unused_tracks, unused_answers, unused_read_count, unused_write_count, unused_read_valid,
+                     unused_write_valid};
 
 endmodule

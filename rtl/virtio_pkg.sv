@@ -161,21 +161,19 @@ package virtio_pkg;
   typedef struct packed {
     logic       sector;      // a sector of data was read
     logic       last;        // this ends the request
-    logic [1:0] status;      // of the request, if nothing failed on the way
+    logic [7:0] status;      // of the request, if nothing failed on the way
     logic       has_status;  // there is room for a status byte
     logic [4:0] id_bytes;    // bytes of the id string to be given
   } blk_answer_t;
 
-  // A step of a block request: a command to the storage, or none.
+  // A command on the block device's storage port.
   typedef struct packed {
-    logic        none;
     logic [2:0]  op;
     logic [63:0] sector;
     logic [31:0] count;   // sectors
     logic        unmap;
     logic        linked;  // void if a command of the same request has failed
-    blk_answer_t answer;
-  } blk_step_t;
+  } blk_command_t;
 
 endpackage
 /* verilator lint_on UNUSEDPARAM */

@@ -85,9 +85,18 @@ module virtio_blk_store #(
   assign done          = (rdata_taken && last_beat) || (wdata_valid_i && wdata_ready_o && last_beat) ||
                          (state_q == Respond && !rsp_valid_q);
 
+  // Blocking assignments: the bytes go to the file in the same cycle.
+  task automatic clear_bytes;
+    for (int i = 0; i < 512; i++) sector_bytes[i] = 8'h00;
+  endtask
+
+  task automatic take_word;
+    for (int i = 0; i < Bytes; i++) sector_bytes[Bytes*beat_q+i] = wdata_i[8*i+:8];
+  endtask
+
   task automatic read_sector;
     begin
-      for (int i = 0; i < 512; i++) sector_bytes[i] = 8'h00;
+      clear_bytes();
       if (file != 0 && slot_sector_q[63:22] == '0) begin
         count = $fseek(file, int'(slot_sector_q[22:0]) * 512, 0);
         count = $fread(sector_bytes, file);
@@ -117,7 +126,8 @@ module virtio_blk_store #(
       linked_q     <= slot_linked_q;
       beat_q       <= 0;
       wait_q       <= (latency_i == 0) ? 0 : random_q % latency_i;
-      if (slot_valid_q) state_q <= (latency_i == 0) ? after_delay(slot_op_q) : Delay;
+      if (slot_valid_q && latency_i == 0) state_q <= after_delay(slot_op_q);
+      else if (slot_valid_q) state_q <= Delay;
       if (slot_valid_q && slot_op_q == STORE_READ) read_sector();
     end
   endtask
@@ -165,14 +175,13 @@ module virtio_blk_store #(
         end
         WriteData:
         if (wdata_valid_i && wdata_ready_o) begin
-          // Blocking: the last beat's bytes are written to the file at once.
-          for (int i = 0; i < Bytes; i++) sector_bytes[Bytes*beat_q+i] = wdata_i[8*i+:8];
+          take_word();
           beat_q <= beat_q + 1;
           if (last_beat) write_sectors();
         end
         default:
         if (done && op_q != STORE_FLUSH) begin
-          for (int i = 0; i < 512; i++) sector_bytes[i] = 8'h00;
+          clear_bytes();
           write_sectors();
         end
       endcase

@@ -187,11 +187,14 @@ module virtio_dut #(
     );
   end else begin : g_blk
     logic cmd_valid, cmd_ready, wdata_valid, wdata_ready, rdata_valid, rdata_ready, rsp_valid, rsp_ready, rsp_error;
-    logic cmd_linked;
-    logic [2:0] cmd_op;
+    logic cmd_linked, cmd_unmap;
+    logic [ 2:0] cmd_op;
     logic [63:0] cmd_sector;
     logic [31:0] cmd_count;
     logic [AxiDataWidth-1:0] wdata, rdata;
+
+    // A file has nothing to deallocate.
+    wire unused_ok = cmd_unmap;
 
     assign entropy_valid_o = 1'b0;
     assign entropy_ready_o = 1'b0;
@@ -285,7 +288,7 @@ module virtio_dut #(
         .store_cmd_op_o     (cmd_op),
         .store_cmd_sector_o (cmd_sector),
         .store_cmd_count_o  (cmd_count),
-        .store_cmd_unmap_o  (),
+        .store_cmd_unmap_o  (cmd_unmap),
         .store_cmd_linked_o (cmd_linked),
         .store_wdata_valid_o(wdata_valid),
         .store_wdata_ready_i(wdata_ready),
