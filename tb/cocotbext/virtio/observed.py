@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from virtio_model import MemoryFault, Storage
+from virtio_model.spec import SECTOR
 
 from .events import DmaRead, DmaWrite
 
@@ -259,6 +260,26 @@ class UncertainStorage:
     def flush(self) -> None:
         """As the wrapped storage."""
         self._storage.flush()
+
+    def discard(self, sector: int, count: int) -> None:
+        """As the wrapped storage."""
+        self._erase(sector, count, lambda: self._storage.discard(sector, count))
+
+    def write_zeroes(self, sector: int, count: int, unmap: bool) -> None:
+        """As the wrapped storage."""
+        self._erase(sector, count, lambda: self._storage.write_zeroes(sector, count, unmap))
+
+    def _erase(self, sector: int, count: int, erase: Callable[[], None]) -> None:
+        sectors = range(sector, sector + count)
+        if self.tentative:
+            for each in sectors:
+                self._storage.read(each)  # raises what the command would
+            for each in sectors:
+                self._possible.setdefault(each, []).append(bytes(SECTOR))
+            return
+        erase()
+        for each in sectors:
+            self._possible.pop(each, None)
 
     def begin(self, peek: PeekFunction) -> None:
         """A request starts; `peek(n)` gives its n-th 512 bytes written, or None."""
