@@ -27,7 +27,8 @@ module virtio_blk_store #(
     output logic [DataWidth-1:0] rdata_o,
     output logic                 rsp_valid_o,
     input  logic                 rsp_ready_i,
-    output logic                 rsp_error_o
+    output logic                 rsp_error_o,
+    output logic                 flushed_o        // a flush is being answered
 );
 
   import virtio_pkg::*;
@@ -52,7 +53,7 @@ module virtio_blk_store #(
   logic [31:0] wait_q, random_q;
   logic gap_q;
   logic [31:0] beat_q;
-  logic rsp_valid_q, rsp_error_q;  // of a command that is over
+  logic rsp_valid_q, rsp_error_q, flush_q;  // of a command that is over
   logic bad, last_beat, rdata_taken, done;
 
   int file, count;
@@ -84,6 +85,8 @@ module virtio_blk_store #(
   assign rsp_error_o = rsp_valid_q ? rsp_error_q : bad;
   assign done          = (rdata_taken && last_beat) || (wdata_valid_i && wdata_ready_o && last_beat) ||
                          (state_q == Respond && !rsp_valid_q);
+
+  assign flushed_o = rsp_valid_q && rsp_ready_i && flush_q && !rsp_error_q;
 
   // Blocking assignments: the bytes go to the file in the same cycle.
   task automatic clear_bytes;
@@ -158,6 +161,7 @@ module virtio_blk_store #(
       rdata_q       <= '0;
       rsp_valid_q   <= 1'b0;
       rsp_error_q   <= 1'b0;
+      flush_q       <= 1'b0;
     end else begin
       random_q <= {random_q[30:0], random_q[31] ^ random_q[21] ^ random_q[1] ^ random_q[0]};
       gap_q    <= latency_i != 0 && random_q[3:0] == 4'd0;
@@ -188,6 +192,7 @@ module virtio_blk_store #(
       if (done) begin
         failed_q    <= bad;
         rsp_error_q <= bad;
+        flush_q     <= op_q == STORE_FLUSH;
         rsp_valid_q <= !(rsp_valid_o && rsp_ready_i);
         begin_next();
       end

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Simulation only: one device with its storage or entropy source behind it, so that what is left are the two buses and the
-// interrupt. The words that the device takes from its entropy source come out for the tap to see.
+// interrupt. The words that the device takes from its entropy source, and flushes of its storage, come out for the tap to see.
 
 module virtio_dut #(
     parameter int Device = 2,  // device type: 2 block, 4 entropy
@@ -97,7 +97,9 @@ module virtio_dut #(
     // Entropy port
     output logic                    entropy_valid_o,
     output logic                    entropy_ready_o,
-    output logic [            31:0] entropy_data_o
+    output logic [            31:0] entropy_data_o,
+    // The storage has answered a flush
+    output logic                    store_flushed_o
 );
 
   localparam logic [NumQueues*16-1:0] QueueSizeMax = {{NumQueues{16'(QueueSizeMax1)}} << 16} | (NumQueues * 16)'(QueueSizeMax0);
@@ -176,6 +178,8 @@ module virtio_dut #(
         .entropy_ready_o(entropy_ready_o),
         .entropy_data_i (entropy_data_o)
     );
+
+    assign store_flushed_o = 1'b0;
 
     virtio_entropy_source u_entropy (
         .clk_i,
@@ -322,7 +326,8 @@ module virtio_dut #(
         .rdata_o       (rdata),
         .rsp_valid_o   (rsp_valid),
         .rsp_ready_i   (rsp_ready),
-        .rsp_error_o   (rsp_error)
+        .rsp_error_o   (rsp_error),
+        .flushed_o     (store_flushed_o)
     );
   end
 

@@ -75,7 +75,8 @@ module virtio_tap #(
     input logic        irq_i,
     input logic        entropy_valid_i,
     input logic        entropy_ready_i,
-    input logic [31:0] entropy_data_i
+    input logic [31:0] entropy_data_i,
+    input logic        store_flushed_i   // the storage answers a flush
 );
   import virtio_c_pkg::*;
 
@@ -91,6 +92,7 @@ module virtio_tap #(
   localparam int RegR = 6;
   localparam int Irq = 7;
   localparam int Entropy = 8;
+  localparam int Flush = 13;
 
   int handle;  // of the log in C++
   logic [63:0] cycle_q;
@@ -210,6 +212,7 @@ module virtio_tap #(
         virtio_tap_address(handle, 0, cycle_q, int'(m_axi_arid), 64'(m_axi_araddr), int'(m_axi_arlen),
                            int'(m_axi_arsize), int'(m_axi_arburst));
       if (entropy_valid_i && entropy_ready_i) note(Entropy, 64'(entropy_data_i));
+      if (store_flushed_i) note(Flush, 0);
     end
     // A rise counts out of reset only: before, the line may hold anything.
     if ((irq_i === 1'b0 && irq_q) || (irq_i === 1'b1 && !irq_q && rst_ni === 1'b1)) begin

@@ -108,7 +108,7 @@ module virtio_tb #(
     entropy_gap        = 32'd0;
   end
 
-  logic entropy_valid, entropy_ready;
+  logic entropy_valid, entropy_ready, store_flushed;
   logic [31:0] entropy_data;
 
   virtio_dut #(
@@ -201,7 +201,8 @@ module virtio_tb #(
       .entropy_gap_i       (entropy_gap),
       .entropy_valid_o     (entropy_valid),
       .entropy_ready_o     (entropy_ready),
-      .entropy_data_o      (entropy_data)
+      .entropy_data_o      (entropy_data),
+      .store_flushed_o     (store_flushed)
   );
 
   if (NativeBuses != 0) begin : g_native
@@ -331,7 +332,8 @@ module virtio_tb #(
       .irq_i          (irq_o),
       .entropy_valid_i(entropy_valid),
       .entropy_ready_i(entropy_ready),
-      .entropy_data_i (entropy_data)
+      .entropy_data_i (entropy_data),
+      .store_flushed_i(store_flushed)
   );
 
 endmodule

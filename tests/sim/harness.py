@@ -84,7 +84,7 @@ class SimRig(SimBench, Rig):
         storage = MemoryStorage(0)
         resize(storage, len(disk_image()) // SECTOR)
         function = reference.function(given, storage)
-        lockstep = Scoreboard(function, **reference.device_options(given, function))
+        lockstep = Scoreboard(function, flushes_observed=True, **reference.device_options(given, function))
         tap = Tap(dut.u_tap, lockstep.report)
         native = dut.g_native if given.get("NativeBuses", 1) else None
         rig = await cls.create(dut, seed=seed, timing=timing, native=native, **options)

@@ -11,7 +11,17 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .events import BusReset, DmaRead, DmaWrite, EntropyWord, Event, IrqChange, RegisterRead, RegisterWrite
+from .events import (
+    BusReset,
+    DmaRead,
+    DmaWrite,
+    EntropyWord,
+    Event,
+    IrqChange,
+    RegisterRead,
+    RegisterWrite,
+    StorageFlush,
+)
 from .records import Kind, Record, UnknownValueError, pieces, words
 from .violation import Report, Violation, raise_violation
 
@@ -38,6 +48,7 @@ class RecordDecoder:
             Kind.REG_R: self._register_r,
             Kind.IRQ: lambda record: self._out.append(IrqChange(record.cycle, bool(record.value & 1))),
             Kind.ENTROPY: self._entropy,
+            Kind.FLUSH: lambda record: self._out.append(StorageFlush(record.cycle)),
             Kind.READ: self._read,
             Kind.WRITE: self._write,
             Kind.VIOLATION: self._violation,

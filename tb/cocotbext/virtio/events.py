@@ -70,10 +70,17 @@ class EntropyWord:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageFlush:
+    """The block device's storage answered a flush: what was written to it before is durable."""
+
+    cycle: int
+
+
+@dataclass(frozen=True, slots=True)
 class BusReset:
     """rst_ni was asserted."""
 
     cycle: int
 
 
-Event = RegisterRead | RegisterWrite | DmaRead | DmaWrite | IrqChange | EntropyWord | BusReset
+Event = RegisterRead | RegisterWrite | DmaRead | DmaWrite | IrqChange | EntropyWord | StorageFlush | BusReset

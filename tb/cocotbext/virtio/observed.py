@@ -28,6 +28,10 @@ class NotObserved(Exception):
         super().__init__(what)
 
 
+class NotFlushed(Exception):
+    """What had to be durable was not flushed to the storage."""
+
+
 def page_slices(address: int, length: int) -> Sequence[tuple[int, int, int, int]]:
     """(page number, first, end, offset into the range) for the pages that a range of bytes touches."""
     page, first = divmod(address, PAGE)
@@ -241,12 +245,15 @@ class ObservedEntropy:
 class UncertainStorage:
     """Storage whose sectors may hold one of several contents after a request was cut off.
 
-    Wraps the model's storage. While `tentative`, writes are only remembered as possible contents. A later read asks
+    Wraps the model's storage. With `flushes`, the cycles in which the device's storage answered one, each flush takes one
+    of since the request was there. While `tentative`, writes are only remembered as possible contents. A later read asks
     `peek(n)` what the device delivered as its n-th sector, and settles on that if every byte of it is possible.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, flushes: deque[int] | None = None) -> None:
         self._storage = storage
+        self._flushes = flushes
+        self._since = 0
         self._possible: dict[int, list[bytes]] = {}
         self.tentative = False
         self._peek: PeekFunction | None = None
@@ -258,7 +265,13 @@ class UncertainStorage:
         return self._storage.capacity
 
     def flush(self) -> None:
-        """As the wrapped storage."""
+        """As the wrapped storage. Raises `NotFlushed`."""
+        if self._flushes is not None and not self.tentative:
+            while self._flushes and self._flushes[0] < self._since:
+                self._flushes.popleft()
+            if not self._flushes:
+                raise NotFlushed
+            self._flushes.popleft()
         self._storage.flush()
 
     def discard(self, sector: int, count: int) -> None:
@@ -281,8 +294,9 @@ class UncertainStorage:
         for each in sectors:
             self._possible.pop(each, None)
 
-    def begin(self, peek: PeekFunction) -> None:
-        """A request starts; `peek(n)` gives its n-th 512 bytes written, or None."""
+    def begin(self, peek: PeekFunction, since: int = 0) -> None:
+        """A request begins that the device can know of since a cycle; `peek(n)` gives its n-th 512 bytes written, or None."""
+        self._since = since
         self._peek = peek
         self._reads = 0
 

@@ -28,6 +28,7 @@ class Kind(IntEnum):
     WRITE = 10
     VIOLATION = 11
     UNKNOWN = 12
+    FLUSH = 13
 
 
 class Record(NamedTuple):

@@ -8,13 +8,24 @@ what the device does is compared with what the model makes of them.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any
 
 from virtio_model import DeviceFunction, Memory, MmioDevice
 from virtio_model.spec import Reg, Status
 
-from .events import BusReset, DmaRead, DmaWrite, EntropyWord, Event, IrqChange, RegisterRead, RegisterWrite
+from .events import (
+    BusReset,
+    DmaRead,
+    DmaWrite,
+    EntropyWord,
+    Event,
+    IrqChange,
+    RegisterRead,
+    RegisterWrite,
+    StorageFlush,
+)
 from .interrupts import InterruptChecker
 from .observed import ObservedEntropy
 from .queues import LiveQueues
@@ -30,8 +41,9 @@ class Scoreboard:
 
     `function` belongs to the scoreboard from then on: a storage must hold what the device's holds at the start.
     `strict` adds what this project's device promises beyond the standard. Without `entropy_observed` the contents of
-    entropy buffers are not compared. Bounds are in cycles: from an event to the interrupt line, from a used idx to the
-    read of the suppression flag, from a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored.
+    entropy buffers are not compared; with `flushes_observed` a block device's flushes are demanded of its storage.
+    Bounds are in cycles: from an event to the interrupt line, from a used idx to the read of the suppression flag, from a
+    malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored.
 
     With `fail_fast` the first violation raises `ScoreboardError` out of `feed`; otherwise `finish` raises it, with the
     first violation of each rule. Raises `ValueError` for an unknown rule.
@@ -44,6 +56,7 @@ class Scoreboard:
         strict: bool = True,
         fail_fast: bool = True,
         entropy_observed: bool = True,
+        flushes_observed: bool = False,
         irq_bound: int = 64,
         flags_bound: int = 20000,
         fault_bound: int = 50000,
@@ -61,10 +74,19 @@ class Scoreboard:
         self._log = logging.getLogger("virtio.scoreboard")
         self._irq_bound = irq_bound
         self._entropy = ObservedEntropy() if entropy_observed else None
+        self._flushes: deque[int] | None = deque() if flushes_observed else None
         self._interrupts = InterruptChecker(self.report, irq_bound, flags_bound)
         self._registers = RegisterChecker(self.model, self.report, strict, irq_bound, fault_bound)
         self._queues = LiveQueues(
-            self.model, function, self.report, strict, self._interrupts, self._registers, self._entropy, fault_bound
+            self.model,
+            function,
+            self.report,
+            strict,
+            self._interrupts,
+            self._registers,
+            self._entropy,
+            self._flushes,
+            fault_bound,
         )
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
             RegisterWrite: self._register_write,
@@ -73,6 +95,7 @@ class Scoreboard:
             DmaWrite: self._access,
             IrqChange: self._interrupts.line,
             EntropyWord: self._entropy_word,
+            StorageFlush: self._storage_flush,
             BusReset: self._bus_reset,
         }
         self._reset_write: RegisterWrite | None = None
@@ -182,6 +205,10 @@ class Scoreboard:
             self._queues.access(event)
         else:
             self._access_while_not_live(event)
+
+    def _storage_flush(self, event: StorageFlush) -> None:
+        if self._flushes is not None:
+            self._flushes.append(event.cycle)
 
     def _entropy_word(self, event: EntropyWord) -> None:
         if self._entropy is not None:
