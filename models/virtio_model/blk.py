@@ -53,8 +53,8 @@ _IOERR = Outcome(BlkStatus.IOERR)
 class Blk(DeviceFunction):
     """IN, OUT, FLUSH, GET_ID, DISCARD and WRITE_ZEROES on a `Storage` (5.2.6); every other type is UNSUPP.
 
-    `seg_max`, `size_max`, `blk_size`, `topology` and `discard_alignment` are advice to the driver, not enforced; 0 does not
-    offer the feature. Nor do 0 `num_queues` (MQ), `max_discard_sectors` (DISCARD), `max_write_zeroes_sectors` (WRITE_ZEROES).
+    `seg_max`, `size_max`, `blk_size`, `topology` and `discard_alignment` are advice to the driver, not enforced. A
+    feature is not offered where its field is 0: these, `num_queues`, `max_discard_sectors`, `max_write_zeroes_sectors`.
     Without negotiated writeback cache a write is flushed to the storage before its status (5.2.6.2).
     `serial` is the device id string, at most 20 bytes. Raises `ValueError` if it is longer.
     """
@@ -248,7 +248,7 @@ class Blk(DeviceFunction):
         return BlkStatus.OK
 
     def _written(self, count: int) -> Outcome:
-        """The end of a write of `count` sectors or bytes: they are durable unless the driver has agreed to a cache (5.2.6.2)."""
+        """A write of `count` sectors or bytes ends: durable unless the driver has agreed to a cache (5.2.6.2)."""
         return self._flush() if count and not self.writeback else Outcome(BlkStatus.OK)
 
     def _flush(self) -> Outcome:

@@ -41,7 +41,7 @@ class Storage(Protocol):
         ...
 
     def write_zeroes(self, sector: int, count: int, unmap: bool) -> None:
-        """Let `count` sectors below the capacity read as zeroes, deallocated if `unmap` allows. Raises `StorageError`."""
+        """Let `count` sectors below the capacity read as zeroes, `unmap` if by deallocation. Raises `StorageError`."""
         ...
 
     def flush(self) -> None:

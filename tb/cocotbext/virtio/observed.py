@@ -245,9 +245,9 @@ class ObservedEntropy:
 class UncertainStorage:
     """Storage whose sectors may hold one of several contents after a request was cut off.
 
-    Wraps the model's storage. With `flushes`, the cycles in which the device's storage answered one, each flush takes one
-    of since the request was there. While `tentative`, writes are only remembered as possible contents. A later read asks
+    Wraps the model's storage. While `tentative`, writes are only remembered as possible contents. A later read asks
     `peek(n)` what the device delivered as its n-th sector, and settles on that if every byte of it is possible.
+    With `flushes`, the cycles in which the device's storage answered one, each flush takes one since its request came.
     """
 
     def __init__(self, storage: Storage, flushes: deque[int] | None = None) -> None:
@@ -295,7 +295,7 @@ class UncertainStorage:
             self._possible.pop(each, None)
 
     def begin(self, peek: PeekFunction, since: int = 0) -> None:
-        """A request begins that the device can know of since a cycle; `peek(n)` gives its n-th 512 bytes written, or None."""
+        """A request known to the device `since` a cycle; `peek(n)` gives its n-th 512 bytes written, or None."""
         self._since = since
         self._peek = peek
         self._reads = 0

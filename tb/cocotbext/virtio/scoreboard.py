@@ -42,8 +42,8 @@ class Scoreboard:
     `function` belongs to the scoreboard from then on: a storage must hold what the device's holds at the start.
     `strict` adds what this project's device promises beyond the standard. Without `entropy_observed` the contents of
     entropy buffers are not compared; with `flushes_observed` a block device's flushes are demanded of its storage.
-    Bounds are in cycles: from an event to the interrupt line, from a used idx to the read of the suppression flag, from a
-    malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored.
+    Bounds are in cycles: from an event to the interrupt line, from a used idx to the read of the suppression flag, from
+    a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored.
 
     With `fail_fast` the first violation raises `ScoreboardError` out of `feed`; otherwise `finish` raises it, with the
     first violation of each rule. Raises `ValueError` for an unknown rule.

@@ -62,7 +62,7 @@ _SEGMENT = struct.Struct("<QII")
 
 
 def segment(sector: int, count: int, flags: int = 0) -> bytes:
-    """The 16 bytes that name `count` sectors in DISCARD and WRITE_ZEROES (5.2.6); nothing is checked but their widths."""
+    """The 16 bytes of a segment of `count` sectors, for DISCARD and WRITE_ZEROES (5.2.6); no limit is checked."""
     return _SEGMENT.pack(sector, count, flags)
 
 
@@ -182,7 +182,7 @@ class BlkDriver(ClassDriver):
         _demand_ok(pending, await pending)
 
     async def write_zeroes(self, *ranges: tuple[int, int], unmap: bool = False, queue: int = 0) -> None:
-        """Zero some (sector, count); `unmap` allows to deallocate them. Raises RequestFailed, ValueError as `discard`."""
+        """Zero some (sector, count), with `unmap` deallocated if the device likes. Raises as `discard`."""
         self._check_segments(ranges, self.config.max_write_zeroes_sectors, self.config.max_write_zeroes_seg)
         flags = spec.BLK_SEGMENT_F_UNMAP if unmap else 0
         data = b"".join(segment(sector, count, flags) for sector, count in ranges)
