@@ -104,7 +104,7 @@ module virtio_blk #(
     Flush
   } state_e;
 
-  state_e state_q, state_d, decided;
+  state_e state_q, state_d;
   logic [31:0] readable_len_q, writable_len_q;
   logic [127:0] header_q;
   logic [  1:0] header_beat_q;
@@ -119,11 +119,17 @@ module virtio_blk #(
   logic [31:0] req_type, in_len, out_len, data_len, max_seg, max_sectors;
   logic [63:0] sector;
   logic fits, segments_fit, is_flush, is_discard, is_zero, req_used;
-  logic [7:0] decided_status;
+  logic is_id, is_known, transfer_ok, go, go_read, go_write, go_segments, go_flush, ends_at_once;
+  logic [7:0] status_at_once;
   logic [4:0] id_bytes;
 
   // Steps
-  logic step_none;
+  logic step_none, step_unmap, step_is_sector, step_last;
+  logic [2:0] step_op;
+  logic [63:0] step_sector;
+  logic [31:0] step_count;
+  logic [7:0] step_status;
+  logic [4:0] step_id_bytes;
   blk_command_t step_command;
   blk_answer_t step_answer;
   logic step_valid, step_ready, step_taken, last_left;
@@ -181,43 +187,34 @@ module virtio_blk #(
   endfunction
 
   // What is asked.
-  assign answerable   = chain_readable_len_i >= 32'(HeaderBytes) && chain_writable_len_i != 32'd0;
-  assign header_done  = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
-  assign req_type     = header_q[31:0];
-  assign sector       = header_q[127:64];
-  assign in_len       = writable_len_q - 32'd1;
-  assign out_len      = readable_len_q - 32'(HeaderBytes);
-  assign data_len     = (req_type == BLK_T_IN) ? in_len : out_len;
-  assign fits         = data_len[8:0] == 9'd0 && in_range(sector, {41'd0, data_len[31:9]}, capacity);
-  assign is_flush     = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
-  assign is_discard   = req_type == BLK_T_DISCARD && driver_features_i[BLK_F_DISCARD];
-  assign is_zero      = req_type == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES];
+  assign answerable = chain_readable_len_i >= 32'(HeaderBytes) && chain_writable_len_i != 32'd0;
+  assign header_done = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
+  assign req_type = header_q[31:0];
+  assign sector = header_q[127:64];
+  assign in_len = writable_len_q - 32'd1;
+  assign out_len = readable_len_q - 32'(HeaderBytes);
+  assign data_len = (req_type == BLK_T_IN) ? in_len : out_len;
+  assign fits = data_len[8:0] == 9'd0 && in_range(sector, {41'd0, data_len[31:9]}, capacity);
+  assign is_flush = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
+  assign is_discard = req_type == BLK_T_DISCARD && driver_features_i[BLK_F_DISCARD];
+  assign is_zero = req_type == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES];
   assign segments_fit = data_len[3:0] == 4'd0 && {4'd0, data_len[31:4]} <= max_seg;
-  assign max_seg      = is_discard ? MaxDiscardSeg : MaxWriteZeroesSeg;
+  assign max_seg = is_discard ? MaxDiscardSeg : MaxWriteZeroesSeg;
 
-  // What becomes of it: steps, or a status at once (Idle).
-  always_comb begin
-    decided        = Idle;
-    decided_status = BLK_S_UNSUPP;
-    id_bytes       = 5'd0;
-    if (header_err_q) begin
-      decided_status = BLK_S_IOERR;
-    end else if (req_type == BLK_T_IN) begin
-      decided_status = fits ? BLK_S_OK : BLK_S_IOERR;
-      if (fits && data_len != 32'd0) decided = Read;
-    end else if (req_type == BLK_T_OUT) begin
-      decided_status = (fits && !ReadOnly) ? BLK_S_OK : BLK_S_IOERR;
-      if (fits && !ReadOnly && data_len != 32'd0) decided = Write;
-    end else if (is_flush) begin
-      decided = Flush;
-    end else if (is_discard || is_zero) begin
-      decided_status = (segments_fit && !ReadOnly) ? BLK_S_OK : BLK_S_IOERR;
-      if (segments_fit && !ReadOnly && data_len != 32'd0) decided = Segments;
-    end else if (req_type == BLK_T_GET_ID) begin
-      decided_status = BLK_S_OK;
-      id_bytes       = (in_len > 32'(BLK_ID_BYTES)) ? 5'(BLK_ID_BYTES) : in_len[4:0];
-    end
-  end
+  // What becomes of it: steps, or a status at once.
+  assign is_id = req_type == BLK_T_GET_ID;
+  assign transfer_ok  = (req_type == BLK_T_IN && fits) || (req_type == BLK_T_OUT && fits && !ReadOnly) ||
+                        ((is_discard || is_zero) && segments_fit && !ReadOnly);
+  assign go = !header_err_q && transfer_ok && data_len != 32'd0;
+  assign go_read = go && req_type == BLK_T_IN;
+  assign go_write = go && req_type == BLK_T_OUT;
+  assign go_segments = go && (is_discard || is_zero);
+  assign go_flush = !header_err_q && is_flush;
+  assign is_known = req_type == BLK_T_IN || req_type == BLK_T_OUT || is_discard || is_zero || is_id;
+  assign ends_at_once = !go && !go_flush;
+  assign id_bytes = (header_err_q || !is_id) ? 5'd0 : (in_len > 32'(BLK_ID_BYTES)) ? 5'(BLK_ID_BYTES) : in_len[4:0];
+  assign status_at_once = (!header_err_q && !is_known) ? BLK_S_UNSUPP :
+                          (!header_err_q && (transfer_ok || is_id)) ? BLK_S_OK : BLK_S_IOERR;
 
   // A segment of DISCARD or WRITE_ZEROES.
   assign seg_sector = seg_data[63:0];
@@ -235,49 +232,53 @@ module virtio_blk #(
   assign last_left = left_q == 28'd1;
 
   always_comb begin
-    step_command           = '0;
-    step_answer            = '0;
-    step_none              = 1'b1;
-    step_command.sector    = sector_q;
-    step_command.count     = 32'd1;
-    step_command.linked    = linked_q;
-    step_answer.has_status = has_status_q;
-    step_answer.last       = 1'b1;
+    step_op        = STORE_FLUSH;
+    step_unmap     = 1'b0;
+    step_is_sector = 1'b0;
+    step_status    = BLK_S_OK;
+    step_id_bytes  = 5'd0;
+    step_none      = 1'b1;
+    step_sector    = sector_q;
+    step_count     = 32'd1;
+    step_last      = 1'b1;
     case (state_q)
       Decide: begin
-        step_answer.status   = decided_status;
-        step_answer.id_bytes = id_bytes;
+        step_status   = status_at_once;
+        step_id_bytes = id_bytes;
       end
       Read: begin
-        step_none          = 1'b0;
-        step_command.op    = STORE_READ;
-        step_answer.sector = 1'b1;
-        step_answer.last   = last_left;
+        step_none      = 1'b0;
+        step_op        = STORE_READ;
+        step_is_sector = 1'b1;
+        step_last      = last_left;
       end
       Write: begin
         step_none = !sector_good;
-        step_command.op = STORE_WRITE;
-        if (sector_good) step_answer.last = last_left && !writethrough;
-        else step_answer.status = BLK_S_IOERR;
+        step_op   = STORE_WRITE;
+        if (sector_good) step_last = last_left && !writethrough;
+        else step_status = BLK_S_IOERR;
       end
       Segments: begin
-        step_none           = seg_bad || seg_count == 32'd0;
-        step_command.op     = discard_q ? STORE_DISCARD : STORE_ZERO;
-        step_command.sector = seg_sector;
-        step_command.count  = seg_count;
-        step_command.unmap  = seg_flags[0];
-        step_answer.last    = seg_bad || (last_left && (discard_q || !writethrough));
-        if (seg_bad) step_answer.status = (seg_flags_bad && !seg_err) ? BLK_S_UNSUPP : BLK_S_IOERR;
+        step_none   = seg_bad || seg_count == 32'd0;
+        step_op     = discard_q ? STORE_DISCARD : STORE_ZERO;
+        step_sector = seg_sector;
+        step_count  = seg_count;
+        step_unmap  = seg_flags[0];
+        step_last   = seg_bad || (last_left && (discard_q || !writethrough));
+        if (seg_bad) step_status = (seg_flags_bad && !seg_err) ? BLK_S_UNSUPP : BLK_S_IOERR;
       end
       Flush: begin
         step_none = 1'b0;
-        step_command.op = STORE_FLUSH;
+        step_op   = STORE_FLUSH;
       end
-      default: step_answer.status = BLK_S_IOERR;
+      default: step_status = BLK_S_IOERR;
     endcase
   end
 
-  assign step_valid = (state_q == Decide && decided == Idle) || state_q == Refuse || state_q == Read || state_q == Flush ||
+  assign step_command = {step_op, step_sector, step_count, step_unmap, linked_q};
+  assign step_answer = {step_is_sector, step_last, step_status, has_status_q, step_id_bytes};
+
+  assign step_valid = (state_q == Decide && ends_at_once) || state_q == Refuse || state_q == Read || state_q == Flush ||
                       (state_q == Write && wr_valid && wr_room && sector_end) || (state_q == Segments && seg_valid);
   assign step_taken = step_valid && step_ready;
 
@@ -289,10 +290,16 @@ module virtio_blk #(
         else if (chain_valid_i) state_d = Refuse;
       end
       Header:  if (header_done) state_d = Decide;
-      Decide:  if (decided != Idle || step_taken) state_d = decided;
-      default: if (step_taken && step_answer.last) state_d = Idle;
+      Decide: begin
+        if (go_read) state_d = Read;
+        if (go_write) state_d = Write;
+        if (go_segments) state_d = Segments;
+        if (go_flush) state_d = Flush;
+        if (step_taken) state_d = Idle;
+      end
+      default: if (step_taken && step_last) state_d = Idle;
     endcase
-    if ((state_q == Write || state_q == Segments) && step_taken && last_left && !step_answer.last) state_d = Flush;
+    if ((state_q == Write || state_q == Segments) && step_taken && last_left && !step_last) state_d = Flush;
   end
 
   // What the request does not use of the readable part is dropped when that is known.
@@ -300,8 +307,8 @@ module virtio_blk #(
   assign chain_ready_o = state_q == Idle && !device_reset_i;
   assign taking = (state_q == Write || state_q == Segments) && !req_done_q;
   assign req_ready_o = (state_q == Header && !HeaderSharesBeat) || (taking && pack_in_ready);
-  assign req_skip_o = !req_used && (state_q == Decide ? state_d != Decide && decided != Write && decided != Segments :
-                                                        state_q != Read && step_taken && step_answer.last);
+  assign req_skip_o = !req_used && (state_q == Decide ? go_read || go_flush || step_taken :
+                                                        state_q != Read && step_taken && step_last);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || device_reset_i) begin
@@ -346,7 +353,7 @@ module virtio_blk #(
       end
       if (state_q == Decide) begin
         sector_q  <= sector;
-        left_q    <= (decided == Segments) ? data_len[31:4] : {5'd0, data_len[31:9]};
+        left_q    <= go_segments ? data_len[31:4] : {5'd0, data_len[31:9]};
         discard_q <= is_discard;
       end else if (step_taken) begin
         sector_q <= sector_q + 64'd1;

@@ -83,8 +83,8 @@ module virtio_blk_config #(
       BLK_CONFIG_SIZE_MAX:                 config_rd_data_o = SizeMax;
       BLK_CONFIG_SEG_MAX:                  config_rd_data_o = SegMax;
       BLK_CONFIG_BLK_SIZE:                 config_rd_data_o = BlkSize;
-      BLK_CONFIG_PHYSICAL_BLOCK_EXP:                 config_rd_data_o = Topology[31:0];
-      BLK_CONFIG_OPT_IO_SIZE:         config_rd_data_o = Topology[63:32];
+      BLK_CONFIG_PHYSICAL_BLOCK_EXP:       config_rd_data_o = Topology[31:0];
+      BLK_CONFIG_OPT_IO_SIZE:              config_rd_data_o = Topology[63:32];
       BLK_CONFIG_WRITEBACK:                config_rd_data_o = {MultiQueue, 15'd0, ConfigWce && writeback};
       BLK_CONFIG_MAX_DISCARD_SECTORS:      config_rd_data_o = MaxDiscardSectors;
       BLK_CONFIG_MAX_DISCARD_SEG:          if (Discard) config_rd_data_o = MaxDiscardSeg;

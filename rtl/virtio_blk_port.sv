@@ -125,13 +125,13 @@ module virtio_blk_port #(
   assign retire = track_valid && (track.none ? answer_room || dropping : store_rsp_valid_i && store_rsp_ready_o);
   assign failed = failed_q || (!track.none && store_rsp_error_i);
 
-  always_comb begin
-    answer = track.answer;
-    if (failed) begin
-      answer.sector = 1'b0;
-      answer.status = BLK_S_IOERR;
-    end
-  end
+  assign answer = {
+    track.answer.sector && !failed,
+    track.answer.last,
+    failed ? BLK_S_IOERR : track.answer.status,
+    track.answer.has_status,
+    track.answer.id_bytes
+  };
   assign answer_push = retire && !dropping && (answer.sector || answer.last);
 
   virtio_fifo #(

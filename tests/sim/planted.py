@@ -13,6 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _RNG, _BLK = {"Device": 4}, {"Device": 2}
+_BLK_SEGMENTS = {
+    **_BLK,
+    "ConfigWce": 1,
+    "MaxDiscardSectors": 8,
+    "MaxDiscardSeg": 4,
+    "MaxWriteZeroesSectors": 8,
+    "MaxWriteZeroesSeg": 4,
+}
 
 
 class PlantError(Exception):
@@ -128,12 +136,36 @@ _FAULTS: Mapping[str, Fault] = {
         "queues.set_up_is_locked_while_ready",
     ),
     "write_lost": Fault(
-        "virtio_blk_mover.sv",
-        "cmd_sector_q <= sector_q;",
-        "cmd_sector_q <= writing ? sector_q ^ 64'd1 : sector_q;",
+        "virtio_blk_port.sv",
+        "= cmd_q.sector;",
+        "= cmd_q.op == STORE_WRITE ? cmd_q.sector ^ 64'd1 : cmd_q.sector;",
         ("VQ-DATA",),
         "blk.writes_are_read_back",
         parameters=_BLK,
+    ),
+    "discard_range_unchecked": Fault(
+        "virtio_blk.sv",
+        "!in_range(seg_sector, {32'd0, seg_count}, capacity)",
+        "1'b0",
+        ("VQ-DATA",),
+        "blk_features.ranges_beyond_the_limits",
+        parameters=_BLK_SEGMENTS,
+    ),
+    "zeroes_not_written": Fault(
+        "virtio_blk.sv",
+        "seg_bad || seg_count == 32'd0;",
+        "1'b1;",
+        ("VQ-DATA",),
+        "blk_features.zeroes_are_written",
+        parameters=_BLK_SEGMENTS,
+    ),
+    "write_through_not_flushed": Fault(
+        "virtio_blk_config.sv",
+        "= !writeback;",
+        "= 1'b0;",
+        ("BLK-FLUSH",),
+        "blk_features.write_through",
+        parameters=_BLK_SEGMENTS,
     ),
 }
 
