@@ -141,7 +141,7 @@ module virtio_blk #(
   logic [Bytes-1:0] pack_keep;
   logic [WordWidth-1:0] word_q;
   logic sector_bad_q, sector_end, sector_good, wr_valid, wr_room;
-  logic parsing, seg_in_ready, seg_valid, seg_ready, seg_err, seg_flags_bad, seg_bad;
+  logic parsing, seg_in_ready, seg_valid, seg_ready, seg_err, seg_flags_bad, seg_in_range, seg_bad;
   logic [127:0] seg_data;
   logic [ 63:0] seg_sector;
   logic [31:0] seg_count, seg_flags;
@@ -222,9 +222,8 @@ module virtio_blk #(
   assign seg_flags = seg_data[127:96];
   assign seg_flags_bad = seg_flags[31:1] != '0 || (discard_q && seg_flags[0]);
   assign max_sectors = discard_q ? MaxDiscardSectors : MaxWriteZeroesSectors;
-  assign seg_bad = seg_err || seg_flags_bad || seg_count > max_sectors || !in_range(
-      seg_sector, {32'd0, seg_count}, capacity
-  );
+  assign seg_in_range = in_range(seg_sector, {32'd0, seg_count}, capacity);
+  assign seg_bad = seg_err || seg_flags_bad || seg_count > max_sectors || !seg_in_range;
 
   // Steps, and where they lead.
   assign sector_end = word_q == WordWidth'(SectorWords - 1);

@@ -33,6 +33,9 @@ module virtio_chain_retire #(
     output logic                    [       Bytes-1:0] wr_strb_o,
     input  logic                                       wr_done_i,
     input  logic                                       wr_done_err_i,
+    // What the next completion will most likely say, as soon as all its writes are on their way
+    output logic                                       early_valid_o,
+    output virtio_pkg::completion_t                    early_o,
     output logic                                       cpl_valid_o,
     input  logic                                       cpl_ready_i,
     output virtio_pkg::completion_t                    cpl_o
@@ -88,7 +91,6 @@ module virtio_chain_retire #(
     state_d = state_q;
     case (state_q)
       Collect: begin
-        if (valid && settled) state_d = Report;
         if (valid && settled && tail) state_d = TailWrite;
       end
       TailWrite: if (wr_req_ready_i) state_d = TailWait;
@@ -128,7 +130,10 @@ module virtio_chain_retire #(
   assign wr_data_o = {Bytes{failed_q[tag] ? tail_bytes[15:8] : tail_bytes[7:0]}};
   assign wr_strb_o = Bytes'(1) << tail_addr[OffsetWidth-1:0];
 
-  assign cpl_valid_o = state_q == Report;
+  assign early_valid_o = state_q == Collect && valid && !tail && !chain.fault;
+  assign early_o = chain;
+
+  assign cpl_valid_o = state_q == Report || (state_q == Collect && valid && settled && !tail);
   assign cpl_o = {
     chain.fault || fault_q,
     chain.queue_index,

@@ -3,8 +3,8 @@
 //
 // A block is what one read of consecutive descriptors brings: `open_i` (while not `busy_o`) says how many beats it has, how many bytes
 // each carries (2^size, less than the bus for tables that are not aligned) and in which lane the first one starts. `desc_valid_o` shows the
-// next descriptor until `next_i`, from when the whole block has come: nothing is done on the strength of a read that is not over.
-// `close_i` drops what is left. Beats of later blocks may come in before: what was asked for must find room.
+// next descriptor until `next_i`. `close_i` drops what is left, whether it has come yet or not. Beats of later blocks may
+// come in before: what was asked for must find room.
 
 module virtio_desc_block #(
     parameter int AxiDataWidth = 64,
@@ -36,7 +36,7 @@ module virtio_desc_block #(
   logic [AxiDataWidth-1:0] beat;
   logic [ $clog2(Depth):0] beat_count;
 
-  logic busy_q, closing_q, whole_q;
+  logic busy_q, closing_q;
   logic [4:0] left_q;  // beats not yet taken
   logic [2:0] size_q;
   logic [LaneWidth-1:0] lane_q;
@@ -63,7 +63,7 @@ module virtio_desc_block #(
   );
 
   assign lanes = 128'(beat >> {lane_q, 3'b000});
-  assign pop = busy_q && left_q != '0 && beat_valid && (closing_q || (whole_q && bytes_q != 5'(DescBytes)));
+  assign pop = busy_q && left_q != '0 && beat_valid && (closing_q || bytes_q != 5'(DescBytes));
   assign desc_valid_o = busy_q && !closing_q && bytes_q == 5'(DescBytes);
   assign desc_o = desc_q;
   assign desc_err_o = err_q;
@@ -74,7 +74,6 @@ module virtio_desc_block #(
     if (!rst_ni || clear_i) begin
       busy_q    <= 1'b0;
       closing_q <= 1'b0;
-      whole_q   <= 1'b0;
       left_q    <= '0;
       size_q    <= '0;
       lane_q    <= '0;
@@ -84,7 +83,6 @@ module virtio_desc_block #(
     end else if (!busy_q) begin
       if (open_i) begin
         busy_q  <= 1'b1;
-        whole_q <= 1'b0;
         left_q  <= open_beats_i;
         size_q  <= open_size_i;
         lane_q  <= open_lane_i;
@@ -92,7 +90,6 @@ module virtio_desc_block #(
         err_q   <= 1'b0;
       end
     end else begin
-      if (32'(beat_count) >= 32'(left_q)) whole_q <= 1'b1;
       if (pop) begin
         left_q  <= left_q - 5'd1;
         lane_q  <= lane_q + LaneWidth'(5'd1 << size_q);

@@ -59,7 +59,7 @@ module virtio_desc_walker #(
     Store,   // give the segment held back, now that it is known whether it was the last of its part
     Ask,     // for descriptors that were not read ahead
     AskRest, // of one that lies across a page boundary
-    Finish,
+    Fault,
     Halted
   } state_e;
 
@@ -67,7 +67,7 @@ module virtio_desc_walker #(
   desc_head_t head_q;
   logic [15:0] count_q;  // descriptors with buffers so far
   logic [127:0] desc_q;
-  logic err_q, fault_q;
+  logic err_q;
 
   // Where the walk is: in the descriptor table, or in an indirect one; in the block read ahead, or in one asked for.
   logic in_table_q, asked_q;
@@ -100,7 +100,7 @@ module virtio_desc_walker #(
       stored_q;
   logic [64:0] last_byte;
   logic [32:0] total;
-  logic part_ends, store_ready;
+  logic part_ends, chain_ends, give, store_ready;
 
   logic [63:0] ask_addr;
   logic [27:0] ask_left;
@@ -212,23 +212,26 @@ module virtio_desc_walker #(
   assign load = state_q == Load && (asked_q ? asked_valid : ahead_valid);
   assign close = state_q == Check && (!stays || malformed);
 
-  // Held segment: the last of its part if the chain ends or the next one belongs to the writable part.
+  // Held segment: the last of its part if the chain ends or the next one belongs to the writable part. A chain is handed over with its
+  // last segment.
   assign part_ends = (!desc_has_next && (empty || stored_q)) || (!empty && desc_writable && !held_writable_q);
-  assign readable_valid_o = state_q == Store && held_q && !held_writable_q;
-  assign writable_valid_o = state_q == Store && held_q && held_writable_q;
+  assign chain_ends = state_q == Store && !desc_has_next && (empty || stored_q);
+  assign give = state_q == Store && held_q && (!chain_ends || chain_ready_i);
+  assign readable_valid_o = give && !held_writable_q;
+  assign writable_valid_o = give && held_writable_q;
   assign store_ready = !held_q || (held_writable_q ? writable_ready_i : readable_ready_i);
   assign seg_o = {held_addr_q, held_len_q, part_ends};
-  assign seg_commit_o = state_q == Finish && chain_ready_i && !fault_q;
-  assign seg_rollback_o = state_q == Finish && fault_q;
-  assign chain_valid_o = state_q == Finish;
-  assign chain_o = {fault_q, head_q.queue_index, head_q.head, readable_len_q, writable_len_q};
+  assign seg_commit_o = chain_ends && store_ready && chain_ready_i;
+  assign seg_rollback_o = state_q == Fault;
+  assign chain_valid_o = (chain_ends && store_ready) || state_q == Fault;
+  assign chain_o = {state_q == Fault, head_q.queue_index, head_q.head, readable_len_q, writable_len_q};
 
   always_comb begin
     state_d = state_q;
     case (state_q)
       Idle: begin
         if (open_ahead) state_d = Load;
-        if (info_valid_i && info_i.fault) state_d = Finish;
+        if (info_valid_i && info_i.fault) state_d = Fault;
       end
       Load: if (load) state_d = Check;
       Check: begin
@@ -237,14 +240,14 @@ module virtio_desc_walker #(
         if (desc_indirect) state_d = Ask;
         else if (empty && stays) state_d = Load;
         else if (empty && desc_has_next) state_d = Ask;
-        if (malformed) state_d = Finish;
+        if (malformed) state_d = Fault;
       end
       Store: begin
         // First what is held, then what is new; a chain's last segment passes through twice.
         if (store_ready) begin
           if (stays_q) state_d = Load;
           else if (desc_has_next) state_d = Ask;
-          else if (empty || stored_q) state_d = Finish;
+          else if (chain_ends && chain_ready_i) state_d = Idle;
         end
       end
       Ask: begin
@@ -252,10 +255,7 @@ module virtio_desc_walker #(
         if (open_asked && split) state_d = AskRest;
       end
       AskRest: if (rd_req_ready_i) state_d = Load;
-      Finish: begin
-        if (chain_ready_i) state_d = Idle;
-        if (chain_ready_i && fault_q) state_d = Halted;
-      end
+      Fault: if (chain_ready_i) state_d = Halted;
       default: ;
     endcase
   end
@@ -267,7 +267,6 @@ module virtio_desc_walker #(
       count_q         <= '0;
       desc_q          <= '0;
       err_q           <= 1'b0;
-      fault_q         <= 1'b0;
       in_table_q      <= 1'b0;
       asked_q         <= 1'b0;
       base_q          <= '0;
@@ -293,7 +292,6 @@ module virtio_desc_walker #(
           index_q         <= info_i.head;
           block_left_q    <= info_i.count;
           count_q         <= 16'd0;
-          fault_q         <= info_valid_i && info_i.fault;
           in_table_q      <= 1'b0;
           asked_q         <= 1'b0;
           held_q          <= 1'b0;
@@ -308,7 +306,6 @@ module virtio_desc_walker #(
           if (load) count_q <= count_q + 16'd1;
         end
         Check: begin
-          fault_q      <= malformed;
           stored_q     <= 1'b0;
           stays_q      <= stays;
           block_left_q <= block_left_q - 3'd1;
@@ -323,7 +320,7 @@ module virtio_desc_walker #(
           end
         end
         Store: begin
-          if (store_ready) begin
+          if (store_ready && (!chain_ends || chain_ready_i)) begin
             held_q   <= 1'b0;
             stored_q <= 1'b1;
             if (!empty && !stored_q) begin

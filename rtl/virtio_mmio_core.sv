@@ -232,11 +232,11 @@ module virtio_mmio_core #(
   logic device_chain_valid, device_chain_ready, skip_busy;
   logic writer_chain_valid, writer_chain_ready;
   chain_t device_chain, writer_chain;
-  logic burst_issued, retire_valid, retire_ready, retire_tail, cpl_valid, cpl_ready;
+  logic burst_issued, retire_valid, retire_ready, retire_tail, early_valid, cpl_valid, cpl_ready;
   logic [TagWidth-1:0] burst_tag, retire_tag;
   logic [63:0] retire_tail_addr;
   logic [15:0] retire_tail_bytes;
-  completion_t retire, cpl;
+  completion_t retire, early, cpl;
 
   // A device reset and DEVICE_NEEDS_RESET both stop the data path; the DMA engines finish what is on the bus.
   assign flush          = device_reset || needs_reset;
@@ -378,6 +378,8 @@ module virtio_mmio_core #(
       .writer_chain_valid_o(writer_chain_valid),
       .writer_chain_ready_i(writer_chain_ready),
       .writer_chain_o      (writer_chain),
+      .early_valid_i       (early_valid && !wr_req_valid[3]),  // not before its data
+      .early_i             (early),
       .cpl_valid_i         (cpl_valid),
       .cpl_ready_o         (cpl_ready),
       .cpl_i               (cpl)
@@ -488,6 +490,8 @@ module virtio_mmio_core #(
       .wr_strb_o          (wr_client_strb[2]),
       .wr_done_i          (wr_done[2]),
       .wr_done_err_i      (wr_done_err),
+      .early_valid_o      (early_valid),
+      .early_o            (early),
       .cpl_valid_o        (cpl_valid),
       .cpl_ready_i        (cpl_ready),
       .cpl_o              (cpl)

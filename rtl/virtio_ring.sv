@@ -69,6 +69,8 @@ module virtio_ring #(
     output logic writer_chain_valid_o,  // to the chain writer: all
     input logic writer_chain_ready_i,
     output virtio_pkg::chain_t writer_chain_o,
+    input logic early_valid_i,
+    input virtio_pkg::completion_t early_i,
     input logic cpl_valid_i,
     output logic cpl_ready_o,
     input virtio_pkg::completion_t cpl_i
@@ -184,6 +186,8 @@ module virtio_ring #(
       .chain_valid_o       (chain_valid),
       .chain_ready_i       (chain_ready),
       .chain_o             (chain),
+      .early_valid_i       (early_valid_i && !cpl_valid),
+      .early_i,
       .cpl_valid_i         (cpl_valid),
       .cpl_ready_o         (cpl_ready),
       .cpl_i               (cpl)

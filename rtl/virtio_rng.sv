@@ -39,70 +39,87 @@ module virtio_rng #(
   typedef enum logic [1:0] {
     Idle,
     Fill,
-    Give
+    Drain
   } state_e;
 
   state_e state_q, state_d;
-  logic [31:0] left_q;  // bytes still to be given, those in the word being filled included
+  logic [31:0] left_q;  // bytes still to be collected, those in the word being filled included
   logic [WordWidth-1:0] word_q;
-  logic [DataWidth-1:0] data_q;
+  logic [DataWidth-1:0] data_q, data_d;
   logic [QueueWidth-1:0] queue_q;
-  logic word_taken, beat_full, last, given_up_q;
+  logic rsp_valid_q, rsp_last_q;
+  logic [DataWidth-1:0] rsp_data_q;
+  logic [Bytes-1:0] rsp_keep_q;
+  logic word_taken, beat_full, beat_done, last, rsp_free, give_up;
 
-  assign entropy_ready_o = state_q == Fill;
-  assign word_taken = entropy_valid_i && entropy_ready_o;
+  // A beat is given while the next one is collected.
+  assign rsp_free = !rsp_valid_q || rsp_ready_i;
   assign beat_full = word_q == WordWidth'(Words - 1) || left_q <= ({{(32 - WordWidth) {1'b0}}, word_q} + 32'd1) * 4;
-  assign last = left_q <= 32'(Bytes) || given_up_q;
+  assign last = left_q <= 32'(Bytes);
+  assign give_up = state_q == Fill && queue_drop_i[queue_q] && rsp_free;
+  assign entropy_ready_o = state_q == Fill && (!beat_full || rsp_free) && !queue_drop_i[queue_q];
+  assign word_taken = entropy_valid_i && entropy_ready_o;
+  assign beat_done = word_taken && beat_full;
 
   assign chain_ready_o = state_q == Idle && !device_reset_i;
   assign req_skip_o = chain_ready_o && chain_valid_i && chain_readable_len_i != 32'd0;
-  assign rsp_valid_o = state_q == Give;
-  assign rsp_data_o = data_q;
-  assign rsp_keep_o = given_up_q ? '0 : last ? ~({Bytes{1'b1}} << left_q) : '1;
-  assign rsp_last_o = last;
+  assign rsp_valid_o = rsp_valid_q;
+  assign rsp_data_o = rsp_data_q;
+  assign rsp_keep_o = rsp_keep_q;
+  assign rsp_last_o = rsp_last_q;
+
+  always_comb begin
+    data_d = data_q;
+    data_d[32*word_q+:32] = entropy_data_i;
+  end
 
   always_comb begin
     state_d = state_q;
     case (state_q)
       Idle: begin
         if (chain_valid_i) state_d = Fill;
-        if (chain_valid_i && chain_writable_len_i == 32'd0) state_d = Give;
+        if (chain_valid_i && chain_writable_len_i == 32'd0) state_d = Drain;
       end
-      Fill: begin
-        if (word_taken && beat_full) state_d = Give;
-        if (queue_drop_i[queue_q]) state_d = Give;
-      end
-      default: begin
-        if (rsp_ready_i) state_d = Fill;
-        if (rsp_ready_i && last) state_d = Idle;
-      end
+      Fill:    if (give_up || (beat_done && last)) state_d = Drain;
+      default: if (rsp_ready_i) state_d = Idle;
     endcase
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || device_reset_i) begin
-      state_q <= Idle;
-      left_q <= '0;
-      word_q <= '0;
-      data_q <= '0;
-      queue_q <= '0;
-      given_up_q <= 1'b0;
+      state_q     <= Idle;
+      left_q      <= '0;
+      word_q      <= '0;
+      data_q      <= '0;
+      queue_q     <= '0;
+      rsp_valid_q <= 1'b0;
+      rsp_last_q  <= 1'b0;
+      rsp_data_q  <= '0;
+      rsp_keep_q  <= '0;
     end else begin
       state_q <= state_d;
-      if (state_q == Idle) begin
-        left_q <= (chain_writable_len_i > 32'(MaxBytes)) ? 32'(MaxBytes) : chain_writable_len_i;
-        word_q <= '0;
-        queue_q <= chain_queue_i[QueueWidth-1:0];
-        given_up_q <= 1'b0;
+      if (rsp_ready_i) rsp_valid_q <= 1'b0;
+      if (state_q == Idle && chain_valid_i) begin
+        left_q      <= (chain_writable_len_i > 32'(MaxBytes)) ? 32'(MaxBytes) : chain_writable_len_i;
+        word_q      <= '0;
+        queue_q     <= chain_queue_i[QueueWidth-1:0];
+        rsp_valid_q <= chain_writable_len_i == 32'd0;
+        rsp_keep_q  <= '0;
+        rsp_last_q  <= 1'b1;
       end
-      if (state_q == Fill) given_up_q <= queue_drop_i[queue_q];
       if (word_taken) begin
-        data_q[32*word_q+:32] <= entropy_data_i;
-        word_q                <= word_q + 1'b1;
+        data_q <= data_d;
+        word_q <= word_q + 1'b1;
       end
-      if (state_q == Give && rsp_ready_i) begin
-        left_q <= left_q - 32'(Bytes);
-        word_q <= '0;
+      if (beat_done || give_up) begin
+        left_q      <= left_q - 32'(Bytes);
+        word_q      <= '0;
+        rsp_valid_q <= 1'b1;
+        rsp_data_q  <= data_d;
+        rsp_keep_q  <= '1;
+        if (last) rsp_keep_q <= ~({Bytes{1'b1}} << left_q);
+        if (give_up) rsp_keep_q <= '0;
+        rsp_last_q <= last || give_up;
       end
     end
   end

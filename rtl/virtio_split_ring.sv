@@ -67,6 +67,8 @@ module virtio_split_ring #(
     input logic chain_ready_i,
     output virtio_pkg::chain_t chain_o,
     // Completions
+    input logic early_valid_i,  // what the next one will most likely be, while there is none
+    input virtio_pkg::completion_t early_i,
     input logic cpl_valid_i,
     output logic cpl_ready_o,
     input virtio_pkg::completion_t cpl_i
@@ -205,6 +207,8 @@ module virtio_split_ring #(
       .event_idx_i   (event_idx),
       .enabled_i,
       .dropping_i,
+      .early_valid_i,
+      .early_i,
       .cpl_valid_i,
       .cpl_ready_o,
       .cpl_i,

@@ -2,6 +2,9 @@
 // Makes completed chains used (2.7.8, 2.7.10), those of one queue that are there together as a batch: writes their used elements, then idx,
 // then reads how far the driver wants to be left alone, then interrupts; each step waits for the answers to the one before.
 //
+// An idle writer does not wait for a chain's data to be answered: it writes the element as it will most likely be (`early_i`), and once more
+// if it turns out otherwise. Only idx tells the driver.
+//
 // An element that straddles two bus words is written in two bursts. A failed write, or a completion marked as a fault, is
 // reported on `fatal_o` and ends all work until `clear_i`. A wish that cannot be read means that the interrupt is wanted. What
 // completes on a queue in reset is only counted.
@@ -20,6 +23,8 @@ module virtio_used_writer #(
     input logic event_idx_i,  // EVENT_IDX
     input logic [NumQueues-1:0] enabled_i,  // pulse: start from IndexInit
     input logic [NumQueues-1:0] dropping_i,  // in queue reset
+    input logic early_valid_i,  // the next completion, while there is none
+    input virtio_pkg::completion_t early_i,
     input logic cpl_valid_i,
     output logic cpl_ready_o,
     input virtio_pkg::completion_t cpl_i,
@@ -57,6 +62,7 @@ module virtio_used_writer #(
     ElementPop,
     Rest,        // second half of a straddling element
     RestPop,
+    Confirm,     // wait for the completion of an element written early
     Next,        // another one for the batch?
     Settle,      // wait for the answers to all elements
     Idx,
@@ -76,11 +82,11 @@ module virtio_used_writer #(
   logic [NumQueues-1:0] fresh_q;
   logic [15:0] count_q;  // elements of the batch
   logic [7:0] unanswered_q;
-  logic failed_q;
+  logic failed_q, early_q;
 
   logic [15:0] slot, next_slot, next_idx, past_event;
   logic [63:0] element_addr, write_addr, wish_addr;
-  logic straddles, written, joins, take, published;
+  logic straddles, popped, written, confirmed, begin_early, joins, take, published;
   logic [AxiDataWidth-1:0] element_data;
   logic [Bytes-1:0] element_strb;
   logic [15:0] wish;
@@ -135,7 +141,11 @@ module virtio_used_writer #(
   // The next completion joins while it is there already and belongs to the same queue.
   assign joins          = cpl_valid_i && !cpl_i.fault && cpl_i.queue_index[QueueWidth-1:0] == queue_q &&
                           !dropping_i[queue_q] && count_q < 16'(Batch);
-  assign written = (state_q == ElementPop && wr_pop_i && !straddles) || (state_q == RestPop && wr_pop_i);
+  assign popped = (state_q == ElementPop && wr_pop_i && !straddles) || (state_q == RestPop && wr_pop_i);
+  assign confirmed = state_q == Confirm && cpl_valid_i && !cpl_i.fault && !dropping_i[queue_q] &&
+                     cpl_i.written_len == cpl_q.written_len;
+  assign written = (popped && !early_q) || confirmed;
+  assign begin_early = state_q == Idle && early_valid_i && !cpl_valid_i && !dropping_i[early_i.queue_index[QueueWidth-1:0]];
 
   always_comb begin
     state_d = state_q;
@@ -143,17 +153,28 @@ module virtio_used_writer #(
       Idle: begin
         if (cpl_valid_i && cpl_i.fault) state_d = Fatal;
         else if (cpl_valid_i && dropping_i[cpl_i.queue_index[QueueWidth-1:0]]) state_d = Drop;
-        else if (cpl_valid_i) state_d = Element;
+        else if (cpl_valid_i || begin_early) state_d = Element;
       end
       Element: if (wr_req_ready_i) state_d = ElementPop;
       ElementPop: begin
         if (wr_pop_i && straddles) state_d = Rest;
+        else if (wr_pop_i && early_q) state_d = Confirm;
         else if (wr_pop_i) state_d = Next;
       end
       Rest: if (wr_req_ready_i) state_d = RestPop;
-      RestPop: if (wr_pop_i) state_d = Next;
+      RestPop: begin
+        if (wr_pop_i && early_q) state_d = Confirm;
+        else if (wr_pop_i) state_d = Next;
+      end
+      Confirm: begin
+        if (confirmed) state_d = Next;
+        else if (cpl_valid_i && cpl_i.fault) state_d = Fatal;
+        else if (cpl_valid_i && dropping_i[queue_q]) state_d = Drop;
+        else if (cpl_valid_i) state_d = Element;
+      end
       Next: begin
         state_d = Settle;
+        if (unanswered_q == '0 && !failed_q) state_d = Idx;
         if (joins) state_d = Element;
       end
       Settle: begin
@@ -173,7 +194,7 @@ module virtio_used_writer #(
     endcase
   end
 
-  assign cpl_ready_o = state_q == Idle || (state_q == Next && joins);
+  assign cpl_ready_o = state_q == Idle || state_q == Confirm || (state_q == Next && joins);
   assign take = cpl_valid_i && cpl_ready_o;
 
   always_ff @(posedge clk_i) begin
@@ -184,11 +205,17 @@ module virtio_used_writer #(
       count_q      <= '0;
       unanswered_q <= '0;
       failed_q     <= 1'b0;
+      early_q      <= 1'b0;
     end else begin
       state_q <= state_d;
       if (take) begin
         cpl_q   <= cpl_i;
         queue_q <= cpl_i.queue_index[QueueWidth-1:0];
+        early_q <= 1'b0;
+      end else if (begin_early) begin
+        cpl_q   <= early_i;
+        queue_q <= early_i.queue_index[QueueWidth-1:0];
+        early_q <= 1'b1;
       end
       if (state_q == Idle) count_q <= 16'd0;
       else if (written) count_q <= count_q + 16'd1;

@@ -7,6 +7,7 @@ from virtio_model.device import MmioDevice
 from virtio_model.errors import (
     AddressOverflow,
     AvailIndexError,
+    BadIndirectTable,
     ChainError,
     ChainLoopError,
     HeadOutOfRange,
@@ -29,6 +30,7 @@ from virtio_model.storage import MemoryStorage, Storage, StorageError
 __all__ = [
     "AddressOverflow",
     "AvailIndexError",
+    "BadIndirectTable",
     "Blk",
     "ChainError",
     "ChainLoopError",

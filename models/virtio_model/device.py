@@ -23,7 +23,7 @@ class MmioDevice(MmioRegisters):
 
     `queue_size_max` gives QueueSizeMax per queue, its last value for the rest; 0 makes a queue unavailable.
     `device_id` and `device_features` default to what the function says (with VERSION_1) and may lie about it, to test
-    drivers: the model has neither indirect descriptors nor EVENT_IDX. `index_init` is where ring indices start;
+    drivers. `index_init` is where ring indices start;
     `address_width` is in bits.
 
     With `autorun=False` it only keeps registers and `kicked`, and whoever owns it works the queues. Raises
@@ -95,6 +95,8 @@ class MmioDevice(MmioRegisters):
         """Serve the next chain of `queue`; False if there is none. Raises `RingError`."""
         chain = queue.pop(self.memory)
         if chain is None:
+            if queue.want_notification(self.memory):
+                return True
             self.kicked.discard(queue.index)
             return False
         written_len = self.function.serve(chain, self.memory, self.driver_features)

@@ -63,7 +63,7 @@ class HeadOutOfRange(ChainError):
 
 @dataclass(eq=False)
 class NextOutOfRange(ChainError):
-    """A descriptor's next is not below the queue size (2.7.5)."""
+    """A descriptor's next is not below the size of its table, that of the queue or an indirect one (2.7.5)."""
 
     next: int
     size: int
@@ -88,6 +88,14 @@ class IndirectNotNegotiated(ChainError):
     """Descriptor number `position` of the chain has INDIRECT set without VIRTIO_F_INDIRECT_DESC (2.7.5.3.1)."""
 
     position: int
+
+
+@dataclass(eq=False)
+class BadIndirectTable(ChainError):
+    """Descriptor number `position` points to an indirect table, which it cannot (2.7.5.3): `why`."""
+
+    position: int
+    why: str
 
 
 @dataclass(eq=False)

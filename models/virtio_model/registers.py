@@ -4,7 +4,7 @@
 Where the standard leaves the device's reaction open: every access completes; write-only registers and unlisted offsets
 read 0, read-only ones and unlisted offsets ignore writes; a control register is written only by all four bytes of its
 word; selectors are compared over 32 bits; queue set-up is frozen while QueueReady is 1, and a set-up that cannot be
-used leaves it 0.
+used leaves it 0. A queue reset is complete at once, so QueueReset reads 0.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 from virtio_model import spec
 from virtio_model.function import DeviceFunction
-from virtio_model.spec import Interrupt, Reg, Status
+from virtio_model.spec import Feature, Interrupt, Reg, Status
 from virtio_model.split import SplitQueue
 from virtio_model.status import DeviceStatus
 
@@ -62,6 +62,7 @@ class MmioRegisters(ABC):
         self._writes: dict[int, Callable[[int], None]] = {
             Reg.DRIVER_FEATURES: self._write_driver_features,
             Reg.QUEUE_READY: self._write_queue_ready,
+            Reg.QUEUE_RESET: self._write_queue_reset,
             Reg.QUEUE_NOTIFY: self._write_queue_notify,
             Reg.INTERRUPT_ACK: self._write_interrupt_ack,
             Reg.STATUS: self._write_status,
@@ -114,6 +115,10 @@ class MmioRegisters(ABC):
         """Whether queues may be worked on: DRIVER_OK, and neither DEVICE_NEEDS_RESET nor FAILED."""
         return self._status.live
 
+    def notified_queue(self, value: int) -> int:
+        """The queue that a write of `value` to QueueNotify names; with NOTIFICATION_DATA the lower half (4.2.3.3)."""
+        return value & 0xFFFF if self._has(Feature.NOTIFICATION_DATA) else value
+
     def set_needs_reset(self) -> None:
         """Enter the error state that only a reset leaves, with a configuration change notification if live (2.1.2)."""
         if self._status.set_needs_reset():
@@ -145,6 +150,9 @@ class MmioRegisters(ABC):
     def _selected_queue(self) -> SplitQueue | None:
         index = self._selectors[Reg.QUEUE_SEL]
         return self.queues[index] if index < len(self.queues) else None
+
+    def _has(self, bit: int) -> bool:
+        return bool(self.driver_features >> bit & 1)
 
     def _exists(self, word: int) -> bool:
         in_window = 0 <= word < spec.WINDOW_SIZE
@@ -185,12 +193,18 @@ class MmioRegisters(ABC):
             return
         if not value & 1:
             queue.disable()
-        elif not queue.ready and queue.enable() and Status.DRIVER_OK in self.status:
+        elif not queue.ready and queue.enable(self.driver_features) and Status.DRIVER_OK in self.status:
             self._examine([queue])
 
+    def _write_queue_reset(self, value: int) -> None:
+        queue = self._selected_queue
+        if queue is not None and value & 1 and self._has(Feature.RING_RESET):
+            queue.reset()
+
     def _write_queue_notify(self, value: int) -> None:
-        if Status.DRIVER_OK in self.status and value < len(self.queues) and self.queues[value].ready:
-            self._examine([self.queues[value]])
+        index = self.notified_queue(value)
+        if Status.DRIVER_OK in self.status and index < len(self.queues) and self.queues[index].ready:
+            self._examine([self.queues[index]])
 
     def _write_interrupt_ack(self, value: int) -> None:
         self.interrupt_status = Interrupt(int(self.interrupt_status) & ~value)

@@ -12,6 +12,7 @@ from virtio_model.chain import DescriptorChain, Segment
 from virtio_model.errors import (
     AddressOverflow,
     AvailIndexError,
+    BadIndirectTable,
     ChainError,
     ChainLoopError,
     HeadOutOfRange,
@@ -28,6 +29,7 @@ from virtio_model.memory import MemoryFault, MemoryView
 __all__ = [
     "AddressOverflow",
     "AvailIndexError",
+    "BadIndirectTable",
     "ChainError",
     "ChainLoopError",
     "Descriptor",
@@ -141,7 +143,7 @@ class SplitLayout:
 
 
 class SplitQueue:
-    """Set-up and progress of one queue, as the device keeps them.
+    """Set-up and progress of one queue, as the device keeps them; `features` are those negotiated.
 
     `size` and the three addresses are what the driver wrote. `last_avail` and `used_idx` run free modulo 2^16;
     `avail_slot` and `used_slot` are the ring positions, counted modulo `size` on their own so that a size that is not a
@@ -158,8 +160,11 @@ class SplitQueue:
     def reset(self) -> None:
         """Forget set-up and progress."""
         self.size = self.desc_addr = self.driver_addr = self.device_addr = 0
+        self.features = 0
         self.ready = False
         self.last_avail = self.used_idx = self.index_init
+        self.decided_idx = self.index_init
+        """used idx when it was last decided whether to interrupt."""
         self.avail_slot = self.used_slot = 0
 
     @property
@@ -167,11 +172,12 @@ class SplitQueue:
         """Where the rings lie by the present set-up."""
         return SplitLayout(self.size, self.desc_addr, self.driver_addr, self.device_addr)
 
-    def enable(self) -> bool:
+    def enable(self, features: int = 0) -> bool:
         """QueueReady = 1: start anew with the present set-up; False, and not ready, if it cannot be used."""
         if not self.ready and self.layout.usable(self.size_max, self.address_width):
             self.ready = True
-            self.last_avail = self.used_idx = self.index_init
+            self.features = features
+            self.last_avail = self.used_idx = self.decided_idx = self.index_init
             self.avail_slot = self.used_slot = self.index_init % self.size
         return self.ready
 
@@ -199,12 +205,16 @@ class SplitQueue:
         """Read the chain that starts at `head`, each descriptor once. Raises a `RingError`."""
         if head >= self.size:
             raise HeadOutOfRange(self.index, head, self.size)
-        layout = self.layout
+        table, entries, direct = self.desc_addr, self.size, True
         segments: list[Segment] = []
         totals = [0, 0]
         index = head
         while True:
-            descriptor = Descriptor.unpack(self._read(memory, layout.descriptor_address(index), spec.DESC_BYTES))
+            descriptor = Descriptor.unpack(self._read(memory, table + spec.DESC_BYTES * index, spec.DESC_BYTES))
+            if descriptor.flags & spec.DescFlag.INDIRECT:
+                self._check_table(head, descriptor, len(segments), direct)
+                table, entries, direct, index = descriptor.addr, descriptor.len // spec.DESC_BYTES, False, 0
+                continue
             segment = self._segment(head, descriptor, segments)
             segments.append(segment)
             _, length, writable = segment
@@ -214,8 +224,8 @@ class SplitQueue:
             if not descriptor.flags & spec.DescFlag.NEXT:
                 return DescriptorChain(self.index, head, tuple(segments))
             index = descriptor.next
-            if index >= self.size:
-                raise NextOutOfRange(self.index, head, index, self.size)
+            if index >= entries:
+                raise NextOutOfRange(self.index, head, index, entries)
             if len(segments) == self.size:
                 raise ChainLoopError(self.index, head, self.size)
 
@@ -235,16 +245,53 @@ class SplitQueue:
         self.used_slot = (self.used_slot + 1) % self.size
 
     def interrupt_wanted(self, memory: MemoryView) -> bool:
-        """Whether the driver wants a used buffer notification (2.7.7); yes if its flags cannot be read."""
+        """Whether the driver wants a used buffer notification for what was used since this was asked last (2.7.10).
+
+        By the flags or, with EVENT_IDX, by used_event; yes if they cannot be read.
+        """
+        before, self.decided_idx = self.decided_idx, self.used_idx
         try:
+            if self.has(spec.Feature.EVENT_IDX):
+                event = self._read_u16(memory, self.layout.used_event_address)
+                return spec.need_event(event, self.used_idx, before)
             flags = self._read_u16(memory, self.layout.avail_flags_address)
         except RingAccessError:
             return True
         return not flags & spec.AVAIL_F_NO_INTERRUPT
 
+    def want_notification(self, memory: MemoryView) -> bool:
+        """Before going idle: with EVENT_IDX ask the driver to notify for the next chain, and look once more (2.7.10).
+
+        Returns whether there is one already. Raises `RingAccessError`, `AvailIndexError`.
+        """
+        if not self.has(spec.Feature.EVENT_IDX):
+            return False
+        self._write(memory, self.layout.avail_event_address, self.last_avail.to_bytes(2, "little"))
+        return self.count_available(memory) > 0
+
+    def has(self, bit: int) -> bool:
+        """Whether feature `bit` was negotiated when the queue became ready."""
+        return bool(self.features >> bit & 1)
+
+    def table_fault(self, descriptor: Descriptor, direct: bool) -> str:
+        """Why a descriptor with INDIRECT, `direct` if it is in the descriptor table, points to no table; or ""."""
+        if not direct:
+            return "it lies in such a table itself"
+        if descriptor.flags & spec.DescFlag.NEXT:
+            return "NEXT is set too"
+        if descriptor.len == 0 or descriptor.len % spec.DESC_BYTES:
+            return f"its length is {descriptor.len}"
+        if descriptor.addr + descriptor.len > 1 << self.address_width:
+            return f"it ends above the address space: {descriptor.len} bytes at {descriptor.addr:#x}"
+        return ""
+
+    def _check_table(self, head: int, descriptor: Descriptor, position: int, direct: bool) -> None:
+        if not self.has(spec.Feature.INDIRECT_DESC):
+            raise IndirectNotNegotiated(self.index, head, position)
+        if why := self.table_fault(descriptor, direct):
+            raise BadIndirectTable(self.index, head, position, why)
+
     def _segment(self, head: int, descriptor: Descriptor, before: list[Segment]) -> Segment:
-        if descriptor.flags & spec.DescFlag.INDIRECT:
-            raise IndirectNotNegotiated(self.index, head, len(before))
         writable = bool(descriptor.flags & spec.DescFlag.WRITE)
         if before and before[-1].device_writable and not writable:
             raise ReadableAfterWritable(self.index, head, len(before))

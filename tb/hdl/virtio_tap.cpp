@@ -7,7 +7,8 @@
 // the first), and `length` bytes of payload, filled up to a multiple of 8. By kind:
 //   1 reset, 2 register AW, 3 W, 4 B, 5 AR, 6 R, 7 irq: no payload; `value` is laid out as virtio_tap.sv says
 //   8 entropy      words with nothing between them, each word[32], cycles since `start`[32]
-//   9 read         `value` is its address, the payload its bytes; bursts of which beats have failed make several records
+//   9 read         `value` is its address, the payload its bytes; bursts of which beats have failed make several records, and so
+//                  do those of which the device had a part before it began what was logged before the rest came
 //   10 write       `value` pieces, each address[64], length[64] and bytes, filled up to a multiple of 8
 //   11 violation   rule, message, expected and seen, each ended by a 0 byte
 //   12 unknown     the name of a signal that was X
@@ -74,6 +75,7 @@ struct Burst {
     int size;  // bytes of a beat
     int kind;
     int done = 0;
+    uint64_t first_cycle = 0, last_cycle = 0;  // of the beats in `pieces`, for reads
     std::vector<Piece> pieces = {};
 
     // Address of the first byte of a beat: the first may be unaligned, the others are not (AXI4 A3.4.1).
@@ -128,6 +130,7 @@ class Tap {
             entropy(cycle, static_cast<uint32_t>(value));
             return;
         }
+        show_delivered(cycle);
         append(kind, cycle, cycle, value);
     }
 
@@ -174,6 +177,7 @@ class Tap {
             violation("AXI-ID", text("m_axi_bid %llu has no complete write open", id), cycle);
             return;
         }
+        show_delivered(found->start);
         const bool ok = okay(response);
         const std::vector<Piece> &pieces = found->pieces;
         if (pieces.size() != 1 || !ok || !join(kWrite, *found, pieces[0], cycle)) {
@@ -196,19 +200,16 @@ class Tap {
         }
         Burst &burst = *found;
         const uint64_t at = burst.beat(burst.done);
+        if (burst.pieces.empty()) burst.first_cycle = cycle;
+        burst.last_cycle = cycle;
         burst.add(at, data + (at & (lanes_ - 1)), burst.beat_end(burst.done) - at, response);
         burst.done++;
         if (last != (burst.done == burst.beats))
             violation("AXI-RLAST", text("read at 0x%llx", burst.address), cycle, std::to_string(burst.beats),
                       std::to_string(burst.done));
         if (!last && burst.done != burst.beats) return;
-        const bool whole = burst.pieces.size() == 1 && okay(burst.pieces[0].response);
-        for (const Piece &piece : burst.pieces) {
-            if (whole && join(kRead, burst, piece, cycle)) break;
-            append(kRead, burst.start, cycle, piece.address, piece.response, &burst);
-            extend(piece.bytes.data(), piece.bytes.size());
-            if (whole) joinable(kRead, piece);
-        }
+        show_delivered(burst.start);
+        log_read(burst);
         reads_.erase(found);
     }
 
@@ -224,6 +225,26 @@ class Tap {
     int open_bursts() const { return static_cast<int>(reads_.size() + writes_.size() + answers_.size()); }
 
   private:
+    // What came in parts of reads still open may be why something was begun in cycle `start`: it is logged before that.
+    void show_delivered(uint64_t start) {
+        for (Burst &open : reads_) {
+            if (open.pieces.empty() || open.first_cycle >= start || open.done == open.beats) continue;
+            log_read(open);
+            open.pieces.clear();
+        }
+    }
+
+    void log_read(const Burst &burst) {
+        const uint64_t cycle = burst.last_cycle;
+        const bool whole = burst.pieces.size() == 1 && okay(burst.pieces[0].response);
+        for (const Piece &piece : burst.pieces) {
+            if (whole && join(kRead, burst, piece, cycle)) break;
+            append(kRead, burst.start, cycle, piece.address, piece.response, &burst);
+            extend(piece.bytes.data(), piece.bytes.size());
+            if (whole) joinable(kRead, piece);
+        }
+    }
+
     // Checks what AXI4 A3.4.1 says of each kind of burst. A burst that breaks it goes on as INCR.
     void check_kind(const std::string &channel, uint64_t cycle, Burst &burst) {
         const uint64_t beats = burst.beats;

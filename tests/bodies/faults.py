@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from cocotbext.virtio.drivers import BlkDriver, RngDriver
 from cocotbext.virtio.virtqueue import SplitVirtqueue
-from virtio_model.spec import SECTOR, BlkStatus, BlkType, DescFlag
+from virtio_model.spec import SECTOR, BlkStatus, BlkType, DescFlag, Feature
 
 from . import work
 from .rig import BLK, RNG, Rig, body
 from .work import expect, expect_true
 
-_SIZE = 16
+SIZE = 16
 _N, _W, _I = DescFlag.NEXT, DescFlag.WRITE, DescFlag.INDIRECT
 _ROOM = 64
 
@@ -23,7 +24,7 @@ Crooked = tuple[int, int, int] | tuple[int, int, int, int]
 Chain = Sequence[Crooked]
 
 CHAINS: dict[str, Chain] = {
-    "next_is_the_size": [(_ROOM, _W | _N, _SIZE)],
+    "next_is_the_size": [(_ROOM, _W | _N, SIZE)],
     "next_is_0xffff": [(_ROOM, _W | _N, 0xFFFF)],
     "later_next_outside": [(4, _N, 1), (4, _N, 2), (_ROOM, _W | _N, 0x7FFF)],
     "loop_to_itself": [(_ROOM, _W | _N, 1), (_ROOM, _W | _N, 1)],
@@ -38,27 +39,28 @@ CHAINS: dict[str, Chain] = {
     "writable_part_too_long": [(16, _N, 1), (0xFFFF_FFFF, _W | _N, 2), (1, _W, 0)],
 }
 
-HEADS: dict[str, int] = {"head_is_the_size": _SIZE, "head_0x8000": 0x8000, "head_0xffff": 0xFFFF}
+HEADS: dict[str, int] = {"head_is_the_size": SIZE, "head_0x8000": 0x8000, "head_0xffff": 0xFFFF}
 
 #: How far the avail idx is off from where it is.
 STEPS: dict[str, int] = {
-    "idx_one_too_far": _SIZE + 1,
+    "idx_one_too_far": SIZE + 1,
     "idx_far_ahead": 0x4000,
     "idx_one_back": -1,
-    "idx_the_size_back": -_SIZE,
+    "idx_the_size_back": -SIZE,
 }
 
 
-def _write_chain(rig: Rig, queue: SplitVirtqueue, chain: Chain) -> None:
+def write_chain(rig: Rig, queue: SplitVirtqueue, chain: Chain) -> None:
+    """A chain by hand, from descriptor 0 on, and its head."""
     for position, (length, flags, following, *address) in enumerate(chain):
         where = address[0] if address else rig.memory.allocate(min(length, _ROOM))
         queue.write_descriptor(position, where, length, flags, following)
     queue.put_head(0)
 
 
-async def _fatal(rig: Rig, break_ring: Callable[[SplitVirtqueue], None]) -> None:
+async def fatal(rig: Rig, break_ring: Callable[[SplitVirtqueue], None], **options: Any) -> None:
     """After some good requests the ring is broken; the device says so, and a reset recovers it (HOST-102)."""
-    await work.start(rig, size=_SIZE)
+    await work.start(rig, size=SIZE, **options)
     await work.serve(rig, 2)
     await work.calm_down(rig)
     queue = rig.transport.queues[0]
@@ -81,7 +83,8 @@ async def recover(rig: Rig) -> None:
 @body(used=10, cases=tuple(CHAINS))
 async def malformed_chain(rig: Rig, case: str) -> None:
     """A chain that no driver may make moves nothing and is fatal (HOST-020, 022, 024, 025, 029, 037)."""
-    await _fatal(rig, lambda queue: _write_chain(rig, queue, CHAINS[case]))
+    accept = work.without(Feature.INDIRECT_DESC)
+    await fatal(rig, lambda queue: write_chain(rig, queue, CHAINS[case]), accept=accept)
 
 
 @body(used=10)
@@ -89,13 +92,13 @@ async def address_above_the_bus(rig: Rig) -> None:
     """An address that the bus has no bit for is fatal, and reaches nothing else (HOST-026); needs a device built so."""
     expect_true(rig.address_width < 64, "the device has all 64 address bits")
     beyond = (1 << rig.address_width) + rig.memory.regions[0].base
-    await _fatal(rig, lambda queue: _write_chain(rig, queue, [(16, _N, 1), (_ROOM, _W, 0, beyond)]))
+    await fatal(rig, lambda queue: write_chain(rig, queue, [(16, _N, 1), (_ROOM, _W, 0, beyond)]))
 
 
 @body(used=10, cases=tuple(HEADS))
 async def head_outside_the_table(rig: Rig, case: str) -> None:
     """No descriptor beyond the table is read (HOST-005)."""
-    await _fatal(rig, lambda queue: queue.put_head(HEADS[case]))
+    await fatal(rig, lambda queue: queue.put_head(HEADS[case]))
 
 
 @body(used=10, cases=tuple(STEPS))
@@ -105,16 +108,16 @@ async def avail_idx_out_of_range(rig: Rig, case: str) -> None:
     def jump(queue: SplitVirtqueue) -> None:
         queue.avail_idx = (queue.avail_idx + STEPS[case]) & 0xFFFF
 
-    await _fatal(rig, jump)
+    await fatal(rig, jump)
 
 
 @body(used=14)
 async def chains_before_a_malformed_one_complete(rig: Rig) -> None:
     """Well-formed chains ahead of a malformed one in a batch are used first; those behind it never (HOST-005, 037)."""
-    await work.start(rig, size=_SIZE, table_order=rig.rng)
+    await work.start(rig, size=SIZE, table_order=rig.rng)
     queue = rig.transport.queues[0]
     good = [await work.ask(rig, kick=False) for _ in range(4)]
-    queue.put_head(_SIZE)
+    queue.put_head(SIZE)
     behind = await work.ask(rig, kick=False)
     before = queue.last_used_idx
     await rig.transport.kick(0)
@@ -142,7 +145,7 @@ PLACES: dict[str, Callable[[SplitVirtqueue], tuple[int, int, bool, bool]]] = {
 async def dma_error_in_a_ring(rig: Rig, case: str) -> None:
     """An error answer in a ring is fatal, and what came with it is not used (HOST-080, 081, 084)."""
     assert rig.faults is not None
-    await work.start(rig, size=_SIZE)
+    await work.start(rig, size=SIZE)
     await work.serve(rig, 2)
     await work.calm_down(rig)
     queue = rig.transport.queues[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 from cocotbext.virtio.buffers import Layout, merged
 from cocotbext.virtio.errors import QueueNotAvailable
-from virtio_model.spec import Reg
+from virtio_model.spec import Feature, Reg
 from virtio_model.split import SplitLayout
 
 from . import work
@@ -222,7 +222,7 @@ async def available_before_driver_ok(rig: Rig) -> None:
 async def wild_notifications(rig: Rig) -> None:
     """QueueNotify of queues that are not there, or not ready, does nothing (HOST-061, HOST-062)."""
     count = len(await work.queue_sizes(rig))
-    await work.start(rig)
+    await work.start(rig, accept=work.without(Feature.NOTIFICATION_DATA))
     await work.serve(rig, 1)
     await work.calm_down(rig)
     pending = await work.ask(rig, kick=False)
@@ -261,8 +261,8 @@ async def notified_while_busy(rig: Rig) -> None:
 
 @body(used=2)
 async def queue_reset_without_the_feature(rig: Rig) -> None:
-    """QueueReset does nothing while RING_RESET is not offered, and reads 0 (HOST-079)."""
-    await work.start(rig)
+    """QueueReset does nothing while RING_RESET is not negotiated, and reads 0 (HOST-079)."""
+    await work.start(rig, accept=work.without(Feature.RING_RESET))
     await work.serve(rig, 1)
     await rig.bus.write(Reg.QUEUE_SEL, 0)
     await rig.bus.write(Reg.QUEUE_RESET, 1)

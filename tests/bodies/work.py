@@ -12,7 +12,7 @@ from cocotbext.virtio.drivers import DRIVERS, BlkDriver, BlkResult, ClassDriver,
 from cocotbext.virtio.errors import DeviceError, QueueFull
 from cocotbext.virtio.identity import QueueRequest
 from cocotbext.virtio.virtqueue import SplitVirtqueue
-from virtio_model.spec import SECTOR, BlkStatus, BlkType, Reg, Status
+from virtio_model.spec import SECTOR, BlkStatus, BlkType, Reg, Status, features
 from virtio_model.split import SplitLayout
 
 from .rig import Rig
@@ -81,6 +81,11 @@ async def start_as(
     wanted = kind.default_queues if queues is None else queues
     requests = [QueueRequest(index, size, rig.index_init) for index in wanted]
     return await rig.start(kind, requests, **options)
+
+
+def without(*bits: int) -> Callable[[int], int]:
+    """An `accept` that takes everything offered but these features."""
+    return lambda offered: offered & ~features(*bits)
 
 
 async def ask(
@@ -257,9 +262,21 @@ def with_hook(kind: type[ClassDriver], hook: Callable[[ClassDriver], Any]) -> ty
     return Hooked
 
 
+async def until_used(rig: Rig, queue: SplitVirtqueue, count: int) -> None:
+    """Wait without interrupts until `count` more buffers were used, and see whether there is an interrupt after all."""
+    wanted = (queue.last_used_idx + count) & 0xFFFF
+    for _ in range(100):
+        if queue.used_idx == wanted:
+            break
+        await rig.delay(1000)
+    expect(queue.used_idx, wanted, "used.idx")
+    await rig.delay(CALM_NS)
+
+
 def replace_queue(rig: Rig, index: int, size: int) -> SplitVirtqueue:
     """Put fresh rings in the place of a queue that is not ready; they are still to be programmed."""
-    rig.transport.queues[index] = SplitVirtqueue(rig.memory, index, size, rig.index_init, rig.rng)
+    features = rig.transport.accepted
+    rig.transport.queues[index] = SplitVirtqueue(rig.memory, index, size, rig.index_init, rig.rng, features)
     return rig.transport.queues[index]
 
 

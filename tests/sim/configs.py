@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from virtio_model.spec import Feature, features
-
+from . import feature_sets
 from .planted import PLANTED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,9 +25,6 @@ MEMORIES = ("fast", "axiram")
 DEFAULT_MEMORY = {"verilator": "fast", "icarus": "axiram"}
 #: The bus timings that a test is worth repeating with.
 TIMINGS = ("none", "light", "heavy")
-
-#: Transport features that the RTL has on split rings.
-SPLIT_FEATURES = (Feature.ACCESS_PLATFORM, Feature.ORDER_PLATFORM, Feature.NOTIFICATION_DATA, Feature.RING_RESET)
 
 RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
 
@@ -62,12 +58,17 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "rng512": {"Device": RNG, "AxiDataWidth": 512},
     "rng_addr32": {"Device": RNG, "AxiAddrWidth": 32},
     "rng_wrap": {"Device": RNG, "IndexInit": 0xFFF0},
-    "rng_features": {"Device": RNG, "TransportFeatures": features(*SPLIT_FEATURES)},
+    "rng_split": {"Device": RNG, "TransportFeatures": feature_sets.SPLIT},
+    "rng_split32": {"Device": RNG, "AxiDataWidth": 32, "TransportFeatures": feature_sets.SPLIT},
+    "rng_split_wrap": {"Device": RNG, "IndexInit": 0xFFF0, "TransportFeatures": feature_sets.SPLIT},
     "rng_oddsize": {"Device": RNG, "QueueSizeMax0": 100, "QueueSizeMax1": 7},
     "blk": {"Device": BLK},
     "blk32": {"Device": BLK, "AxiDataWidth": 32},
     "blk128": {"Device": BLK, "AxiDataWidth": 128},
     "blk512": {"Device": BLK, "AxiDataWidth": 512},
+    "blk_split": {"Device": BLK, "TransportFeatures": feature_sets.SPLIT},
+    "blk_split128": {"Device": BLK, "AxiDataWidth": 128, "TransportFeatures": feature_sets.SPLIT},
+    "blk_split512": {"Device": BLK, "AxiDataWidth": 512, "TransportFeatures": feature_sets.SPLIT},
     "blk_wrap": {"Device": BLK, "IndexInit": 0xFFF0},
     "blk_one_queue": {
         "Device": BLK,
@@ -120,20 +121,25 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_axil_master", configs=("ends64",), icarus=("ends32",), timeout_s=180, memory="fast"),
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
-    Plan("test_negotiation", configs=("rng", "blk"), icarus=("blk",)),
+    Plan("test_negotiation", configs=("rng_split", "rng", "blk"), icarus=("blk",)),
     Plan("test_status", configs=("rng", "blk"), icarus=("rng",)),
-    Plan("test_registers", configs=("rng", "rng_features", "blk"), icarus=("blk",)),
-    Plan("test_queues", configs=("rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
-    Plan("test_rings", configs=("rng", "rng32", "rng_oddsize", "blk", "blk_wrap"), icarus=("rng_wrap",)),
-    Plan("test_memory", configs=("rng", "rng32", "blk", "blk128"), icarus=("blk",)),
+    Plan(
+        "test_features",
+        configs=("rng_split", "rng_split32", "rng_split_wrap", "blk_split", "blk_split128", "blk_split512"),
+        icarus=("rng_split",),
+    ),
+    Plan("test_registers", configs=("rng", "rng_split", "blk"), icarus=("blk",)),
+    Plan("test_queues", configs=("rng_split", "rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
+    Plan("test_rings", configs=("rng_split", "rng", "rng32", "rng_oddsize", "blk", "blk_wrap"), icarus=("rng_wrap",)),
+    Plan("test_memory", configs=("rng_split", "rng", "rng32", "blk", "blk128"), icarus=("blk",)),
     Plan("test_library", configs=("rng", "blk"), icarus=("rng",), memory="axiram"),
     Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="fast", compared=True),
     Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="axiram", compared=True),
-    Plan("test_interrupts", configs=("rng", "blk"), icarus=("rng",)),
-    Plan("test_faults", configs=("rng", "rng32", "blk"), icarus=("rng",)),
-    Plan("test_reset", configs=("rng", "blk"), icarus=("rng",)),
-    Plan("test_rng", configs=("rng", "rng32")),
-    Plan("test_blk", configs=("blk", "blk128", *_BLK_WIDTHS), icarus=("blk",)),
+    Plan("test_interrupts", configs=("rng_split", "rng", "blk"), icarus=("rng",)),
+    Plan("test_faults", configs=("rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
+    Plan("test_reset", configs=("rng_split", "rng", "blk"), icarus=("rng",)),
+    Plan("test_rng", configs=("rng_split", "rng", "rng32")),
+    Plan("test_blk", configs=("blk_split", "blk", "blk128", *_BLK_WIDTHS), icarus=("blk",)),
     Plan("test_blk_features", configs=tuple(_BLK_WIDTHS), icarus=("blk_full",)),
     Plan("test_narrow", configs=(), icarus=("rng_addr32",)),
     Plan("test_read_only", configs=("blk_ro",), icarus=("blk_ro",)),
@@ -146,7 +152,18 @@ PLANS: tuple[Plan, ...] = (
     ),
     Plan(
         "test_soak",
-        configs=("rng", "rng32", "rng_oddsize", "blk", "blk32", "blk128", "blk512", "blk_wrap", "blk_full"),
+        configs=(
+            "rng_split",
+            "rng",
+            "rng32",
+            "rng_oddsize",
+            "blk",
+            "blk32",
+            "blk128",
+            "blk512",
+            "blk_wrap",
+            "blk_full",
+        ),
         icarus=("blk_one_queue",),
     ),
     Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED), compared=True),

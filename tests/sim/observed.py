@@ -23,15 +23,19 @@ def leave(name: str, lines: Iterable[str]) -> None:
 
 
 def projections(events: Sequence[Event]) -> Iterator[str]:
-    """Register accesses, DMA, what was new in avail idx, and edges of the interrupt line, each in their order.
+    """Register accesses, DMA reads, DMA writes, what was new in avail idx, and edges of the interrupt line, each in
+    order.
 
-    How often a device looks at avail idx in vain, and between which of its other accesses, depends on timing.
+    How often a device looks at avail idx in vain, and which of its reads and writes overtake each other, depends on
+    timing.
     """
     polled = {address for _, address in _set_up(events)}
     yield "== registers"
     yield from _registers(events)
-    yield "== dma"
-    yield from _dma(event for event in events if not (isinstance(event, DmaRead) and _polls(event, polled)))
+    yield "== dma reads"
+    yield from _dma(event for event in events if isinstance(event, DmaRead) and not _polls(event, polled))
+    yield "== dma writes"
+    yield from _dma(event for event in events if isinstance(event, DmaWrite))
     yield "== avail idx"
     yield from _news(events, polled)
     yield "== irq"

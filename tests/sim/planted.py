@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import feature_sets
+
 _RNG, _BLK = {"Device": 4}, {"Device": 2}
 _BLK_SEGMENTS = {
     **_BLK,
@@ -21,6 +23,7 @@ _BLK_SEGMENTS = {
     "MaxWriteZeroesSectors": 8,
     "MaxWriteZeroesSeg": 4,
 }
+_SPLIT = {"Device": 4, "TransportFeatures": feature_sets.SPLIT}
 
 
 class PlantError(Exception):
@@ -43,8 +46,8 @@ class Fault:
 _FAULTS: Mapping[str, Fault] = {
     "idx_before_element": Fault(
         "virtio_used_writer.sv",
-        "else if (cpl_valid_i) state_d = Element;",
-        "else if (cpl_valid_i) state_d = Idx;",
+        "if (unanswered_q == '0) state_d = Idx;",
+        "state_d = Idx;",
         ("VQ-ORDER-ELEMENT",),
     ),
     "lost_notify": Fault(
@@ -68,19 +71,19 @@ _FAULTS: Mapping[str, Fault] = {
     ),
     "irq_before_idx": Fault(
         "virtio_used_writer.sv",
-        "state_q == FlagsWait && rd_rsp_valid_i && (rd",
-        "state_q == Element || state_q == FlagsWait && rd_rsp_valid_i && (rd",
+        "state_q == WishWait && rd_rsp_valid_i && !dropping",
+        "state_q == Element || state_q == WishWait && rd_rsp_valid_i && !dropping",
         ("IRQ-UNDUE",),
     ),
     "irq_never": Fault(
         "virtio_used_writer.sv",
-        "(rd_rsp_err_i || !no_interrupt);",
+        "(rd_rsp_err_i || wanted);",
         "1'b0;",
         ("IRQ-MISSING",),
     ),
     "flag_ignored": Fault(
         "virtio_used_writer.sv",
-        "(rd_rsp_err_i || !no_interrupt);",
+        "(rd_rsp_err_i || wanted);",
         "1'b1;",
         ("IRQ-UNDUE",),
         "interrupts.suppressed_by_the_flag",
@@ -130,10 +133,59 @@ _FAULTS: Mapping[str, Fault] = {
     ),
     "set_up_not_locked": Fault(
         "virtio_queue_table.sv",
-        "exists && !ready_q[sel] && !busy_i[sel];",
+        "exists && !ready_q[sel] && !busy_i[sel] && !resetting_q[sel];",
         "exists;",
         ("DMA-READ-OUTSIDE", "DMA-WRITE-OUTSIDE"),
         "queues.set_up_is_locked_while_ready",
+    ),
+    "event_off_by_one": Fault(
+        "virtio_used_writer.sv",
+        "next_idx - wish - 16'd1;",
+        "next_idx - wish;",
+        ("IRQ-UNDUE", "IRQ-MISSING"),
+        "features.interrupt_when_used_event_is_reached",
+        parameters=_SPLIT,
+    ),
+    "event_without_another_look": Fault(
+        "virtio_avail_reader.sv",
+        "if (wr_done_i) state_d = AskIdx;",
+        "if (wr_done_i) state_d = Idle;",
+        ("VQ-NOTIFY-LOST",),
+        "features.idle_queue_asks_for_the_next_notification",
+        parameters=_SPLIT,
+    ),
+    "table_length_not_checked": Fault(
+        "virtio_desc_walker.sv",
+        "|| desc_len[3:0] != 4'd0;",
+        ";",
+        ("VQ-FAULT-IGNORED", "DMA-READ-OUTSIDE", "VQ-FAULT-USED", "DMA-WRITE-OUTSIDE"),
+        "features.malformed_table length_17",
+        parameters=_SPLIT,
+    ),
+    "nested_table_followed": Fault(
+        "virtio_desc_walker.sv",
+        "|| in_table_q ||",
+        "||",
+        ("VQ-FAULT-IGNORED", "DMA-READ-OUTSIDE"),
+        "features.malformed_table nested",
+        parameters=_SPLIT,
+    ),
+    "notification_data_taken_for_a_queue": Fault(
+        "virtio_mmio_regs.sv",
+        "{16'd0, wr_data_i[15:0]} : wr_data_i;",
+        "wr_data_i : wr_data_i;",
+        ("VQ-NOTIFY-LOST",),
+        "interrupts.rises_once_for_each_event",
+        parameters=_SPLIT,
+    ),
+    "queue_reset_does_not_wait": Fault(
+        "virtio_queue_table.sv",
+        "if (resetting_q[i] && !busy_i[i]) begin",
+        "if (resetting_q[i]) begin",
+        ("DMA-READ-OUTSIDE", "DMA-WRITE-OUTSIDE", "REG-ISR"),
+        "features.queue_reset_under_load",
+        "heavy",
+        parameters=_SPLIT,
     ),
     "write_lost": Fault(
         "virtio_blk_port.sv",
@@ -145,8 +197,8 @@ _FAULTS: Mapping[str, Fault] = {
     ),
     "discard_range_unchecked": Fault(
         "virtio_blk.sv",
-        "!in_range(seg_sector, {32'd0, seg_count}, capacity)",
-        "1'b0",
+        "|| !seg_in_range;",
+        ";",
         ("VQ-DATA",),
         "blk_features.ranges_beyond_the_limits",
         parameters=_BLK_SEGMENTS,

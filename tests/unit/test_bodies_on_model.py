@@ -32,13 +32,14 @@ SPECIAL = {
     "faults.address_above_the_bus": ("rng_addr32",),
     "queues.areas_above_the_bus_are_refused": ("rng_addr32",),
 }
-ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", "blk_full")
+SPLIT = ("rng_split", "rng_split_wrap", "blk_split")
+ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", "blk_full", *SPLIT)
 
 
 def runs() -> Iterator[Any]:
     """Each body with each of its cases on each configuration."""
     for body in BODIES:
-        for config in SPECIAL.get(body.name, ORDINARY):
+        for config in SPECIAL.get(body.name, SPLIT if body.name.startswith("features.") else ORDINARY):
             if reference.device_type(CONFIGS[config]) in body.devices:
                 for case in body.cases or ("",):
                     yield pytest.param(body, config, case, id="-".join(filter(None, (body.name, case, config))))

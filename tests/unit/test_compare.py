@@ -115,8 +115,9 @@ def test_projections_are_readable() -> None:
         "write 0x094 = 0x00000001 strobe=1111 ok=1",
         "write 0x044 = 0x00000001 strobe=1111 ok=1",
         "read 0x060 = 0x00000001 ok=1",
-        "== dma",
+        "== dma reads",
         "read 0x5000 8 bytes ok=1 6162636465666768",
+        "== dma writes",
         "write 0x6000 2 bytes ok=1 3132",
         "write 0x6004 1 bytes ok=1 33",
         "== avail idx",
@@ -128,6 +129,7 @@ def test_projections_are_readable() -> None:
 def test_what_depends_on_timing_does_not_show() -> None:
     split: list[Event] = [DmaRead(20, 22, 0x5000, b"abc"), DmaRead(21, 25, 0x5003, b"defgh"), *TRAFFIC[2:], TRAFFIC[1]]
     assert lines(*split) == lines(*TRAFFIC)
+    assert lines(TRAFFIC[1], TRAFFIC[0], *TRAFFIC[2:]) == lines(*TRAFFIC)
     poll = DmaRead(9, 10, AVAIL + 2, b"\1\0")
     assert lines(poll, *split[:1], poll, *split[1:], poll) == lines(poll, *TRAFFIC)
 
@@ -138,7 +140,7 @@ def test_what_depends_on_timing_does_not_show() -> None:
         [DmaRead(10, 12, 0x5000, b"abcdefgi"), *TRAFFIC[1:]],
         [DmaRead(10, 12, 0x5000, b"abcdefgh", ok=False), *TRAFFIC[1:]],
         [DmaRead(10, 12, 0x5000, b"abcdefg"), *TRAFFIC[1:]],
-        [TRAFFIC[1], TRAFFIC[0], *TRAFFIC[2:]],
+        [*TRAFFIC, DmaWrite(19, 20, ((0x6000, b"12"), (0x6004, b"3")))],
         [*TRAFFIC[:1], DmaWrite(13, 15, ((0x6000, b"12"),)), *TRAFFIC[2:]],
         [*TRAFFIC[:2], RegisterRead(16, 17, 0x60, 3), TRAFFIC[3]],
         TRAFFIC[:3],

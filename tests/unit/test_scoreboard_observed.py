@@ -295,7 +295,8 @@ class Wire:
 
     def used(self, cycle: int, wanted: bool = True) -> None:
         self.checker.published(0, cycle)
-        self.checker.flags_read(0, cycle + 1, cycle + 2, wanted)
+        assert self.checker.awaits_wish(0, cycle + 1)
+        self.checker.wish_read(0, cycle + 2, wanted)
 
     def line(self, cycle: int, level: bool) -> None:
         self.checker.tick(cycle)

@@ -195,9 +195,9 @@ def used_twice(events: Stream) -> Stream:
 
 
 def late_payload(events: Stream) -> Stream:
-    """The response to the payload comes after the used element has begun."""
+    """The response to the payload comes after the write of the used idx has begun."""
     at = payload(events)
-    begun = events[find(events, DmaWrite, writes_to(ELEMENT_0))]
+    begun = events[find(events, DmaWrite, writes_to(USED_IDX))]
     assert isinstance(begun, DmaWrite)
     return changed(events, at, cycle=begun.start + 1)
 
@@ -251,6 +251,7 @@ RNG_FAULTS: dict[str, tuple[str, Callable[[Stream], Stream]]] = {
         "VQ-USED-FLAGS",
         lambda e: changed(e, used_idx_write(e), pieces=((QUEUE.used_flags_address, b"\2\0\1\0"),)),
     ),
+    "event without the feature": ("VQ-EVENT", lambda e: stray_write(e, QUEUE.avail_event_address)),
     "idx before element": (
         "VQ-ORDER-ELEMENT",
         lambda e: moved(e, used_idx_write(e), find(e, DmaWrite, writes_to(ELEMENT_0))),

@@ -75,13 +75,15 @@ class Layout:
     """How a request lies in memory.
 
     `framing` cuts it; each piece starts at an address that is `offset` modulo `align`, a random one without `offset`
-    where `rng` is given. Pieces come in separate allocations, each between guards.
+    where `rng` is given. Pieces come in separate allocations, each between guards. With `direct` only that many are
+    described in the queue's descriptor table, and the rest in an indirect one; it needs INDIRECT_DESC.
     """
 
     framing: Framing = natural
     align: int = 64
     offset: int | None = 0
     rng: random.Random | None = None
+    direct: int | None = None
 
     def place(self, memory: GuestMemory, length: int) -> int:
         """Allocate one piece."""
@@ -100,6 +102,7 @@ class ChainBuffers:
         self._memory = memory
         self._layout = layout or Layout()
         self.chain: list[tuple[int, int, bool]] = []
+        self.direct = self._layout.direct
         data = b"".join(readable)
         self.readable_length = len(data)
         self.writable_length = sum(writable)

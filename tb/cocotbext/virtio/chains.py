@@ -17,7 +17,7 @@ from virtio_model import (
     Segment,
     SplitQueue,
 )
-from virtio_model.spec import DESC_BYTES, USED_ELEMENT_BYTES, DescFlag
+from virtio_model.spec import DESC_BYTES, USED_ELEMENT_BYTES, DescFlag, Feature
 
 from .events import DmaRead, DmaWrite
 from .inflight import Chain, Element
@@ -49,12 +49,16 @@ class QueueTracker:
         )
         """(name, first address, end) of the three areas."""
         self.stopping = False
+        self.dropped = False
+        """Whether the queue is being reset, so that what it holds comes to nothing."""
         self.in_flight: list[Chain] = []
         self.elements: dict[int, Element] = {}
         self.fault: RingError | None = None
         self.suspect: AvailIndexError | None = None
         """An avail idx too far ahead, unless a used idx is still on its way."""
         self.idx_read_start = -1
+        self.event_written = -1
+        """Cycle of the answer to the last write of avail_event."""
         self.used = 0
         self._memory = memory
         self._windows: deque[_Window] = deque()
@@ -73,13 +77,14 @@ class QueueTracker:
         return self._windows[-1].limit - self._taken if self._windows else 0
 
     def touched_by(self, event: DmaRead) -> bool:
-        """Whether a burst holds bytes of the queue's areas."""
+        """Whether a burst holds bytes of the queue's areas, or of indirect tables that are being read."""
         start, end = event.address, event.address + len(event.data)
         (_, desc, desc_end), (_, avail, avail_end), (_, used, used_end) = self.areas
         return (
             (start < desc_end and desc < end)
             or (start < avail_end and avail < end)
             or (start < used_end and used < end)
+            or any(start < last and first < end for chain in self._incomplete for first, last in chain.tables)
         )
 
     def on_read(self, event: DmaRead) -> list[Chain]:
@@ -90,7 +95,7 @@ class QueueTracker:
             self._read_idx(event)
         self._take_heads()
         for chain in list(self._incomplete):
-            if event.address <= chain.waiting_at < event.address + len(event.data):
+            if chain.waiting_at - len(event.data) < event.address < chain.waiting_at + DESC_BYTES:
                 self._walk(chain)
         return self.in_flight[known:]
 
@@ -109,13 +114,15 @@ class QueueTracker:
                 return slot
         return None
 
-    def reads_flags(self, event: DmaRead) -> bool:
-        """Whether the burst holds the suppression flag."""
-        return _covers(event, self.layout.avail_flags_address, 2)
+    def reads_wish(self, event: DmaRead) -> bool:
+        """Whether the burst holds what says if an interrupt is wanted: avail flags, with EVENT_IDX used_event."""
+        with_events = self.queue.has(Feature.EVENT_IDX)
+        return _covers(event, self.layout.used_event_address if with_events else self.layout.avail_flags_address, 2)
 
     def interrupt_wanted(self, event: DmaRead) -> bool | None:
-        """What the suppression flag said in a burst that holds it; None if that failed."""
-        return self.queue.interrupt_wanted(self.view(event.start)) if event.ok else None
+        """What that said of the used buffers since it was asked for last; None if it could not be read."""
+        wanted = self.queue.interrupt_wanted(self.view(event.start))
+        return wanted if event.ok else None
 
     def view(self, since: int) -> ChainView:
         """The observed memory from cycle `since` on."""
@@ -203,7 +210,9 @@ class QueueTracker:
                 self.fault = error
                 return
             self._taken += 1
-            chain = Chain(self.index, head, window.start, early=window.start < stamp <= window.cycle, next_index=head)
+            early = window.start < stamp <= window.cycle
+            chain = Chain(self.index, head, window.start, early, next_index=head)
+            chain.table, chain.entries = self.layout.desc_addr, self.layout.size
             self.in_flight.append(chain)
             self._incomplete.append(chain)
             self._walk(chain)
@@ -211,8 +220,8 @@ class QueueTracker:
     def _walk(self, chain: Chain) -> None:
         """Follow the descriptors that were read; the model judges once the end, or something odd, is reached."""
         queue, layout = self.queue, self.layout
-        while chain.next_index < layout.size:
-            chain.waiting_at = layout.descriptor_address(chain.next_index)
+        while chain.next_index < chain.entries:
+            chain.waiting_at = chain.table + DESC_BYTES * chain.next_index
             if self._memory.stamp(chain.waiting_at) < chain.since:
                 return
             try:
@@ -222,9 +231,12 @@ class QueueTracker:
             except MemoryFault:
                 break
             descriptor = Descriptor.unpack(data)
-            chain.next_index = descriptor.next
             if descriptor.flags & DescFlag.INDIRECT:
-                break
+                if not queue.has(Feature.INDIRECT_DESC) or queue.table_fault(descriptor, not chain.tables):
+                    break
+                chain.enter_table(descriptor.addr, descriptor.len // DESC_BYTES)
+                continue
+            chain.next_index = descriptor.next
             chain.add(Segment(descriptor.addr, descriptor.len, bool(descriptor.flags & DescFlag.WRITE)))
             if not descriptor.flags & DescFlag.NEXT or chain.odd(layout.size, queue.address_width):
                 break

@@ -14,12 +14,17 @@ from .events import DmaRead, DmaWrite
 from .inflight import Chain
 from .violation import Report, Violation
 
+#: What belongs to the driver alone, and its names.
+_DRIVERS_AREAS = {"desc": "descriptor table", "avail": "available ring", "table": "indirect table"}
+
 #: Bytes round an allowed one that a device may fetch along with it, unless it promises exact reads.
 FETCH_BYTES = 64
 
 
 class Place(NamedTuple):
-    """What lies at an address, up to `end`: an area ("desc", "avail", "used") of a queue, or a segment of a chain."""
+    """What lies at an address, up to `end`: an area ("desc", "avail", "used") of a queue, an indirect table ("table")
+    or a segment of a chain.
+    """
 
     end: int
     tracker: QueueTracker
@@ -78,9 +83,8 @@ class DmaRules:
                 if place.chain is not None and not place.device_writable:
                     text = f"write to {position:#x}"
                     self._violate("VQ-WRITE-READABLE", text, place.tracker.index, place.chain.head, event.cycle)
-                elif place.area in ("desc", "avail"):
-                    ring = "descriptor table" if place.area == "desc" else "available ring"
-                    text = f"write to {position:#x} in the {ring}"
+                elif place.area in _DRIVERS_AREAS:
+                    text = f"write to {position:#x} in the {_DRIVERS_AREAS[place.area]}"
                     self._violate("VQ-WRITE-RING", text, place.tracker.index, None, event.cycle)
                 else:
                     yield place, position, data[position - address : place.end - address]
@@ -92,6 +96,10 @@ class DmaRules:
             for name, first, end in tracker.areas:
                 if first <= address < end:
                     return Place(end, tracker, name)
+        for tracker in trackers:
+            for chain in tracker.in_flight:
+                if (table_end := chain.table_end(address)) is not None:
+                    return Place(table_end, tracker, "table")
         found: Place | None = None
         for tracker in trackers:
             for chain in tracker.in_flight:
@@ -116,7 +124,10 @@ class DmaRules:
         areas = (area for tracker in trackers for area in tracker.areas)
         if any(start < last and first < end for _, start, end in areas):
             return True
-        segments = (segment for tracker in trackers for chain in tracker.in_flight for segment in chain.segments)
+        chains = [chain for tracker in trackers for chain in tracker.in_flight]
+        if any(start < last and first < end for chain in chains for start, end in chain.tables):
+            return True
+        segments = (segment for chain in chains for segment in chain.segments)
         return any(segment.address < last and first < segment.address + segment.length for segment in segments)
 
     def _outside(

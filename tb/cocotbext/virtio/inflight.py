@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from virtio_model import DescriptorChain, RingError, Segment
-from virtio_model.spec import USED_ELEMENT_BYTES
+from virtio_model.spec import DESC_BYTES, USED_ELEMENT_BYTES
 
 from .events import DmaWrite
 from .observed import WrittenBytes
@@ -20,8 +20,9 @@ class Chain:
     """A chain that the device has taken from the available ring.
 
     `since` is the cycle from which on reads count for it; `early` if its ring entry was asked for before the avail idx
-    that covers it had come. `segments` grows as descriptors are read; `parsed` is set
-    once all have been, or `fault` if the chain is malformed. `last_response` is the cycle of the last response to a
+    that covers it had come. `segments` grows as descriptors are read; `parsed` is set once all have been, or `fault` if
+    the chain is malformed. The walk is at descriptor `next_index` of the table of `entries` at `table`; `tables` are
+    the indirect ones that it has come to (first address, end). `last_response` is the cycle of the last response to a
     burst into it; `failed_writes` are those answered with an error.
     """
 
@@ -34,6 +35,9 @@ class Chain:
     fault: RingError | None = None
     waiting_at: int = 0
     next_index: int = 0
+    table: int = 0
+    entries: int = 0
+    tables: list[tuple[int, int]] = field(default_factory=list)
     totals: list[int] = field(default_factory=lambda: [0, 0])
     written: WrittenBytes = field(default_factory=WrittenBytes)
     last_response: int = -1
@@ -43,6 +47,15 @@ class Chain:
     def complete(self) -> bool:
         """Whether all descriptors were read, for better or worse."""
         return self.parsed is not None or self.fault is not None
+
+    def enter_table(self, address: int, entries: int) -> None:
+        """A descriptor that points to an indirect table was read: the walk goes on there."""
+        self.table, self.entries, self.next_index = address, entries, 0
+        self.tables.append((address, address + DESC_BYTES * entries))
+
+    def table_end(self, address: int) -> int | None:
+        """The end of the indirect table that `address` lies in, if any."""
+        return next((end for first, end in self.tables if first <= address < end), None)
 
     def add(self, segment: Segment) -> None:
         """One more descriptor was read."""

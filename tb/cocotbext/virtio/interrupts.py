@@ -86,19 +86,35 @@ class InterruptChecker:
         cause = self._add(Interrupt.USED_BUFFER, cycle, deadline, False, "used idx", queue)
         self._undecided[queue] = _Undecided(cycle, deadline, cause)
 
-    def flags_read(self, queue: int, start: int, cycle: int, wanted: bool | None) -> None:
-        """The device read the suppression flag of `queue`; `wanted` is None if it got an error."""
+    def awaits_wish(self, queue: int, start: int) -> bool:
+        """Whether a read, begun in `start`, of what the driver of `queue` wants counts: a used idx was answered
+        before.
+        """
         undecided = self._undecided.get(queue)
-        if undecided is None or start <= undecided.published:
-            return
-        del self._undecided[queue]
+        return undecided is not None and start > undecided.published
+
+    def wish_read(self, queue: int, cycle: int, wanted: bool | None) -> None:
+        """That was read: whether an interrupt is wanted; None if it got an error. Only if it was awaited."""
+        undecided = self._undecided.pop(queue)
         if wanted is None or undecided.cause.set_by is not None:
             return
         if undecided.cause in self._causes:
             self._causes.remove(undecided.cause)
-        self._suppressed = "" if wanted else f"; avail flags of queue {queue} said NO_INTERRUPT in cycle {cycle}"
+        self._suppressed = "" if wanted else f"; the driver of queue {queue} was read to want none in cycle {cycle}"
         if wanted:
             self._add(Interrupt.USED_BUFFER, cycle, cycle + self._irq_bound, True, "used idx", queue)
+
+    def forgive(self, queue: int) -> None:
+        """Queue `queue` is reset: nothing is due for it any more; what has not been notified by now need never be."""
+        self._undecided.pop(queue, None)
+        for cause in self._causes:
+            if cause.queue == queue:
+                cause.must = False
+
+    def withdraw(self, queue: int) -> None:
+        """The reset of `queue` is complete: a notification of it that has not come must not come any more (2.6.1)."""
+        if not self.level:
+            self._causes = [cause for cause in self._causes if cause.queue != queue]
 
     def config_event(self, cycle: int, bound: int, must: bool, why: str) -> None:
         """A configuration change notification from `cycle` on, within `bound` cycles."""

@@ -231,15 +231,37 @@ class ObservedEntropy:
         self.words: deque[int] = deque()
         self.complete = True
         """False while a request has failed half way: fewer words may have been taken than it needed."""
+        self.lost = 0
+        """At most how many words went to requests that were dropped with their queue."""
+        self.seen = b""
+        """How what the device wrote for the next request begins, to tell such words."""
+
+    def clear(self) -> None:
+        """A reset: words taken before serve nobody."""
+        self.words.clear()
+        self.lost = 0
 
     def __call__(self, length: int) -> bytes:
         """Raises `NotObserved` if the device has not taken so many bytes."""
         count = length // 4
+        self._drop_lost()
         if len(self.words) < count:
             if self.complete:
                 raise NotObserved(f"{length} bytes of entropy, {4 * len(self.words)} taken")
             self.words.extend([0] * (count - len(self.words)))
         return struct.pack(f"<{count}I", *[self.words.popleft() for _ in range(count)])
+
+    def _drop_lost(self) -> None:
+        """Step over words that a dropped request may have had, up to those that were written."""
+        if not self.lost or not self.seen:
+            return
+        taken = struct.pack(f"<{len(self.words)}I", *self.words)
+        for skipped in range(min(self.lost, len(self.words)) + 1):
+            if taken.startswith(self.seen, 4 * skipped):
+                for _ in range(skipped):
+                    self.words.popleft()
+                self.lost -= skipped
+                return
 
 
 class UncertainStorage:

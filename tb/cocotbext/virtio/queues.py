@@ -66,8 +66,15 @@ class LiveQueues:
         self.trackers[index].stopping = True
         self._notified.pop(index, None)
 
+    def resetting(self, index: int) -> None:
+        """1 was written to QueueReset: what is in flight, or still gets there, is dropped and owes nothing."""
+        self._interrupts.forgive(index)
+        self.trackers[index].dropped = True
+        for chain in self.trackers[index].in_flight:
+            self._used.may_drop(chain)
+
     def stopped(self, index: int) -> None:
-        """QueueReady has read back 0."""
+        """QueueReady has read back 0, or QueueReset."""
         tracker = self.trackers.pop(index, None)
         if tracker is not None:
             self._abandon(tracker, self._model.driver_features)
@@ -133,6 +140,9 @@ class LiveQueues:
         if tracker.available > 0:
             text = f"{tracker.available} chains available and seen so, their ring entries not read"
             self._report(Violation("VQ-UNUSED", text, tracker.index, cycle=cycle))
+        if tracker.event_written >= tracker.idx_read_start:
+            text = f"avail idx not read after avail_event was written in cycle {tracker.event_written}"
+            self._report(Violation("VQ-NOTIFY-LOST", text, tracker.index, cycle=cycle))
         if tracker.index in self._notified:
             text = f"avail idx not read after the notification in cycle {self._notified[tracker.index]}"
             self._report(Violation("VQ-NOTIFY-LOST", text, tracker.index, cycle=cycle))
@@ -154,14 +164,16 @@ class LiveQueues:
         early = tracker.slot_not_available(event) is not None
         for chain in tracker.on_read(event):
             self._log.debug("queue %d: head %d taken", tracker.index, chain.head)
+            if tracker.dropped:
+                self._used.may_drop(chain)
             early |= chain.early
         if early and self._strict:
             text = "available ring entry asked for before the idx that covers it had come"
             self._report(Violation("VQ-UNREAD", text, tracker.index, cycle=event.cycle))
         if tracker.index in self._notified and self._notified[tracker.index] < tracker.idx_read_start:
             del self._notified[tracker.index]
-        if tracker.reads_flags(event):
-            self._interrupts.flags_read(tracker.index, event.start, event.cycle, tracker.interrupt_wanted(event))
+        if tracker.reads_wish(event) and self._interrupts.awaits_wish(tracker.index, event.start):
+            self._interrupts.wish_read(tracker.index, event.cycle, tracker.interrupt_wanted(event))
         if tracker.fault is not None and not had_fault:
             self._fault(tracker, event.cycle)
         elif tracker.suspect is not None:
@@ -194,3 +206,5 @@ class LiveQueues:
     def _abandon(self, tracker: QueueTracker, driver_features: int) -> None:
         for chain in tracker.in_flight:
             self._used.abandon(chain, driver_features)
+            if tracker.dropped:
+                self._used.may_drop(chain)

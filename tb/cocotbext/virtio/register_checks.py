@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from virtio_model import MmioDevice
-from virtio_model.spec import CONFIG_OFFSET, Reg, Status
+from virtio_model.spec import CONFIG_OFFSET, Feature, Reg, Status
 
 from .events import RegisterRead, RegisterWrite
 from .violation import Report, Violation
@@ -87,7 +87,7 @@ class RegisterChecker:
             self._status(event)
         elif word == Reg.CONFIG_GENERATION:
             self._config_generation(event)
-        elif word == Reg.QUEUE_READY and stopping:
+        elif word in (Reg.QUEUE_READY, Reg.QUEUE_RESET) and stopping:
             if event.value > 1:
                 self._violate("REG-QUEUE", word, "0 or 1", event.value, event.cycle)
         elif word < CONFIG_OFFSET or not self._config_in_flux(event):
@@ -96,6 +96,8 @@ class RegisterChecker:
     def _compare(self, event: RegisterRead, word: int) -> None:
         expected = self._model.read(word)
         rule = "REG-CONFIG" if word >= CONFIG_OFFSET else _RULES.get(word, "REG-UNDEFINED")
+        if word == Reg.QUEUE_RESET and self._model.driver_features >> Feature.RING_RESET & 1:
+            rule = "REG-QUEUE"
         if event.value != expected and (self._strict or rule != "REG-UNDEFINED"):
             self._violate(rule, word, f"{expected:#x}", f"{event.value:#x}", event.cycle)
 

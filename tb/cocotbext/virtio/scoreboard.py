@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from virtio_model import DeviceFunction, Memory, MmioDevice
-from virtio_model.spec import Reg, Status
+from virtio_model.spec import Feature, Reg, Status
 
 from .events import (
     BusReset,
@@ -99,6 +99,7 @@ class Scoreboard:
             BusReset: self._bus_reset,
         }
         self._reset_write: RegisterWrite | None = None
+        self._resetting: set[int] = set()
         self._live_from: int | None = None
         self._quiet_since: int | None = None
         self._now = 0
@@ -181,7 +182,9 @@ class Scoreboard:
             self._queues.live(event.start)
             self._live_from = event.start
         if event.offset == Reg.QUEUE_NOTIFY and full and live:
-            self._queues.notified(event.value, event.start)
+            self._queues.notified(self.model.notified_queue(event.value), event.start)
+        if event.offset == Reg.QUEUE_RESET and full and event.value & 1:
+            self._queue_reset()
         if event.offset == Reg.INTERRUPT_ACK and full:
             self._interrupts.acknowledge(event)
 
@@ -197,8 +200,26 @@ class Scoreboard:
         if waiting and self._registers.reset_at is None:
             self._quiet_since = event.cycle
             self._queues.forget_old()
-        if stopping and event.offset == Reg.QUEUE_READY and event.ok and event.value == 0:
-            self._queues.stopped(self._registers.queue_sel)
+        if stopping and event.ok and event.value == 0:
+            self._may_have_stopped(self._registers.queue_sel, event.offset)
+
+    def _queue_reset(self) -> None:
+        """1 was written to QueueReset of the selected queue."""
+        index = self._registers.queue_sel
+        if index in self._queues.trackers and self.model.driver_features >> Feature.RING_RESET & 1:
+            self._resetting.add(index)
+            self._queues.resetting(index)
+
+    def _may_have_stopped(self, index: int, offset: int) -> None:
+        """0 was read from a register of a queue that is stopping. In a queue reset QueueReset counts, else
+        QueueReady.
+        """
+        if index in self._resetting and offset == Reg.QUEUE_RESET:
+            self._resetting.remove(index)
+            self._queues.stopped(index)
+            self._interrupts.withdraw(index)
+        elif index not in self._resetting and offset == Reg.QUEUE_READY:
+            self._queues.stopped(index)
 
     def _access(self, event: DmaRead | DmaWrite) -> None:
         if self._live_from is not None and event.start >= self._live_from:
@@ -248,5 +269,6 @@ class Scoreboard:
         self._interrupts.clear(cycle)
         self._registers.reset(cycle, hard)
         self._live_from = None
+        self._resetting.clear()
         if self._entropy is not None:
-            self._entropy.words.clear()
+            self._entropy.clear()

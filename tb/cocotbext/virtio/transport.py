@@ -152,7 +152,10 @@ class MmioTransport:
             raise QueueNotAvailable(queue_index, "expected a queue that was set up, seen " + str(list(self.queues)))
         if not self.live:
             raise VirtioError(f"notify of queue {queue_index}: expected DRIVER_OK to be set, seen {self._status!r}")
-        await self.bus.write(Reg.QUEUE_NOTIFY, queue_index)
+        value = queue_index
+        if self.accepted & spec.features(spec.Feature.NOTIFICATION_DATA):
+            value |= self.queues[queue_index].notification_data << 16
+        await self.bus.write(Reg.QUEUE_NOTIFY, value)
 
     async def kick(self, queue_index: int) -> bool:
         """Publish what was added and notify the device if it wants that; whether it was notified (2.7.13)."""
@@ -161,6 +164,36 @@ class MmioTransport:
             return False
         await self.notify(queue_index)
         return True
+
+    async def reset_queue(self, index: int) -> None:
+        """Reset one queue and wait until that is complete (2.6.1); what was outstanding on it fails.
+
+        Raises VirtioError without RING_RESET, QueueNotAvailable for a queue that was not set up, DeviceError if the
+        reset does not end, `GuardError`.
+        """
+        if not self.accepted & spec.features(spec.Feature.RING_RESET):
+            raise VirtioError(f"reset of queue {index}: expected RING_RESET to be negotiated, seen {self.accepted:#x}")
+        if index not in self.queues:
+            raise QueueNotAvailable(index, "expected a queue that was set up, seen " + str(list(self.queues)))
+        await self.bus.write(Reg.QUEUE_SEL, index)
+        await self.bus.write(Reg.QUEUE_RESET, 1)
+        for _ in range(RESET_POLLS):
+            if await self.bus.read(Reg.QUEUE_RESET) == 0:
+                break
+        else:
+            raise DeviceError(f"queue {index}: QueueReset expected 0 within {RESET_POLLS} reads, seen 1")
+        ready = await self.bus.read(Reg.QUEUE_READY)
+        if ready != 0:
+            raise DeviceError(f"queue {index}: QueueReady expected 0 after the queue's reset, seen {ready}")
+        queue = self.queues.pop(index)
+        self._dropped_used += queue.used_count
+        if self.driver is not None:
+            self.driver.queue_was_reset(index, DeviceError(f"queue {index} was reset with the request outstanding"))
+        queue.free()
+
+    async def enable_queue(self, request: QueueRequest) -> None:
+        """Set up a queue that was reset, with any size and new memory (2.6.1.2). Raises QueueNotAvailable."""
+        await self._set_up_queue(request)
 
     async def handle_interrupt(self) -> int:
         """Serve an interrupt: find the cause, acknowledge, deliver used buffers and configuration changes.
@@ -253,7 +286,9 @@ class MmioTransport:
         size_max = await self.bus.read(Reg.QUEUE_SIZE_MAX)
         if size_max == 0:
             raise QueueNotAvailable(index, "QueueSizeMax expected 1 or more, seen 0")
-        queue = SplitVirtqueue(self.memory, index, request.negotiate(size_max), request.start_index, self._rng)
+        queue = SplitVirtqueue(
+            self.memory, index, request.negotiate(size_max), request.start_index, self._rng, self.accepted
+        )
         self.queues[index] = queue
         await self.bus.write(Reg.QUEUE_SIZE, queue.size)
         for low, high, address in (

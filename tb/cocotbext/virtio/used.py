@@ -7,7 +7,7 @@ import struct
 from collections import deque
 
 from virtio_model import Blk, DeviceFunction, MemoryFault, RingError, Rng
-from virtio_model.spec import SECTOR
+from virtio_model.spec import SECTOR, Feature
 
 from .chains import QueueTracker
 from .dma import DmaRules
@@ -31,9 +31,9 @@ class UsedChecker:
     """Judges used elements: each published one is served by the model and compared in id, len and buffer contents.
 
     `strict` demands what this project's device promises beyond the standard: chains used in the order made available,
-    payload answered before the element is written, nothing written but what the request asks for, full entropy
-    buffers. Without it only what the standard demands counts. With `entropy` the contents of entropy buffers are
-    compared with the words that the device took; with `flushes` (cycles) each flush of the model has to have one there.
+    nothing written but what the request asks for, full entropy buffers. Without it only what the standard demands
+    counts. With `entropy` the contents of entropy buffers are compared with the words that the device took; with
+    `flushes` (cycles) each flush of the model has to have one there.
     """
 
     def __init__(
@@ -68,11 +68,19 @@ class UsedChecker:
             expected = f"one of {len(tracker.in_flight)} from slot {tracker.queue.used_slot}"
             self._violate("VQ-USED-SLOT", "", tracker, None, expected, slot, event)
             break
+        event_at = layout.avail_event_address
+        if address < event_at + 2 and event_at < address + len(data):
+            self._avail_event(tracker, event)
         if address <= idx and idx + 2 <= address + len(data):
             return int.from_bytes(data[idx - address :][:2], "little")
         if address < idx + 2 and idx < address + len(data):
             self._violate("VQ-USED-IDX", "used idx written byte by byte", tracker, None, 2, 1, event)
         return None
+
+    def _avail_event(self, tracker: QueueTracker, event: DmaWrite) -> None:
+        if not tracker.queue.has(Feature.EVENT_IDX):
+            self._violate("VQ-EVENT", "avail_event written without EVENT_IDX", tracker, None, None, None, event)
+        tracker.event_written = event.cycle
 
     def publish(self, tracker: QueueTracker, idx: int, event: DmaWrite, driver_features: int) -> int:
         """The used idx was written; returns how many used elements that publishes."""
@@ -82,9 +90,16 @@ class UsedChecker:
             expected = f"{before:#06x} plus 1..{len(tracker.in_flight)}"
             self._violate("VQ-USED-IDX", "", tracker, None, expected, f"{idx:#06x}", event)
             return 0
-        for _ in range(step):
+        left = step
+        while left:
             slot, element = tracker.next_element()
-            tracker.step_used()
+            skipped = self._skipped(tracker, element, left)
+            for chain in tracker.in_flight[:skipped]:
+                whole = chain.parsed.writable_len if chain.parsed else 0
+                self._check_chain(tracker, chain, whole, event, driver_features)
+            for _ in range(skipped + 1):
+                tracker.step_used()
+            left -= skipped + 1
             if not element.complete or element.cycle >= event.start:
                 text = f"idx {idx:#06x} was written before the element in slot {slot}"
                 seen = element.cycle if element.complete else "element not written"
@@ -94,6 +109,14 @@ class UsedChecker:
             elif tracker.in_flight:
                 self._take_out(tracker, tracker.in_flight[0], event)
         return step
+
+    def _skipped(self, tracker: QueueTracker, element: Element, most: int) -> int:
+        """With IN_ORDER: how many chains before the one that an element names it stands for too (2.7.9)."""
+        if not tracker.queue.has(Feature.IN_ORDER) or not element.complete:
+            return 0
+        heads = [chain.head for chain in tracker.in_flight[:most]]
+        used_id, _ = _ELEMENT.unpack(element.data)
+        return heads.index(used_id) if used_id in heads else 0
 
     def abandon(self, chain: Chain, driver_features: int) -> None:
         """`chain` was cut off: what it would have written to a storage may be there or not, or in part."""
@@ -108,6 +131,18 @@ class UsedChecker:
         finally:
             self._storage.tentative = False
 
+    def may_drop(self, chain: Chain) -> None:
+        """The queue of `chain` is reset: words may have been taken for it."""
+        if self._entropy is not None:
+            self._entropy.lost += (chain.totals[True] + 3) // 4
+
+    def _begin_seen(self, chain: Chain) -> bytes:
+        """The first bytes written of a chain, of whole words; enough to tell them from others."""
+        assert chain.parsed is not None
+        length = min(chain.parsed.writable_len, 16) // 4 * 4
+        parts = [chain.written.get(address, run) for address, run in chain.parsed.pieces(True, 0, length)]
+        return b"" if None in parts else b"".join(part for part in parts if part is not None)
+
     def _take_out(self, tracker: QueueTracker, chain: Chain, event: DmaWrite) -> None:
         tracker.drop(chain)
         self._dma.retire(chain, event.start)
@@ -119,23 +154,29 @@ class UsedChecker:
             heads = [chain.head for chain in tracker.in_flight]
             self._violate("VQ-USED-ID", "", tracker, None, f"one of {heads}", used_id, event)
             return
-        if self._strict and chain is not tracker.in_flight[0]:
+        ordered = self._strict or tracker.queue.has(Feature.IN_ORDER)
+        if ordered and chain is not tracker.in_flight[0]:
             self._violate("VQ-USED-ORDER", "", tracker, chain, tracker.in_flight[0].head, used_id, event)
+        self._check_chain(tracker, chain, seen_len, event, driver_features)
+
+    def _check_chain(
+        self, tracker: QueueTracker, chain: Chain, seen_len: int, event: DmaWrite, driver_features: int
+    ) -> None:
+        """A chain is given back to the driver."""
         self._take_out(tracker, chain, event)
-        self._check_order(tracker, chain, element, event)
+        self._check_order(tracker, chain, event)
         if chain.fault is not None:
-            self._violate("VQ-FAULT-USED", str(chain.fault), tracker, chain, "no used element", used_id, event)
+            self._violate("VQ-FAULT-USED", str(chain.fault), tracker, chain, "no used element", chain.head, event)
         elif chain.parsed is None:
             text = f"chain used, descriptor at {chain.waiting_at:#x} not read"
             self._violate("VQ-UNREAD", text, tracker, chain, None, None, event)
         else:
             self._check_result(tracker, chain, seen_len, event, driver_features)
 
-    def _check_order(self, tracker: QueueTracker, chain: Chain, element: Element, event: DmaWrite) -> None:
-        limit, what = (element.start, "used element") if self._strict else (event.start, "used idx")
-        if chain.last_response >= limit:
-            text = f"{what} written before the response to the payload"
-            self._violate("VQ-ORDER-PAYLOAD", text, tracker, chain, f"before {limit}", chain.last_response, event)
+    def _check_order(self, tracker: QueueTracker, chain: Chain, event: DmaWrite) -> None:
+        if chain.last_response >= event.start:
+            text = "used idx written before the response to the payload"
+            self._violate("VQ-ORDER-PAYLOAD", text, tracker, chain, f"before {event.start}", chain.last_response, event)
 
     def _check_result(
         self, tracker: QueueTracker, chain: Chain, seen_len: int, event: DmaWrite, driver_features: int
@@ -146,6 +187,7 @@ class UsedChecker:
             self._storage.begin(lambda n: self._sector_seen(chain, n), chain.since)
         if self._entropy is not None:
             self._entropy.complete = not chain.failed_writes
+            self._entropy.seen = self._begin_seen(chain)
         try:
             expected_len = self._function.serve(chain.parsed, view, driver_features)
         except NotObserved as missing:

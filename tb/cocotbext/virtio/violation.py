@@ -60,6 +60,7 @@ RULES: dict[str, Rule] = {
     "BLK-FLUSH": Rule("a flush, or a write through the cache, is durable when it is reported", ("BLK-DEV-046",)),
     "VQ-FAULT-USED": Rule("a malformed chain is not used", ("STATUS-DEV-002",)),
     "VQ-FAULT-IGNORED": Rule("a malformed ring sets DEVICE_NEEDS_RESET", ("STATUS-DEV-002", "OPER-DEV-003")),
+    "VQ-EVENT": Rule("avail_event is written with EVENT_IDX only", ("SPLIT-DEV-043",)),
     "VQ-UNUSED": Rule("every chain taken is used", ("INIT-DEV-001",)),
     "VQ-NOTIFY-LOST": Rule("a notified queue is looked at", ("MMIO-DEV-015", "INIT-DEV-001")),
     "BENCH-IDLE": Rule("the test did what it claims"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from virtio_model import spec
+from virtio_model.spec import Feature
 from virtio_model.split import Descriptor, SplitLayout
 
 from .errors import QueueFull, UsedIdError, UsedIdxError, UsedLengthError
@@ -38,6 +39,7 @@ class _Outstanding:
     descriptors: list[int]
     writable: int
     token: Any
+    table: int | None
 
 
 class SplitVirtqueue:
@@ -47,16 +49,27 @@ class SplitVirtqueue:
     Slots are counted apart from the indices, so sizes that are not powers of two work too. Chains become visible to
     the device with `publish`, any number at a time. With `rng` the areas lie at random addresses that are aligned as
     little as 2.7 allows.
+
+    `features` are those negotiated: INDIRECT_DESC allows `direct` in `add`; with EVENT_IDX the events tell when to
+    notify, and an interrupt is asked for with every used buffer taken; with IN_ORDER descriptors are taken in the
+    table's order, and one used element may stand for several chains (2.7.9).
     """
 
     def __init__(
-        self, memory: GuestMemory, index: int, size: int, start_index: int = 0, rng: random.Random | None = None
+        self,
+        memory: GuestMemory,
+        index: int,
+        size: int,
+        start_index: int = 0,
+        rng: random.Random | None = None,
+        features: int = 0,
     ) -> None:
         if not 1 <= size <= spec.QUEUE_SIZE_LIMIT:
             raise ValueError(f"queue {index}: size expected 1..{spec.QUEUE_SIZE_LIMIT}, seen {size}")
         self.memory = memory
         self.index = index
         self.size = size
+        self.features = features
         unplaced = SplitLayout(size)
         self.layout = SplitLayout(
             size,
@@ -67,6 +80,8 @@ class SplitVirtqueue:
         self.avail_idx = start_index & 0xFFFF
         self.published_idx = self.avail_idx
         self.last_used_idx = self.avail_idx
+        self._notified_idx = self.avail_idx  # when it was last found out whether to notify
+        self._suppressed = False
         self.used_count = 0
         self._avail_slot = self._used_slot = self.avail_idx % size
         self._free = deque(range(size))
@@ -74,11 +89,21 @@ class SplitVirtqueue:
         self._log = logging.getLogger(f"virtio.queue{index}")
         self._write16(self.layout.avail_idx_address, self.avail_idx)
         self._write16(self.layout.used_idx_address, self.avail_idx)
+        self._write_events()
+
+    def has(self, bit: int) -> bool:
+        """Whether feature `bit` was negotiated."""
+        return bool(self.features >> bit & 1)
 
     @property
     def free_descriptors(self) -> int:
         """How many descriptors can be added now."""
         return len(self._free)
+
+    @property
+    def notification_data(self) -> int:
+        """What NOTIFICATION_DATA adds to a notification: the next avail idx (2.9)."""
+        return self.published_idx
 
     @property
     def outstanding(self) -> list[int]:
@@ -96,27 +121,40 @@ class SplitVirtqueue:
         token: Any = None,
         table_order: Sequence[int] | random.Random | None = None,
         check: bool = True,
+        direct: int | None = None,
     ) -> int:
         """Write a chain into the Descriptor Table and its head into the Available Ring; returns the head (2.7.13.1).
 
         `table_order` gives the table positions, or a generator that picks them; without it free positions are taken
-        in the order they became free. `check=False` allows device-readable after device-writable elements. Raises
-        QueueFull, or ValueError for a chain that no driver may make.
+        in the order they became free. With `direct` the elements behind that many go into an indirect table, at any
+        address if `table_order` is a generator (2.7.5.3). `check=False` allows device-readable after device-writable
+        elements. Raises QueueFull, or ValueError for a chain that no driver may make.
         """
+        if direct is not None and not (self.has(Feature.INDIRECT_DESC) and 0 <= direct < len(chain)):
+            raise ValueError(f"queue {self.index}: direct={direct} needs INDIRECT_DESC and more than {direct} elements")
         if not 1 <= len(chain) <= self.size:
             raise ValueError(f"queue {self.index}: chain length expected 1..{self.size}, seen {len(chain)}")
         if check:
             self._check_chain(chain)
-        positions = self._positions(len(chain), table_order)
-        last = len(chain) - 1
-        writable = 0
-        for i, (address, length, device_writable) in enumerate(chain):
-            flags, following = (spec.DescFlag.NEXT, positions[i + 1]) if i < last else (0, 0)
-            if device_writable:
-                flags |= spec.DescFlag.WRITE
-                writable += length
-            self.write_descriptor(positions[i], address, length, flags, following)
-        self._outstanding[positions[0]] = _Outstanding(positions, writable, token)
+        if self.has(Feature.IN_ORDER):
+            table_order = None
+        described = list(chain) if direct is None else list(chain[:direct])
+        positions = self._positions(len(described) + (direct is not None), table_order)
+        table = None
+        if direct is not None:
+            rng = table_order if isinstance(table_order, random.Random) else None
+            table = self._write_table(chain[direct:], rng)
+        for i, position in enumerate(positions):
+            flags, following = (spec.DescFlag.NEXT, positions[i + 1]) if i + 1 < len(positions) else (0, 0)
+            if i < len(described):
+                address, length, device_writable = described[i]
+                self.write_descriptor(position, address, length, flags | _write_flag(device_writable), following)
+            else:
+                assert table is not None
+                length = spec.DESC_BYTES * (len(chain) - len(described))
+                self.write_descriptor(position, table, length, spec.DescFlag.INDIRECT, 0)
+        writable = sum(length for _, length, device_writable in chain if device_writable)
+        self._outstanding[positions[0]] = _Outstanding(positions, writable, token, table)
         self.put_head(positions[0])
         self._log.debug("add head=%d descriptors=%d writable=%d", positions[0], len(chain), writable)
         return positions[0]
@@ -141,12 +179,29 @@ class SplitVirtqueue:
         return count
 
     def wants_notification(self) -> bool:
-        """Whether the device asks for notifications: used.flags without NO_NOTIFY (2.7.10.1)."""
+        """Whether the device asks to be notified of what was published since this was asked last (2.7.10.1).
+
+        By used.flags or, with EVENT_IDX, by avail_event.
+        """
+        before, self._notified_idx = self._notified_idx, self.published_idx
+        if self.has(Feature.EVENT_IDX):
+            return spec.need_event(self._read16(self.layout.avail_event_address), self.published_idx, before)
         return not self._read16(self.layout.used_flags_address) & spec.USED_F_NO_NOTIFY
 
     def suppress_interrupts(self, suppress: bool) -> None:
-        """Set or clear avail.flags NO_INTERRUPT (2.7.7.1). After clearing it, look at the Used Ring again."""
-        self._write16(self.layout.avail_flags_address, spec.AVAIL_F_NO_INTERRUPT if suppress else 0)
+        """Ask for no interrupts, or for them again (2.7.7.1): by avail.flags or, with EVENT_IDX, by a used_event far
+        off.
+
+        After asking for them again, look at the Used Ring.
+        """
+        self._suppressed = suppress
+        if not self.has(Feature.EVENT_IDX):
+            self._write16(self.layout.avail_flags_address, spec.AVAIL_F_NO_INTERRUPT if suppress else 0)
+        self._write_events()
+
+    def interrupt_after(self, count: int) -> None:
+        """With EVENT_IDX: ask for an interrupt when `count` more buffers have been used, 1 or more (2.7.7)."""
+        self._write16(self.layout.used_event_address, (self.last_used_idx + count - 1) & 0xFFFF)
 
     def used_buffers(self) -> Iterator[UsedBuffer]:
         """The chains that the device has used since the last call, in its order (2.7.14).
@@ -154,12 +209,16 @@ class SplitVirtqueue:
         Raises UsedIdxError, UsedIdError or UsedLengthError at the first used element that cannot be, after those
         before it were given out.
         """
-        used_idx = self.used_idx
-        count = (used_idx - self.last_used_idx) & 0xFFFF
-        if count > len(self._outstanding):
-            raise UsedIdxError(self.index, self.last_used_idx, used_idx, len(self._outstanding))
-        for _ in range(count):
-            yield self._pop_one()
+        while True:
+            used_idx = self.used_idx
+            count = (used_idx - self.last_used_idx) & 0xFFFF
+            if count > len(self._outstanding):
+                raise UsedIdxError(self.index, self.last_used_idx, used_idx, len(self._outstanding))
+            while self.last_used_idx != used_idx:
+                yield from self._pop_element((used_idx - self.last_used_idx) & 0xFFFF)
+            self._write_events()
+            if not self.has(Feature.EVENT_IDX) or self.used_idx == used_idx:
+                return
 
     def pop_used(self) -> list[UsedBuffer]:
         """`used_buffers` as a list; those before a bad element are lost."""
@@ -167,23 +226,54 @@ class SplitVirtqueue:
 
     def free(self) -> None:
         """Give the queue's memory back after checking its guards. The device must not use it any more."""
-        for address in (self.layout.desc_addr, self.layout.driver_addr, self.layout.device_addr):
+        tables = [record.table for record in self._outstanding.values() if record.table is not None]
+        for address in (self.layout.desc_addr, self.layout.driver_addr, self.layout.device_addr, *tables):
             self.memory.free(address)
 
-    def _pop_one(self) -> UsedBuffer:
-        element = self.memory.read(self.layout.used_element_address(self._used_slot), spec.USED_ELEMENT_BYTES)
+    def _pop_element(self, most: int) -> Iterator[UsedBuffer]:
+        """The chains that the next used element stands for: one or, with IN_ORDER, up to `most`."""
+        slot = self._used_slot
+        element = self.memory.read(self.layout.used_element_address(slot), spec.USED_ELEMENT_BYTES)
         head, written_len = _USED_ELEMENT.unpack(element)
-        record = self._outstanding.pop(head, None)
-        if record is None:
-            raise UsedIdError(self.index, self._used_slot, head, self.outstanding)
+        if head not in self._outstanding:
+            raise UsedIdError(self.index, slot, head, self.outstanding)
+        if self.has(Feature.IN_ORDER):
+            skipped = self.outstanding.index(head)
+            if skipped >= most:
+                raise UsedIdError(self.index, slot, head, self.outstanding[:most])
+            for before in self.outstanding[:skipped]:
+                yield self._take_out(before, self._outstanding[before].writable)
+        yield self._take_out(head, written_len)
+
+    def _take_out(self, head: int, written_len: int) -> UsedBuffer:
+        record = self._outstanding[head]
         if written_len > record.writable:
             raise UsedLengthError(self.index, head, f"at most {record.writable}", written_len)
+        del self._outstanding[head]
         self._free.extend(record.descriptors)
+        if record.table is not None:
+            self.memory.free(record.table)
         self._used_slot = (self._used_slot + 1) % self.size
         self.last_used_idx = (self.last_used_idx + 1) & 0xFFFF
         self.used_count += 1
         self._log.info("used head=%d written_len=%d", head, written_len)
         return UsedBuffer(self.index, head, written_len, record.token)
+
+    def _write_table(self, elements: Sequence[ChainElement], rng: random.Random | None) -> int:
+        """An indirect table of these elements, linked in order; with `rng` at any address."""
+        offset = rng.randrange(64) if rng else 0
+        table = self.memory.allocate(spec.DESC_BYTES * len(elements), 64, offset)
+        for i, (address, length, device_writable) in enumerate(elements):
+            last = i + 1 == len(elements)
+            flags, following = (0, 0) if last else (spec.DescFlag.NEXT, i + 1)
+            packed = Descriptor(address, length, flags | _write_flag(device_writable), following).pack()
+            self.memory.write(table + spec.DESC_BYTES * i, packed)
+        return table
+
+    def _write_events(self) -> None:
+        """With EVENT_IDX: when to interrupt next, with the next used buffer or not for a long time."""
+        if self.has(Feature.EVENT_IDX):
+            self.interrupt_after(0x8000 if self._suppressed else 1)
 
     def _check_chain(self, chain: Sequence[ChainElement]) -> None:
         """2.7.4.2: device-readable before device-writable; 2.7.5.2: no more than 2^32 bytes."""
@@ -222,3 +312,7 @@ class SplitVirtqueue:
 
     def _write16(self, address: int, value: int) -> None:
         self.memory.write(address, value.to_bytes(2, "little"))
+
+
+def _write_flag(device_writable: bool) -> int:
+    return spec.DescFlag.WRITE if device_writable else 0

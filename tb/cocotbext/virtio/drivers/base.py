@@ -83,7 +83,14 @@ class ClassDriver:
     #: Feature bits that every driver here accepts when offered: memory is shared without translation, ordering is
     #: that of the bus.
     common_features: ClassVar[int] = spec.features(
-        spec.Feature.VERSION_1, spec.Feature.ACCESS_PLATFORM, spec.Feature.ORDER_PLATFORM
+        spec.Feature.VERSION_1,
+        spec.Feature.ACCESS_PLATFORM,
+        spec.Feature.ORDER_PLATFORM,
+        spec.Feature.INDIRECT_DESC,
+        spec.Feature.EVENT_IDX,
+        spec.Feature.IN_ORDER,
+        spec.Feature.NOTIFICATION_DATA,
+        spec.Feature.RING_RESET,
     )
     class_features: ClassVar[int] = 0
 
@@ -148,10 +155,19 @@ class ClassDriver:
 
     def device_failed(self, error: Exception) -> None:
         """The device is lost: fail what is outstanding."""
-        for pending in self.pending:
-            pending.fail(error)
-        self._lost += self.pending
+        self._fail(self.pending, error)
         self.pending = []
+
+    def queue_was_reset(self, queue: int, error: Exception) -> None:
+        """Queue `queue` has been reset: fail what was outstanding on it, give the buffers back. Raises `GuardError`."""
+        self._fail([pending for pending in self.pending if pending.queue == queue], error)
+        self.pending = [pending for pending in self.pending if pending.queue != queue]
+        self.release()
+
+    def _fail(self, lost: Sequence[Pending[Any]], error: Exception) -> None:
+        for pending in lost:
+            pending.fail(error)
+        self._lost += lost
 
     def release(self) -> None:
         """The device has been reset: give the buffers of failed requests back. Raises `GuardError`."""
@@ -167,7 +183,9 @@ class ClassDriver:
         """Add a request's chain and, with `kick`, publish it. Raises QueueFull (its buffers are given back)."""
         virtqueue = self._transport.queues[queue]
         try:
-            pending.head = virtqueue.add(pending.buffers.chain, pending, self.table_order)
+            pending.head = virtqueue.add(
+                pending.buffers.chain, pending, self.table_order, direct=pending.buffers.direct
+            )
         except BaseException:
             pending.buffers.free()
             raise

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transport features on split rings: indirect tables, events, order, notification data, queue reset (2.6, 2.7, 4.2.2).
+
+For devices that offer all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cocotbext.virtio.buffers import Layout, natural, pieces
+from cocotbext.virtio.identity import QueueRequest
+from cocotbext.virtio.virtqueue import SplitVirtqueue
+from virtio_model.spec import DESC_BYTES, DescFlag, Feature, Reg
+from virtio_model.split import Descriptor
+
+from . import faults, work
+from .rig import Rig, body
+from .work import expect, expect_true
+
+_N, _W, _I = DescFlag.NEXT, DescFlag.WRITE, DescFlag.INDIRECT
+_ROOM = 64
+_TOP = 1 << 64
+
+
+async def _start(rig: Rig, *needed: Feature, **options: Any) -> Any:
+    driver = await work.start(rig, **options)
+    for feature in needed:
+        expect_true(driver.has(feature), f"{feature.name} is not negotiated")
+    return driver
+
+
+@body(used=90)
+async def indirect_tables(rig: Rig) -> None:
+    """Requests in a table of their own, with 0 to 2 descriptors before it (SPLIT-DEV-019 to 024, HOST-045, 047)."""
+    driver = await _start(rig, Feature.INDIRECT_DESC)
+    driver.table_order = rig.rng
+    framings = [pieces(count, rig.rng) for count in (3, 4, 5, 6, 7, 9)]
+    for length in (9, 16, 23, 30, 37):
+        pendings = []
+        for framing in framings:
+            for direct in (0, 1, 2):
+                layout = Layout(framing, offset=None, rng=rig.rng, direct=direct)
+                pendings.append(await work.ask(rig, kick=False, layout=layout, length=length))
+        await rig.transport.kick(0)
+        await work.settle(rig, pendings)
+
+
+@body(used=18)
+async def indirect_tables_at_page_ends(rig: Rig) -> None:
+    """A table that is not aligned, an entry of which lies across 4 KiB, at every offset there is (HOST-045)."""
+    await _start(rig, Feature.INDIRECT_DESC, size=4)
+    queue = rig.transport.queues[0]
+    area = rig.memory.allocate(8192, 4096)
+    for offset in (1, 2, 4, 8, 9, 15):
+        for before in (offset, 16 + offset, 32 + offset):
+            pending = await work.ask(rig, kick=False, layout=Layout(natural, direct=0))
+            # The driver's own table, moved to where it is wanted.
+            position = pending.head
+            described = Descriptor.unpack(rig.memory.read(queue.layout.descriptor_address(position), DESC_BYTES))
+            table = area + 4096 - before
+            rig.memory.write(table, rig.memory.read(described.addr, described.len))
+            queue.write_descriptor(position, table, described.len, _I | _W, 0)
+            await rig.transport.kick(0)
+            await work.settle(rig, [pending])
+    rig.memory.free(area)
+
+
+_END = [(_ROOM, _W, 0)]
+
+#: (flags and length of the descriptor that points to the table, its entries); a length of -1 is that of the entries.
+TABLES: dict[str, tuple[int, int, Sequence[tuple[int, int, int]]]] = {
+    "nested": (_I, -1, [(16, _N, 1), (_ROOM, _I, 0)]),
+    "with_next": (_I | _N, -1, _END),
+    "length_0": (_I, 0, _END),
+    "length_1": (_I, 1, _END),
+    "length_15": (_I, 15, _END),
+    "length_17": (_I, 17, _END),
+    "length_0x1001": (_I, 0x1001, _END),
+    "next_is_the_entries": (_I, -1, [(16, _N, 1), (_ROOM, _W | _N, 2)]),
+    "next_below_the_size": (_I, -1, [(16, _N, 1), (_ROOM, _W | _N, 5)]),
+    "next_is_0xffff": (_I, -1, [(_ROOM, _W | _N, 0xFFFF)]),
+    "loop": (_I, -1, [(_ROOM, _W | _N, 1), (_ROOM, _W | _N, 0)]),
+    "loop_to_itself": (_I, -1, [(_ROOM, _W | _N, 0)]),
+    "more_than_the_size": (_I, -1, [*((4, _N, i + 1) for i in range(faults.SIZE)), (_ROOM, _W, 0)]),
+    "readable_after_writable": (_I, -1, [(_ROOM, _W | _N, 1), (4, 0, 0)]),
+}
+
+
+def _point_to_table(rig: Rig, queue: SplitVirtqueue, case: str) -> None:
+    flags, length, entries = TABLES[case]
+    table = rig.memory.allocate(DESC_BYTES * len(entries), 16)
+    for i, (size, entry_flags, following) in enumerate(entries):
+        entry = Descriptor(rig.memory.allocate(size), size, entry_flags, following)
+        rig.memory.write(table + DESC_BYTES * i, entry.pack())
+    length = DESC_BYTES * len(entries) if length < 0 else length
+    faults.write_chain(rig, queue, [(length, flags, 1, table)])
+
+
+@body(used=10, cases=tuple(TABLES))
+async def malformed_table(rig: Rig, case: str) -> None:
+    """An indirect table that no driver may make is fatal (HOST-039 to 043)."""
+    await faults.fatal(rig, lambda queue: _point_to_table(rig, queue, case))
+
+
+@body(used=10)
+async def table_above_the_address_space(rig: Rig) -> None:
+    """A table that ends above the address space is fatal, and not read (HOST-044)."""
+    await faults.fatal(rig, lambda queue: faults.write_chain(rig, queue, [(32, _I, 0, _TOP - 16)]))
+
+
+@body(used=25)
+async def interrupt_when_used_event_is_reached(rig: Rig) -> None:
+    """With EVENT_IDX only the buffer that used_event names is notified, batches included (SPLIT-DEV-028 to 030)."""
+    await _start(rig, Feature.EVENT_IDX)
+    await work.serve(rig, 1)
+    queue = rig.transport.queues[0]
+    for count in (1, 2, 5, 8, 8):
+        await work.calm_down(rig)
+        queue.interrupt_after(count)
+        rig.memory.write(queue.layout.avail_flags_address, b"\1\0" if count > 2 else b"\0\0")
+        interrupts = rig.transport.interrupts
+        pendings = [await work.ask(rig, kick=False) for _ in range(count - 1)]
+        if pendings:
+            await rig.transport.kick(0)
+            await work.until_used(rig, queue, count - 1)
+            expect(rig.irq.level, False, f"interrupt line after {count - 1} of {count} buffers")
+        pendings.append(await work.ask(rig))
+        await work.settle(rig, pendings)
+        expect(rig.transport.interrupts, interrupts + 1, "interrupts")
+
+
+@body(used=60)
+async def events_race_with_buffers(rig: Rig) -> None:
+    """A driver that sleeps until avail_event, or until its used_event, loses nothing at any time (SPLIT-DEV-043,
+    047).
+    """
+    await _start(rig, Feature.EVENT_IDX)
+    for step in range(30):
+        first = await work.ask(rig)
+        await rig.delay(20 * step)
+        second = await work.ask(rig)
+        await work.settle(rig, [first, second])
+
+
+@body(used=9)
+async def idle_queue_asks_for_the_next_notification(rig: Rig) -> None:
+    """An idle queue asks for a notification with the very next buffer, by avail_event (SPLIT-DEV-043)."""
+    await _start(rig, Feature.EVENT_IDX)
+    queue = rig.transport.queues[0]
+    for _ in range(8):
+        await work.settle(rig, [await work.ask(rig)])
+    await work.calm_down(rig)
+    event = int.from_bytes(rig.memory.read(queue.layout.avail_event_address, 2), "little")
+    expect(event, queue.published_idx, "avail_event of an idle queue")
+    pending = await work.ask(rig, kick=False)
+    expect(await rig.transport.kick(0), True, "whether the driver notifies an idle queue")
+    await work.settle(rig, [pending])
+
+
+async def _reset_and_enable(rig: Rig, index: int, size: int | None) -> None:
+    """Reset a queue and enable it again, with new memory."""
+    await rig.transport.reset_queue(index)
+    await rig.transport.enable_queue(QueueRequest(index, size, rig.index_init))
+    expect(await rig.bus.read(Reg.QUEUE_RESET), 0, "QueueReset of a queue enabled again")
+
+
+@body(used=20)
+async def queue_reset(rig: Rig) -> None:
+    """An idle queue is reset and enabled again with another size; it starts anew (QRESET-DEV-002, 003)."""
+    await _start(rig, Feature.RING_RESET)
+    for size in (32, 16, None, 64):
+        await work.serve(rig, 5)
+        await work.calm_down(rig)
+        await _reset_and_enable(rig, 0, size)
+    await work.serve(rig, 2)
+
+
+@body(used=3)
+async def queue_reset_of_what_is_not_ready(rig: Rig) -> None:
+    """A queue that is not ready is reset at once; its set-up is gone. 0 does nothing (registers.yaml, QueueReset)."""
+    await _start(rig, Feature.RING_RESET)
+    await work.serve(rig, 2)
+    await rig.bus.write(Reg.QUEUE_SEL, 0)
+    await rig.bus.write(Reg.QUEUE_RESET, 0)
+    expect(await rig.bus.read(Reg.QUEUE_READY), 1, "QueueReady after 0 in QueueReset")
+    await work.serve(rig, 1)
+    await work.calm_down(rig)
+    await rig.transport.reset_queue(0)
+    await rig.bus.write(Reg.QUEUE_RESET, 1)
+    expect(await rig.bus.read(Reg.QUEUE_RESET), 0, "QueueReset of a queue that is not ready")
+    await rig.bus.write(Reg.QUEUE_READY, 1)
+    expect(await rig.bus.read(Reg.QUEUE_READY), 0, "QueueReady without a set-up")
+
+
+@body(used=40, limit_us=60_000)
+async def queue_reset_under_load(rig: Rig) -> None:
+    """A queue is reset with requests in flight, at many moments, while another one is served (QRESET-DEV-001)."""
+    await _start(rig, Feature.RING_RESET, queues=[0, 1])
+    for step in range(16):
+        others = [await work.ask(rig, queue=1, kick=False) for _ in range(4)]
+        lost = [await work.ask(rig, queue=0, kick=False) for _ in range(8)]
+        await rig.transport.kick(1)
+        await rig.transport.kick(0)
+        await rig.delay(step * step * 20)
+        await _reset_and_enable(rig, 0, 32 if step % 2 else None)
+        expect([pending for pending in lost if not pending.done], [], "requests outstanding on a queue that was reset")
+        await work.settle(rig, others)
+        await work.serve(rig, 1)

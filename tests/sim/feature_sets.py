@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sets of transport features that devices are built with: values of the HDL parameter TransportFeatures."""
+
+from __future__ import annotations
+
+from virtio_model.spec import Feature, features
+
+#: All that there is on split rings.
+SPLIT = features(
+    Feature.INDIRECT_DESC,
+    Feature.EVENT_IDX,
+    Feature.ACCESS_PLATFORM,
+    Feature.IN_ORDER,
+    Feature.ORDER_PLATFORM,
+    Feature.NOTIFICATION_DATA,
+    Feature.RING_RESET,
+)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transport features on split rings, on the pins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+
+from tests.bodies import features
+from tests.sim.harness import TIMINGS, cases, on_device
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def indirect_tables(dut: Any, timing: str) -> None:
+    await on_device(dut, features.indirect_tables, timing=timing)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def indirect_tables_at_page_ends(dut: Any, timing: str) -> None:
+    await on_device(dut, features.indirect_tables_at_page_ends, timing=timing)
+
+
+@cocotb.test()
+@cocotb.parametrize(case=cases(features.malformed_table))
+async def malformed_table(dut: Any, case: str) -> None:
+    await on_device(dut, features.malformed_table, case)
+
+
+@cocotb.test()
+async def table_above_the_address_space(dut: Any) -> None:
+    await on_device(dut, features.table_above_the_address_space)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def interrupt_when_used_event_is_reached(dut: Any, timing: str) -> None:
+    await on_device(dut, features.interrupt_when_used_event_is_reached, timing=timing)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def events_race_with_buffers(dut: Any, timing: str) -> None:
+    await on_device(dut, features.events_race_with_buffers, timing=timing)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def idle_queue_asks_for_the_next_notification(dut: Any, timing: str) -> None:
+    await on_device(dut, features.idle_queue_asks_for_the_next_notification, timing=timing)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def queue_reset(dut: Any, timing: str) -> None:
+    await on_device(dut, features.queue_reset, timing=timing)
+
+
+@cocotb.test()
+async def queue_reset_of_what_is_not_ready(dut: Any) -> None:
+    await on_device(dut, features.queue_reset_of_what_is_not_ready)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def queue_reset_under_load(dut: Any, timing: str) -> None:
+    await on_device(dut, features.queue_reset_under_load, timing=timing)
