@@ -1,22 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device type block (5.2): requests in, sectors to and from a storage port, status byte out.
+// Device type block (5.2): requests in, commands to and from a storage port, status byte out.
 //
-// Storage port, for DDR, an SD controller, a file: one command for each sector of 512 bytes (`store_cmd_op_o` of STORE_READ, STORE_WRITE,
-// STORE_FLUSH), answered in order on `store_rsp_*` by one beat each. A write's 512 bytes follow its command on `store_wdata_*`, all of
-// them known to be good; a read's come on `store_rdata_*` before its response (a failed read may come short). Streams are packed, lane 0 first. After a device reset
-// the commands begun before are still answered.
+// Storage port, for DDR, an SD controller, a file: commands, carried out and answered in order, one beat of `store_rsp_*` each.
+// `store_cmd_op_o` is STORE_READ or STORE_WRITE of one sector of 512 bytes, STORE_DISCARD or STORE_ZERO of `store_cmd_count_o` sectors
+// (the latter may deallocate them with `store_cmd_unmap_o`), or STORE_FLUSH. The storage may take commands ahead.
+// A command with `store_cmd_linked_o` belongs to the same request as the one before: if that failed, this one is to fail too, and to
+// do nothing. A write's 512 bytes follow its command on `store_wdata_*`, all of them known to be good, even if it is to fail; a
+// read's come on `store_rdata_*` before its response or, the last ones, with it (a failed read may come short), and nothing of
+// the next read before that response is taken. Streams are packed, lane 0 first. After a device reset the commands begun
+// before are still answered.
 //
-//   req -> header, virtio_byte_pack -> virtio_blk_mover -> storage
-//   rsp <- data, id, status byte    <-
+// The next request is taken, and its commands begun, while the answers of those before are still going.
+//
+//   req -> header, virtio_byte_pack -> steps, write data -> virtio_blk_port -> storage
+//   rsp <- virtio_blk_answer <- answers, read data       <-
 
 module virtio_blk #(
-    parameter  int           DataWidth = 64,
-    parameter  bit           ReadOnly  = 1'b0,                    // offers RO, refuses writes
-    parameter  logic [ 31:0] SegMax    = 32'd126,                 // 0: SEG_MAX not offered
-    parameter  logic [ 31:0] SizeMax   = 32'd0,                   // 0: SIZE_MAX not offered
-    parameter  logic [ 31:0] BlkSize   = 32'd512,                 // 0: BLK_SIZE not offered
-    parameter  logic [159:0] SerialId  = "virtio-mmio-rtl-0001",  // GET_ID, first character leftmost
-    localparam int           Bytes     = DataWidth / 8
+    parameter int DataWidth = 64,
+    parameter bit ReadOnly = 1'b0,  // offers RO, refuses writes
+    parameter logic [31:0] SegMax = 32'd126,  // 0: SEG_MAX not offered
+    parameter logic [31:0] SizeMax = 32'd0,  // 0: SIZE_MAX not offered
+    parameter logic [31:0] BlkSize = 32'd512,  // 0: BLK_SIZE not offered
+    parameter  logic [ 63:0] Topology  = 64'd0,                   // {opt_io_size, min_io_size, alignment_offset, physical_block_exp}; 0: not offered
+    parameter bit ConfigWce = 1'b0,  // offers CONFIG_WCE
+    parameter logic [15:0] MultiQueue = 16'd0,  // num_queues; 0: MQ not offered
+    parameter logic [31:0] MaxDiscardSectors = 32'd0,  // 0: DISCARD not offered
+    parameter logic [31:0] MaxDiscardSeg = 32'd1,
+    parameter logic [31:0] DiscardAlignment = 32'd1,  // advice to the driver
+    parameter logic [31:0] MaxWriteZeroesSectors = 32'd0,  // 0: WRITE_ZEROES not offered
+    parameter logic [31:0] MaxWriteZeroesSeg = 32'd1,
+    parameter bit WriteZeroesMayUnmap = 1'b1,
+    parameter logic [159:0] SerialId = "virtio-mmio-rtl-0001",  // GET_ID, first character leftmost
+    localparam int Bytes = DataWidth / 8
 ) (
     input  logic                 clk_i,
     input  logic                 rst_ni,
@@ -24,8 +39,11 @@ module virtio_blk #(
     input  logic [         63:0] capacity_i,            // sectors; may change at any time
     output logic                 store_cmd_valid_o,
     input  logic                 store_cmd_ready_i,
-    output logic [          1:0] store_cmd_op_o,
+    output logic [          2:0] store_cmd_op_o,
     output logic [         63:0] store_cmd_sector_o,
+    output logic [         31:0] store_cmd_count_o,
+    output logic                 store_cmd_unmap_o,
+    output logic                 store_cmd_linked_o,
     output logic                 store_wdata_valid_o,
     input  logic                 store_wdata_ready_i,
     output logic [DataWidth-1:0] store_wdata_o,
@@ -41,6 +59,10 @@ module virtio_blk #(
     input  logic                 device_reset_i,
     input  logic [         11:0] config_rd_offset_i,
     output logic [         31:0] config_rd_data_o,
+    input  logic                 config_wr_en_i,
+    input  logic [         11:0] config_wr_offset_i,
+    input  logic [         31:0] config_wr_data_i,
+    input  logic [          3:0] config_wr_strb_i,
     output logic                 config_changed_o,
     input  logic                 chain_valid_i,
     output logic                 chain_ready_o,
@@ -68,128 +90,224 @@ module virtio_blk #(
   localparam int HeaderBytes = 16;
   localparam int HeaderBeats = (Bytes < HeaderBytes) ? HeaderBytes / Bytes : 1;
   localparam bit HeaderSharesBeat = Bytes > HeaderBytes;  // data may begin in the header's beat
-  localparam int IdBytes = 20;
+  localparam int SectorWords = 512 / Bytes;
+  localparam int WordWidth = $clog2(SectorWords);
 
   typedef enum logic [2:0] {
     Idle,
+    Refuse,
     Header,
     Decide,
-    Move,
-    Id,
-    Status
+    Read,
+    Write,
+    Segments,
+    Flush
   } state_e;
 
   state_e state_q, state_d;
   logic [31:0] readable_len_q, writable_len_q;
   logic [127:0] header_q;
   logic [  1:0] header_beat_q;
-  logic header_err_q, header_done, req_done_q, writing_q, answerable, has_status_q;
-  logic [7:0] status_q, status_d;
-  logic [159:0] id_q, id_bytes;
-  logic [ 6:0] id_left_q;
-  logic [63:0] capacity_q;
+  logic header_err_q, header_done, req_done_q, answerable, has_status_q;
+  logic [63:0] sector_q;  // next to be commanded
+  logic [27:0] left_q;  // sectors or segments
+  logic linked_q, discard_q;
+  logic [63:0] capacity;
+  logic writethrough;
 
-  logic [31:0] req_type, in_len, out_len, data_len;
+  // A request as a whole
+  logic [31:0] req_type, in_len, out_len, data_len, max_seg, max_sectors;
   logic [63:0] sector;
-  logic fits, decide, start, is_read, is_write, is_flush, moving, taking;
-  logic [1:0] op;
+  logic fits, segments_fit, is_flush, is_discard, is_zero, req_used;
+  logic is_id, is_known, transfer_ok, go, go_read, go_write, go_segments, go_flush, ends_at_once;
+  logic [7:0] status_at_once;
+  logic [4:0] id_bytes;
 
-  logic mover_ready, mover_done, mover_failed, rd_valid;
-  logic [DataWidth-1:0] rd_data;
+  // Steps
+  logic step_none, step_unmap, step_is_sector, step_last;
+  logic [2:0] step_op;
+  logic [63:0] step_sector;
+  logic [31:0] step_count;
+  logic [7:0] step_status;
+  logic [4:0] step_id_bytes;
+  blk_command_t step_command;
+  blk_answer_t step_answer;
+  logic step_valid, step_ready, step_taken, last_left;
 
-  logic first_data_q, pack_in_ready, pack_valid, pack_ready, pack_last, pack_err;
+  // Data of a write, or segments
+  logic taking, first_data_q, pack_clear, pack_in_ready, pack_valid, pack_ready, pack_last, pack_err;
   logic [OffsetWidth:0] req_bytes;
   logic [DataWidth-1:0] pack_data;
   logic [Bytes-1:0] pack_keep;
+  logic [WordWidth-1:0] word_q;
+  logic sector_bad_q, sector_end, sector_good, wr_valid, wr_room;
+  logic parsing, seg_in_ready, seg_valid, seg_ready, seg_err, seg_flags_bad, seg_in_range, seg_bad;
+  logic [127:0] seg_data;
+  logic [ 63:0] seg_sector;
+  logic [31:0] seg_count, seg_flags;
 
-  // Features and configuration space.
-  assign device_features_o = (64'd1 << BLK_F_FLUSH) | ({63'd0, ReadOnly} << BLK_F_RO) |
-                             ({63'd0, SegMax != 32'd0} << BLK_F_SEG_MAX) |
-                             ({63'd0, SizeMax != 32'd0} << BLK_F_SIZE_MAX) |
-                             ({63'd0, BlkSize != 32'd0} << BLK_F_BLK_SIZE);
+  blk_answer_t answer;
+  logic answer_valid, answer_ready, rd_ready;
+  logic [DataWidth-1:0] rd_data;
+
+  virtio_blk_config #(
+      .ReadOnly             (ReadOnly),
+      .SegMax               (SegMax),
+      .SizeMax              (SizeMax),
+      .BlkSize              (BlkSize),
+      .Topology             (Topology),
+      .ConfigWce            (ConfigWce),
+      .MultiQueue           (MultiQueue),
+      .MaxDiscardSectors    (MaxDiscardSectors),
+      .MaxDiscardSeg        (MaxDiscardSeg),
+      .DiscardAlignment     (DiscardAlignment),
+      .MaxWriteZeroesSectors(MaxWriteZeroesSectors),
+      .MaxWriteZeroesSeg    (MaxWriteZeroesSeg),
+      .WriteZeroesMayUnmap  (WriteZeroesMayUnmap)
+  ) u_config (
+      .clk_i,
+      .rst_ni,
+      .device_reset_i,
+      .capacity_i,
+      .capacity_o    (capacity),
+      .writethrough_o(writethrough),
+      .device_features_o,
+      .driver_features_i,
+      .config_rd_offset_i,
+      .config_rd_data_o,
+      .config_wr_en_i,
+      .config_wr_offset_i,
+      .config_wr_data_i,
+      .config_wr_strb_i,
+      .config_changed_o
+  );
+
+  function automatic logic in_range(input logic [63:0] first, input logic [63:0] count, input logic [63:0] end_);
+    in_range = first <= end_ && count <= end_ - first;
+  endfunction
+
+  // What is asked.
+  assign answerable = chain_readable_len_i >= 32'(HeaderBytes) && chain_writable_len_i != 32'd0;
+  assign header_done = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
+  assign req_type = header_q[31:0];
+  assign sector = header_q[127:64];
+  assign in_len = writable_len_q - 32'd1;
+  assign out_len = readable_len_q - 32'(HeaderBytes);
+  assign data_len = (req_type == BLK_T_IN) ? in_len : out_len;
+  assign fits = data_len[8:0] == 9'd0 && in_range(sector, {41'd0, data_len[31:9]}, capacity);
+  assign is_flush = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
+  assign is_discard = req_type == BLK_T_DISCARD && driver_features_i[BLK_F_DISCARD];
+  assign is_zero = req_type == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES];
+  assign segments_fit = data_len[3:0] == 4'd0 && {4'd0, data_len[31:4]} <= max_seg;
+  assign max_seg = is_discard ? MaxDiscardSeg : MaxWriteZeroesSeg;
+
+  // What becomes of it: steps, or a status at once.
+  assign is_id = req_type == BLK_T_GET_ID;
+  assign transfer_ok  = (req_type == BLK_T_IN && fits) || (req_type == BLK_T_OUT && fits && !ReadOnly) ||
+                        ((is_discard || is_zero) && segments_fit && !ReadOnly);
+  assign go = !header_err_q && transfer_ok && data_len != 32'd0;
+  assign go_read = go && req_type == BLK_T_IN;
+  assign go_write = go && req_type == BLK_T_OUT;
+  assign go_segments = go && (is_discard || is_zero);
+  assign go_flush = !header_err_q && is_flush;
+  assign is_known = req_type == BLK_T_IN || req_type == BLK_T_OUT || is_discard || is_zero || is_id;
+  assign ends_at_once = !go && !go_flush;
+  assign id_bytes = (header_err_q || !is_id) ? 5'd0 : (in_len > 32'(BLK_ID_BYTES)) ? 5'(BLK_ID_BYTES) : in_len[4:0];
+  assign status_at_once = (!header_err_q && !is_known) ? BLK_S_UNSUPP :
+                          (!header_err_q && (transfer_ok || is_id)) ? BLK_S_OK : BLK_S_IOERR;
+
+  // A segment of DISCARD or WRITE_ZEROES.
+  assign seg_sector = seg_data[63:0];
+  assign seg_count = seg_data[95:64];
+  assign seg_flags = seg_data[127:96];
+  assign seg_flags_bad = seg_flags[31:1] != '0 || (discard_q && seg_flags[0]);
+  assign max_sectors = discard_q ? MaxDiscardSectors : MaxWriteZeroesSectors;
+  assign seg_in_range = in_range(seg_sector, {32'd0, seg_count}, capacity);
+  assign seg_bad = seg_err || seg_flags_bad || seg_count > max_sectors || !seg_in_range;
+
+  // Steps, and where they lead.
+  assign sector_end = word_q == WordWidth'(SectorWords - 1);
+  assign sector_good = !sector_bad_q && !pack_err;
+  assign last_left = left_q == 28'd1;
 
   always_comb begin
-    case ({
-      config_rd_offset_i[11:2], 2'b00
-    })
-      12'd0:   config_rd_data_o = capacity_q[31:0];
-      12'd4:   config_rd_data_o = capacity_q[63:32];
-      12'd8:   config_rd_data_o = SizeMax;
-      12'd12:  config_rd_data_o = SegMax;
-      12'd20:  config_rd_data_o = BlkSize;
-      default: config_rd_data_o = 32'd0;
+    step_op        = STORE_FLUSH;
+    step_unmap     = 1'b0;
+    step_is_sector = 1'b0;
+    step_status    = BLK_S_OK;
+    step_id_bytes  = 5'd0;
+    step_none      = 1'b1;
+    step_sector    = sector_q;
+    step_count     = 32'd1;
+    step_last      = 1'b1;
+    case (state_q)
+      Decide: begin
+        step_status   = status_at_once;
+        step_id_bytes = id_bytes;
+      end
+      Read: begin
+        step_none      = 1'b0;
+        step_op        = STORE_READ;
+        step_is_sector = 1'b1;
+        step_last      = last_left;
+      end
+      Write: begin
+        step_none = !sector_good;
+        step_op   = STORE_WRITE;
+        if (sector_good) step_last = last_left && !writethrough;
+        else step_status = BLK_S_IOERR;
+      end
+      Segments: begin
+        step_none   = seg_bad || seg_count == 32'd0;
+        step_op     = discard_q ? STORE_DISCARD : STORE_ZERO;
+        step_sector = seg_sector;
+        step_count  = seg_count;
+        step_unmap  = seg_flags[0];
+        step_last   = seg_bad || (last_left && (discard_q || !writethrough));
+        if (seg_bad) step_status = (seg_flags_bad && !seg_err) ? BLK_S_UNSUPP : BLK_S_IOERR;
+      end
+      Flush: begin
+        step_none = 1'b0;
+        step_op   = STORE_FLUSH;
+      end
+      default: step_status = BLK_S_IOERR;
     endcase
   end
 
-  assign config_changed_o = rst_ni && capacity_q != capacity_i;
-  always_ff @(posedge clk_i) capacity_q <= capacity_i;
+  assign step_command = {step_op, step_sector, step_count, step_unmap, linked_q};
+  assign step_answer = {step_is_sector, step_last, step_status, has_status_q, step_id_bytes};
 
-  // What is asked.
-  assign req_type    = header_q[31:0];
-  assign sector      = header_q[127:64];
-  assign in_len      = writable_len_q - 32'd1;
-  assign out_len     = readable_len_q - 32'(HeaderBytes);
-  assign data_len    = (req_type == BLK_T_OUT) ? out_len : in_len;
-  assign fits        = data_len[8:0] == 9'd0 && sector <= capacity_q && {41'd0, data_len[31:9]} <= capacity_q - sector;
-  assign answerable  = chain_readable_len_i >= 32'(HeaderBytes) && chain_writable_len_i != 32'd0;
-  assign header_done = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
-
-  // What becomes of it: a move of sectors, the id, or a status at once.
-  assign decide      = state_q == Decide && mover_ready;
-  assign is_read     = req_type == BLK_T_IN && fits;
-  assign is_write    = req_type == BLK_T_OUT && fits && !ReadOnly;
-  assign is_flush    = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
-  assign start       = decide && !header_err_q && !device_reset_i && (is_read || is_write || is_flush);
-  assign op          = is_write ? STORE_WRITE : is_flush ? STORE_FLUSH : STORE_READ;
+  assign step_valid = (state_q == Decide && ends_at_once) || state_q == Refuse || state_q == Read || state_q == Flush ||
+                      (state_q == Write && wr_valid && wr_room && sector_end) || (state_q == Segments && seg_valid);
+  assign step_taken = step_valid && step_ready;
 
   always_comb begin
-    state_d  = state_q;
-    status_d = status_q;
+    state_d = state_q;
     case (state_q)
       Idle: begin
-        status_d = BLK_S_IOERR;
         if (chain_valid_i && answerable) state_d = Header;
-        else if (chain_valid_i) state_d = Status;
+        else if (chain_valid_i) state_d = Refuse;
       end
       Header:  if (header_done) state_d = Decide;
       Decide: begin
-        if (decide) state_d = Status;
-        if (start) state_d = Move;
-        if (decide && !header_err_q) begin
-          case (req_type)
-            BLK_T_IN, BLK_T_OUT: ;
-            BLK_T_FLUSH: if (!is_flush) status_d = BLK_S_UNSUPP;
-            BLK_T_GET_ID: begin
-              status_d = BLK_S_OK;
-              if (in_len != 32'd0) state_d = Id;
-            end
-            default: status_d = BLK_S_UNSUPP;
-          endcase
-        end
+        if (go_read) state_d = Read;
+        if (go_write) state_d = Write;
+        if (go_segments) state_d = Segments;
+        if (go_flush) state_d = Flush;
+        if (step_taken) state_d = Idle;
       end
-      Move: begin
-        if (mover_done) state_d = Status;
-        if (mover_done && !mover_failed) status_d = BLK_S_OK;
-      end
-      Id:      if (rsp_ready_i && id_left_q <= 7'(Bytes)) state_d = Status;
-      default: if (rsp_ready_i) state_d = Idle;
+      default: if (step_taken && step_last) state_d = Idle;
     endcase
+    if ((state_q == Write || state_q == Segments) && step_taken && last_left && !step_last) state_d = Flush;
   end
-
-  assign moving = state_q == Move;
 
   // What the request does not use of the readable part is dropped when that is known.
+  assign req_used = readable_len_q == 32'd0 || req_done_q;
   assign chain_ready_o = state_q == Idle && !device_reset_i;
-  assign taking = state_q == Move && writing_q && !req_done_q;
+  assign taking = (state_q == Write || state_q == Segments) && !req_done_q;
   assign req_ready_o = (state_q == Header && !HeaderSharesBeat) || (taking && pack_in_ready);
-  assign req_skip_o    = (chain_ready_o && chain_valid_i && !answerable && chain_readable_len_i != 32'd0) ||
-                         (decide && !(start && is_write) && !req_done_q) ||
-                         (taking && mover_done);
-
-  // GET_ID: the first character comes first, that is in lane 0.
-  for (genvar i = 0; i < IdBytes; i++) begin : g_id
-    assign id_bytes[8*i+:8] = SerialId[8*(IdBytes-1-i)+:8];
-  end
+  assign req_skip_o = !req_used && (state_q == Decide ? go_read || go_flush || step_taken :
+                                                        state_q != Read && step_taken && step_last);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || device_reset_i) begin
@@ -200,15 +318,16 @@ module virtio_blk #(
       header_beat_q  <= '0;
       header_err_q   <= 1'b0;
       req_done_q     <= 1'b0;
-      writing_q      <= 1'b0;
       has_status_q   <= 1'b0;
       first_data_q   <= 1'b0;
-      status_q       <= BLK_S_IOERR;
-      id_q           <= '0;
-      id_left_q      <= '0;
+      sector_q       <= '0;
+      left_q         <= '0;
+      linked_q       <= 1'b0;
+      discard_q      <= 1'b0;
+      word_q         <= '0;
+      sector_bad_q   <= 1'b0;
     end else begin
-      state_q  <= state_d;
-      status_q <= status_d;
+      state_q <= state_d;
       if (state_q == Idle) begin
         readable_len_q <= chain_readable_len_i;
         writable_len_q <= chain_writable_len_i;
@@ -217,9 +336,13 @@ module virtio_blk #(
         header_err_q   <= 1'b0;
         req_done_q     <= 1'b0;
         first_data_q   <= HeaderSharesBeat;
-      end else if (req_valid_i && req_ready_o) begin
-        req_done_q <= req_last_i || req_done_q;
-        if (state_q == Move) first_data_q <= 1'b0;
+        linked_q       <= 1'b0;
+        word_q         <= '0;
+        sector_bad_q   <= 1'b0;
+      end else begin
+        if (req_valid_i && req_ready_o) req_done_q <= req_last_i || req_done_q;
+        if (req_skip_o) req_done_q <= 1'b1;
+        if (req_valid_i && taking && pack_in_ready) first_data_q <= 1'b0;
       end
       if (state_q == Header && req_valid_i) begin
         header_beat_q <= header_beat_q + 2'd1;
@@ -228,13 +351,17 @@ module virtio_blk #(
         else header_q <= 128'(req_data_i);
       end
       if (state_q == Decide) begin
-        writing_q <= start && is_write;
-        id_q      <= id_bytes;
-        id_left_q <= (in_len > 32'(IdBytes)) ? 7'(IdBytes) : in_len[6:0];
+        sector_q  <= sector;
+        left_q    <= go_segments ? data_len[31:4] : {5'd0, data_len[31:9]};
+        discard_q <= is_discard;
+      end else if (step_taken) begin
+        sector_q <= sector_q + 64'd1;
+        left_q   <= left_q - 28'd1;
+        linked_q <= linked_q || !step_none;
       end
-      if (state_q == Id && rsp_ready_i) begin
-        id_q      <= 160'({{DataWidth{1'b0}}, id_q} >> DataWidth);
-        id_left_q <= id_left_q - 7'(Bytes);
+      if (wr_valid && pack_ready) begin
+        word_q       <= sector_end ? '0 : word_q + 1'b1;
+        sector_bad_q <= !sector_end && !sector_good;
       end
     end
   end
@@ -244,14 +371,19 @@ module virtio_blk #(
     count_ones = '0;
     for (int i = 0; i < Bytes; i++) count_ones = count_ones + {{OffsetWidth{1'b0}}, keep[i]};
   endfunction
-  assign req_bytes = count_ones(req_keep_i);
+  assign req_bytes  = count_ones(req_keep_i);
+  assign pack_clear = state_q != Write && state_q != Segments;
+  assign pack_ready = (state_q == Write) ? wr_room && (!sector_end || step_ready) : seg_in_ready;
+  assign wr_valid   = state_q == Write && pack_valid;
+  assign parsing    = state_q == Segments;
+  assign seg_ready  = parsing && step_ready;
 
   virtio_byte_pack #(
       .DataWidth(DataWidth)
   ) u_pack (
       .clk_i,
       .rst_ni,
-      .clear_i    (!moving),
+      .clear_i    (pack_clear),
       .in_valid_i (taking && req_valid_i),
       .in_ready_o (pack_in_ready),
       .in_data_i  (req_data_i),
@@ -267,30 +399,50 @@ module virtio_blk #(
       .out_err_o  (pack_err)
   );
 
-  virtio_blk_mover #(
+  virtio_blk_segments #(
       .DataWidth(DataWidth)
-  ) u_mover (
+  ) u_segments (
+      .clk_i,
+      .rst_ni,
+      .clear_i    (!parsing),
+      .in_valid_i (parsing && pack_valid),
+      .in_ready_o (seg_in_ready),
+      .in_data_i  (pack_data),
+      .in_err_i   (pack_err),
+      .seg_valid_o(seg_valid),
+      .seg_ready_i(seg_ready),
+      .seg_data_o (seg_data),
+      .seg_err_o  (seg_err)
+  );
+
+  virtio_blk_port #(
+      .DataWidth(DataWidth)
+  ) u_port (
       .clk_i,
       .rst_ni,
       .device_reset_i,
-      .start_i   (start),
-      .ready_o   (mover_ready),
-      .op_i      (op),
-      .sector_i  (sector),
-      .count_i   (data_len[31:9]),
-      .done_o    (mover_done),
-      .failed_o  (mover_failed),
-      .wr_valid_i(pack_valid),
-      .wr_ready_o(pack_ready),
-      .wr_data_i (pack_data),
-      .wr_err_i  (pack_err),
-      .rd_valid_o(rd_valid),
-      .rd_ready_i(moving && rsp_ready_i),
-      .rd_data_o (rd_data),
+      .step_valid_i  (step_valid),
+      .step_ready_o  (step_ready),
+      .step_none_i   (step_none),
+      .step_command_i(step_command),
+      .step_answer_i (step_answer),
+      .wr_valid_i    (wr_valid && (!sector_end || step_ready)),
+      .wr_ready_o    (wr_room),
+      .wr_data_i     (pack_data),
+      .wr_commit_i   (wr_valid && step_taken && sector_good),
+      .wr_drop_i     (wr_valid && step_taken && !sector_good),
+      .answer_valid_o(answer_valid),
+      .answer_ready_i(answer_ready),
+      .answer_o      (answer),
+      .rd_ready_i    (rd_ready),
+      .rd_data_o     (rd_data),
       .store_cmd_valid_o,
       .store_cmd_ready_i,
       .store_cmd_op_o,
       .store_cmd_sector_o,
+      .store_cmd_count_o,
+      .store_cmd_unmap_o,
+      .store_cmd_linked_o,
       .store_wdata_valid_o,
       .store_wdata_ready_i,
       .store_wdata_o,
@@ -302,32 +454,27 @@ module virtio_blk #(
       .store_rsp_error_i
   );
 
-  // The answer: data or id, then the status byte, or an empty beat where there is no room for one.
-  always_comb begin
-    rsp_valid_o = 1'b0;
-    rsp_data_o  = rd_data;
-    rsp_keep_o  = '1;
-    rsp_last_o  = 1'b0;
-    rsp_tail_o  = 1'b0;
-    case (state_q)
-      Move: rsp_valid_o = rd_valid;
-      Id: begin
-        rsp_valid_o = 1'b1;
-        rsp_data_o  = DataWidth'(id_q);
-        if (id_left_q < 7'(Bytes)) rsp_keep_o = ~({Bytes{1'b1}} << id_left_q);
-      end
-      Status: begin
-        rsp_valid_o = 1'b1;
-        rsp_data_o  = DataWidth'(status_q);
-        rsp_keep_o  = has_status_q ? Bytes'(1) : '0;
-        rsp_last_o  = 1'b1;
-        rsp_tail_o  = has_status_q;
-      end
-      default: ;
-    endcase
-  end
-  assign rsp_tail_err_o = BLK_S_IOERR;
+  virtio_blk_answer #(
+      .DataWidth(DataWidth),
+      .SerialId (SerialId)
+  ) u_answer (
+      .clk_i,
+      .rst_ni,
+      .device_reset_i,
+      .answer_valid_i(answer_valid),
+      .answer_ready_o(answer_ready),
+      .answer_i      (answer),
+      .rd_ready_o    (rd_ready),
+      .rd_data_i     (rd_data),
+      .rsp_valid_o,
+      .rsp_ready_i,
+      .rsp_data_o,
+      .rsp_keep_o,
+      .rsp_last_o,
+      .rsp_tail_o,
+      .rsp_tail_err_o
+  );
 
-  wire unused_ok = ^{config_rd_offset_i[1:0], pack_keep, pack_last, header_q[63:32]};
+  wire unused_ok = ^{pack_keep, pack_last, header_q[63:32]};
 
 endmodule

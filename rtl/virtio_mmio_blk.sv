@@ -16,6 +16,15 @@ module virtio_mmio_blk #(
     parameter logic [31:0] SegMax = 32'd126,
     parameter logic [31:0] SizeMax = 32'd0,
     parameter logic [31:0] BlkSize = 32'd512,
+    parameter logic [63:0] Topology = 64'd0,  // {opt_io_size, min_io_size, alignment_offset, physical_block_exp}; 0: not offered
+    parameter bit ConfigWce = 1'b0,
+    parameter bit MultiQueue = 1'b0,  // offers MQ
+    parameter logic [31:0] MaxDiscardSectors = 32'd0,  // 0: DISCARD not offered
+    parameter logic [31:0] MaxDiscardSeg = 32'd1,
+    parameter logic [31:0] DiscardAlignment = 32'd1,
+    parameter logic [31:0] MaxWriteZeroesSectors = 32'd0,  // 0: WRITE_ZEROES not offered
+    parameter logic [31:0] MaxWriteZeroesSeg = 32'd1,
+    parameter bit WriteZeroesMayUnmap = 1'b1,
     parameter logic [159:0] SerialId = "virtio-mmio-rtl-0001",  // GET_ID, first character leftmost
     localparam int Bytes = AxiDataWidth / 8
 ) (
@@ -82,8 +91,11 @@ module virtio_mmio_blk #(
     input  logic [            63:0] capacity_i,
     output logic                    store_cmd_valid_o,
     input  logic                    store_cmd_ready_i,
-    output logic [             1:0] store_cmd_op_o,
+    output logic [             2:0] store_cmd_op_o,
     output logic [            63:0] store_cmd_sector_o,
+    output logic [            31:0] store_cmd_count_o,
+    output logic                    store_cmd_unmap_o,
+    output logic                    store_cmd_linked_o,
     output logic                    store_wdata_valid_o,
     input  logic                    store_wdata_ready_i,
     output logic [AxiDataWidth-1:0] store_wdata_o,
@@ -121,12 +133,21 @@ module virtio_mmio_blk #(
   ) u_check_seg_max ();
 
   virtio_blk #(
-      .DataWidth(AxiDataWidth),
-      .ReadOnly (ReadOnly),
-      .SegMax   (SegMax),
-      .SizeMax  (SizeMax),
-      .BlkSize  (BlkSize),
-      .SerialId  (SerialId)
+      .DataWidth            (AxiDataWidth),
+      .ReadOnly             (ReadOnly),
+      .SegMax               (SegMax),
+      .SizeMax              (SizeMax),
+      .BlkSize              (BlkSize),
+      .Topology             (Topology),
+      .ConfigWce            (ConfigWce),
+      .MultiQueue           (MultiQueue ? 16'(NumQueues) : 16'd0),
+      .MaxDiscardSectors    (MaxDiscardSectors),
+      .MaxDiscardSeg        (MaxDiscardSeg),
+      .DiscardAlignment     (DiscardAlignment),
+      .MaxWriteZeroesSectors(MaxWriteZeroesSectors),
+      .MaxWriteZeroesSeg    (MaxWriteZeroesSeg),
+      .WriteZeroesMayUnmap  (WriteZeroesMayUnmap),
+      .SerialId             (SerialId)
   ) u_blk (
       .clk_i,
       .rst_ni,
@@ -135,6 +156,9 @@ module virtio_mmio_blk #(
       .store_cmd_ready_i,
       .store_cmd_op_o,
       .store_cmd_sector_o,
+      .store_cmd_count_o,
+      .store_cmd_unmap_o,
+      .store_cmd_linked_o,
       .store_wdata_valid_o,
       .store_wdata_ready_i,
       .store_wdata_o,
@@ -149,6 +173,10 @@ module virtio_mmio_blk #(
       .device_reset_i      (device_reset),
       .config_rd_offset_i  (config_rd_offset),
       .config_rd_data_o    (config_rd_data),
+      .config_wr_en_i      (config_wr_en),
+      .config_wr_offset_i  (config_wr_offset),
+      .config_wr_data_i    (config_wr_data),
+      .config_wr_strb_i    (config_wr_strb),
       .config_changed_o    (config_changed),
       .chain_valid_i       (chain_valid),
       .chain_ready_o       (chain_ready),
@@ -274,6 +302,6 @@ module virtio_mmio_blk #(
       .rsp_tail_err_i      (rsp_tail_err)
   );
 
-  wire unused_ok = ^{config_wr_en, config_wr_offset, config_wr_data, config_wr_strb, chain_queue, queue_live, queue_drop};
+  wire unused_ok = ^{chain_queue, queue_live, queue_drop};
 
 endmodule

@@ -63,6 +63,11 @@ package virtio_pkg;
   localparam int BLK_F_RO = 5;
   localparam int BLK_F_BLK_SIZE = 6;
   localparam int BLK_F_FLUSH = 9;
+  localparam int BLK_F_TOPOLOGY = 10;
+  localparam int BLK_F_CONFIG_WCE = 11;
+  localparam int BLK_F_MQ = 12;
+  localparam int BLK_F_DISCARD = 13;
+  localparam int BLK_F_WRITE_ZEROES = 14;
 
   localparam int DEVICE_TYPE_NET = 1;
   localparam int DEVICE_TYPE_BLK = 2;
@@ -81,14 +86,35 @@ package virtio_pkg;
   localparam logic [31:0] BLK_T_OUT = 32'd1;
   localparam logic [31:0] BLK_T_FLUSH = 32'd4;
   localparam logic [31:0] BLK_T_GET_ID = 32'd8;
+  localparam logic [31:0] BLK_T_DISCARD = 32'd11;
+  localparam logic [31:0] BLK_T_WRITE_ZEROES = 32'd13;
   localparam logic [7:0] BLK_S_OK = 8'd0;
   localparam logic [7:0] BLK_S_IOERR = 8'd1;
   localparam logic [7:0] BLK_S_UNSUPP = 8'd2;
 
+  localparam int BLK_ID_BYTES = 20;
+
+  // Offsets in the block device's configuration space (5.2.4).
+  localparam logic [11:0] BLK_CONFIG_CAPACITY = 12'd0;
+  localparam logic [11:0] BLK_CONFIG_SIZE_MAX = 12'd8;
+  localparam logic [11:0] BLK_CONFIG_SEG_MAX = 12'd12;
+  localparam logic [11:0] BLK_CONFIG_BLK_SIZE = 12'd20;
+  localparam logic [11:0] BLK_CONFIG_PHYSICAL_BLOCK_EXP = 12'd24;
+  localparam logic [11:0] BLK_CONFIG_OPT_IO_SIZE = 12'd28;
+  localparam logic [11:0] BLK_CONFIG_WRITEBACK = 12'd32;
+  localparam logic [11:0] BLK_CONFIG_MAX_DISCARD_SECTORS = 12'd36;
+  localparam logic [11:0] BLK_CONFIG_MAX_DISCARD_SEG = 12'd40;
+  localparam logic [11:0] BLK_CONFIG_DISCARD_SECTOR_ALIGNMENT = 12'd44;
+  localparam logic [11:0] BLK_CONFIG_MAX_WRITE_ZEROES_SECTORS = 12'd48;
+  localparam logic [11:0] BLK_CONFIG_MAX_WRITE_ZEROES_SEG = 12'd52;
+  localparam logic [11:0] BLK_CONFIG_WRITE_ZEROES_MAY_UNMAP = 12'd56;
+
   // Storage port operations of the block device.
-  localparam logic [1:0] STORE_READ = 2'd0;
-  localparam logic [1:0] STORE_WRITE = 2'd1;
-  localparam logic [1:0] STORE_FLUSH = 2'd2;
+  localparam logic [2:0] STORE_READ = 3'd0;
+  localparam logic [2:0] STORE_WRITE = 3'd1;
+  localparam logic [2:0] STORE_FLUSH = 3'd2;
+  localparam logic [2:0] STORE_DISCARD = 3'd3;
+  localparam logic [2:0] STORE_ZERO = 3'd4;
 
   // Network device: features (5.1.3), header (5.1.9), control commands as {class, command} (5.1.9.5) and their ack.
   localparam int NET_F_MTU = 3;
@@ -169,6 +195,24 @@ package virtio_pkg;
     logic [15:0] head;
     logic [31:0] written_len;
   } completion_t;
+
+  // What is told of a block request when a step of it is through.
+  typedef struct packed {
+    logic       sector;      // a sector of data was read
+    logic       last;        // this ends the request
+    logic [7:0] status;      // of the request, if nothing failed on the way
+    logic       has_status;  // there is room for a status byte
+    logic [4:0] id_bytes;    // bytes of the id string to be given
+  } blk_answer_t;
+
+  // A command on the block device's storage port.
+  typedef struct packed {
+    logic [2:0]  op;
+    logic [63:0] sector;
+    logic [31:0] count;   // sectors
+    logic        unmap;
+    logic        linked;  // void if a command of the same request has failed
+  } blk_command_t;
 
 endpackage
 /* verilator lint_on UNUSEDPARAM */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An executable reading of the device side of VIRTIO 1.4, with no simulator in it."""
 
-from virtio_model.blk import Blk
+from virtio_model.blk import Blk, Topology
 from virtio_model.chain import DescriptorChain, Segment
 from virtio_model.device import MmioDevice
 from virtio_model.errors import (
@@ -61,4 +61,5 @@ __all__ = [
     "Storage",
     "StorageError",
     "Wire",
+    "Topology",
 ]

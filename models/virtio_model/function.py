@@ -16,6 +16,8 @@ class DeviceFunction(ABC):
     device_type: DeviceType
     device_features: int = 0
     """Feature word of the device-type bits offered."""
+    driver_features: int = 0
+    """Feature word that the driver has accepted so far; kept by the device that owns this."""
 
     @abstractmethod
     def serve(self, chain: DescriptorChain, memory: MemoryView, driver_features: int) -> int:

@@ -136,6 +136,7 @@ class MmioRegisters(ABC):
 
     def _reset(self) -> None:
         self._status.reset()
+        self.function.driver_features = 0
         self._clear_registers()
         for queue in self.queues:
             queue.reset()
@@ -184,6 +185,7 @@ class MmioRegisters(ABC):
 
     def _write_driver_features(self, value: int) -> None:
         self._status.accept_features(self._selectors[Reg.DRIVER_FEATURES_SEL], value)
+        self.function.driver_features = self.driver_features
 
     def _write_queue_ready(self, value: int) -> None:
         queue = self._selected_queue

@@ -36,13 +36,24 @@ class Storage(Protocol):
         """Replace the 512 bytes of a sector below the capacity. Raises `StorageError`."""
         ...
 
+    def discard(self, sector: int, count: int) -> None:
+        """The contents of `count` sectors below the capacity are no longer wanted. Raises `StorageError`."""
+        ...
+
+    def write_zeroes(self, sector: int, count: int, unmap: bool) -> None:
+        """Let `count` sectors below the capacity read as zeroes, `unmap` if by deallocation. Raises `StorageError`."""
+        ...
+
     def flush(self) -> None:
         """Make all completed writes durable. Raises `StorageError`."""
         ...
 
 
 class MemoryStorage:
-    """Zeroed sectors in memory; `bad_sectors` fail, and flushes do while `flush_fails` is set."""
+    """Zeroed sectors in memory; `bad_sectors` fail, and flushes do while `flush_fails` is set.
+
+    Discarded sectors read as zeroes. A command for several sectors of which one is bad does nothing.
+    """
 
     def __init__(self, capacity: int, *, bad_sectors: Iterable[int] = ()) -> None:
         self._data = bytearray(capacity * SECTOR)
@@ -68,6 +79,16 @@ class MemoryStorage:
         if len(data) != SECTOR:
             raise ValueError(f"a sector has {SECTOR} bytes, not {len(data)}")
         self._data[start : start + SECTOR] = data
+
+    def discard(self, sector: int, count: int) -> None:
+        self.write_zeroes(sector, count, True)
+
+    def write_zeroes(self, sector: int, count: int, unmap: bool) -> None:
+        if bad := [bad for bad in self.bad_sectors if sector <= bad < sector + count]:
+            raise StorageError(min(bad))
+        if not 0 <= sector <= sector + count <= self.capacity:
+            raise StorageError(sector)
+        self._data[sector * SECTOR : (sector + count) * SECTOR] = bytes(count * SECTOR)
 
     def flush(self) -> None:
         self.flushes += 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Simulation only: one device with its storage, entropy source or MAC behind it, so that what is left are the two buses and the
-// interrupt. The words that the device takes from its entropy source, and its MAC port, come out for the tap to see.
+// interrupt. The words that the device takes from its entropy source, flushes of its storage, and its MAC port come out for the tap
+// to see.
 
 module virtio_dut #(
     parameter int Device = 2,  // device type: 1 network, 2 block, 4 entropy
@@ -23,6 +24,15 @@ module virtio_dut #(
     parameter int CtrlVq = 1,
     parameter int Mtu = 1500,
     parameter int RxStoreBytes = 16384,
+    parameter logic [63:0] Topology = '0,
+    parameter int ConfigWce = 0,
+    parameter int MultiQueue = 0,
+    parameter int MaxDiscardSectors = 0,
+    parameter int MaxDiscardSeg = 1,
+    parameter int DiscardAlignment = 1,
+    parameter int MaxWriteZeroesSectors = 0,
+    parameter int MaxWriteZeroesSeg = 1,
+    parameter int WriteZeroesMayUnmap = 1,
     parameter int AxiIdWidth = 4,
     localparam int Bytes = AxiDataWidth / 8
 ) (
@@ -98,6 +108,8 @@ module virtio_dut #(
     output logic                    entropy_valid_o,
     output logic                    entropy_ready_o,
     output logic [            31:0] entropy_data_o,
+    // The storage has answered a flush
+    output logic                    store_flushed_o,
     // MAC port
     output logic                    mac_tx_valid_o,
     output logic                    mac_tx_ready_o,
@@ -121,6 +133,7 @@ module virtio_dut #(
     logic [47:0] mac;
     logic promisc, allmulti;
 
+    assign store_flushed_o = 1'b0;
     assign entropy_valid_o = 1'b0;
     assign entropy_ready_o = 1'b0;
     assign entropy_data_o  = 32'd0;
@@ -323,6 +336,8 @@ module virtio_dut #(
         .entropy_data_i (entropy_data_o)
     );
 
+    assign store_flushed_o = 1'b0;
+
     virtio_entropy_source u_entropy (
         .clk_i,
         .rst_ni,
@@ -333,9 +348,14 @@ module virtio_dut #(
     );
   end else begin : g_blk
     logic cmd_valid, cmd_ready, wdata_valid, wdata_ready, rdata_valid, rdata_ready, rsp_valid, rsp_ready, rsp_error;
-    logic [ 1:0] cmd_op;
+    logic cmd_linked, cmd_unmap;
+    logic [ 2:0] cmd_op;
     logic [63:0] cmd_sector;
+    logic [31:0] cmd_count;
     logic [AxiDataWidth-1:0] wdata, rdata;
+
+    // A file has nothing to deallocate.
+    wire unused_ok = cmd_unmap;
 
     assign entropy_valid_o = 1'b0;
     assign entropy_ready_o = 1'b0;
@@ -353,20 +373,29 @@ module virtio_dut #(
     assign mac_rx_user_o   = 1'b0;
 
     virtio_mmio_blk #(
-        .AxiDataWidth     (AxiDataWidth),
-        .AxiAddrWidth     (AxiAddrWidth),
-        .AxiIdWidth       (AxiIdWidth),
-        .NumQueues        (NumQueues),
-        .QueueSizeMax     (QueueSizeMax),
-        .DeviceId         (DeviceId),
-        .VendorId         (VendorId),
-        .Version          (Version),
-        .TransportFeatures(TransportFeatures),
-        .IndexInit        (16'(IndexInit)),
-        .ReadOnly         (ReadOnly != 0),
-        .SegMax           (SegMax),
-        .SizeMax          (SizeMax),
-        .BlkSize          (BlkSize)
+        .AxiDataWidth         (AxiDataWidth),
+        .AxiAddrWidth         (AxiAddrWidth),
+        .AxiIdWidth           (AxiIdWidth),
+        .NumQueues            (NumQueues),
+        .QueueSizeMax         (QueueSizeMax),
+        .DeviceId             (DeviceId),
+        .VendorId             (VendorId),
+        .Version              (Version),
+        .TransportFeatures    (TransportFeatures),
+        .IndexInit            (16'(IndexInit)),
+        .ReadOnly             (ReadOnly != 0),
+        .SegMax               (SegMax),
+        .SizeMax              (SizeMax),
+        .Topology             (Topology),
+        .ConfigWce            (ConfigWce != 0),
+        .MultiQueue           (MultiQueue != 0),
+        .MaxDiscardSectors    (MaxDiscardSectors),
+        .MaxDiscardSeg        (MaxDiscardSeg),
+        .DiscardAlignment     (DiscardAlignment),
+        .MaxWriteZeroesSectors(MaxWriteZeroesSectors),
+        .MaxWriteZeroesSeg    (MaxWriteZeroesSeg),
+        .WriteZeroesMayUnmap  (WriteZeroesMayUnmap != 0),
+        .BlkSize              (BlkSize)
     ) u_device (
         .clk_i,
         .rst_ni,
@@ -430,6 +459,9 @@ module virtio_dut #(
         .store_cmd_ready_i  (cmd_ready),
         .store_cmd_op_o     (cmd_op),
         .store_cmd_sector_o (cmd_sector),
+        .store_cmd_count_o  (cmd_count),
+        .store_cmd_unmap_o  (cmd_unmap),
+        .store_cmd_linked_o (cmd_linked),
         .store_wdata_valid_o(wdata_valid),
         .store_wdata_ready_i(wdata_ready),
         .store_wdata_o      (wdata),
@@ -452,6 +484,8 @@ module virtio_dut #(
         .cmd_ready_o   (cmd_ready),
         .cmd_op_i      (cmd_op),
         .cmd_sector_i  (cmd_sector),
+        .cmd_count_i   (cmd_count),
+        .cmd_linked_i  (cmd_linked),
         .wdata_valid_i (wdata_valid),
         .wdata_ready_o (wdata_ready),
         .wdata_i       (wdata),
@@ -460,7 +494,8 @@ module virtio_dut #(
         .rdata_o       (rdata),
         .rsp_valid_o   (rsp_valid),
         .rsp_ready_i   (rsp_ready),
-        .rsp_error_o   (rsp_error)
+        .rsp_error_o   (rsp_error),
+        .flushed_o     (store_flushed_o)
     );
   end
 

@@ -76,6 +76,7 @@ module virtio_tap #(
     input logic        entropy_valid_i,
     input logic        entropy_ready_i,
     input logic [31:0] entropy_data_i,
+    input logic        store_flushed_i,  // the storage answers a flush
 
     input logic                      mac_tx_valid_i,
     input logic                      mac_tx_ready_i,
@@ -105,6 +106,7 @@ module virtio_tap #(
   localparam int Entropy = 8;
   localparam int FrameSent = 20;
   localparam int FrameReceived = 21;
+  localparam int Flush = 13;
 
   int handle;  // of the log in C++
   logic [63:0] cycle_q;
@@ -236,6 +238,7 @@ module virtio_tap #(
         virtio_tap_frame(handle, FrameReceived, cycle_q, int'(mac_rx_last_i), int'(mac_rx_user_i), 512'(mac_rx_data_i),
                          64'(mac_rx_keep_i));
       if (entropy_valid_i && entropy_ready_i) note(Entropy, 64'(entropy_data_i));
+      if (store_flushed_i) note(Flush, 0);
     end
     // A rise counts out of reset only: before, the line may hold anything.
     if ((irq_i === 1'b0 && irq_q) || (irq_i === 1'b1 && !irq_q && rst_ni === 1'b1)) begin

@@ -26,6 +26,15 @@ module virtio_tb #(
     parameter int CtrlVq = 1,
     parameter int Mtu = 1500,
     parameter int RxStoreBytes = 16384,
+    parameter logic [63:0] Topology = '0,
+    parameter int ConfigWce = 0,
+    parameter int MultiQueue = 0,
+    parameter int MaxDiscardSectors = 0,
+    parameter int MaxDiscardSeg = 1,
+    parameter int DiscardAlignment = 1,
+    parameter int MaxWriteZeroesSectors = 0,
+    parameter int MaxWriteZeroesSeg = 1,
+    parameter int WriteZeroesMayUnmap = 1,
     parameter int NativeBuses = 1,  // buses served by HDL; 0: by Python, through the signals below
     localparam int AxiIdWidth = 4,
     localparam int Bytes = AxiDataWidth / 8
@@ -112,34 +121,43 @@ module virtio_tb #(
     mac_gap            = 32'd0;
   end
 
-  logic entropy_valid, entropy_ready;
+  logic entropy_valid, entropy_ready, store_flushed;
   logic [31:0] entropy_data;
   logic mac_tx_valid, mac_tx_ready, mac_tx_last, mac_rx_valid, mac_rx_ready, mac_rx_last, mac_rx_user;
   logic [AxiDataWidth-1:0] mac_tx_data, mac_rx_data;
   logic [Bytes-1:0] mac_tx_keep, mac_rx_keep;
 
   virtio_dut #(
-      .Device           (Device),
-      .AxiDataWidth     (AxiDataWidth),
-      .AxiAddrWidth     (AxiAddrWidth),
-      .AxiIdWidth       (AxiIdWidth),
-      .NumQueues        (NumQueues),
-      .QueueSizeMax0    (QueueSizeMax0),
-      .QueueSizeMax1    (QueueSizeMax1),
-      .DeviceId         (DeviceId),
-      .Version          (Version),
-      .VendorId         (VendorId),
-      .TransportFeatures(TransportFeatures),
-      .IndexInit        (IndexInit),
-      .ReadOnly         (ReadOnly),
-      .SegMax           (SegMax),
-      .SizeMax          (SizeMax),
-      .BlkSize          (BlkSize),
-      .QueuePairs       (QueuePairs),
-      .MrgRxbuf         (MrgRxbuf),
-      .CtrlVq           (CtrlVq),
-      .Mtu              (Mtu),
-      .RxStoreBytes     (RxStoreBytes)
+      .Device               (Device),
+      .AxiDataWidth         (AxiDataWidth),
+      .AxiAddrWidth         (AxiAddrWidth),
+      .AxiIdWidth           (AxiIdWidth),
+      .NumQueues            (NumQueues),
+      .QueueSizeMax0        (QueueSizeMax0),
+      .QueueSizeMax1        (QueueSizeMax1),
+      .DeviceId             (DeviceId),
+      .Version              (Version),
+      .VendorId             (VendorId),
+      .TransportFeatures    (TransportFeatures),
+      .IndexInit            (IndexInit),
+      .ReadOnly             (ReadOnly),
+      .SegMax               (SegMax),
+      .SizeMax              (SizeMax),
+      .BlkSize              (BlkSize),
+      .QueuePairs           (QueuePairs),
+      .MrgRxbuf             (MrgRxbuf),
+      .CtrlVq               (CtrlVq),
+      .Mtu                  (Mtu),
+      .RxStoreBytes         (RxStoreBytes),
+      .Topology             (Topology),
+      .ConfigWce            (ConfigWce),
+      .MultiQueue           (MultiQueue),
+      .MaxDiscardSectors    (MaxDiscardSectors),
+      .MaxDiscardSeg        (MaxDiscardSeg),
+      .DiscardAlignment     (DiscardAlignment),
+      .MaxWriteZeroesSectors(MaxWriteZeroesSectors),
+      .MaxWriteZeroesSeg    (MaxWriteZeroesSeg),
+      .WriteZeroesMayUnmap  (WriteZeroesMayUnmap)
   ) u_dut (
       .clk_i,
       .rst_ni,
@@ -219,7 +237,8 @@ module virtio_tb #(
       .entropy_gap_i       (entropy_gap),
       .entropy_valid_o     (entropy_valid),
       .entropy_ready_o     (entropy_ready),
-      .entropy_data_o      (entropy_data)
+      .entropy_data_o      (entropy_data),
+      .store_flushed_o     (store_flushed)
   );
 
   if (NativeBuses != 0) begin : g_native
@@ -360,7 +379,8 @@ module virtio_tb #(
       .mac_rx_user_i  (mac_rx_user),
       .entropy_valid_i(entropy_valid),
       .entropy_ready_i(entropy_ready),
-      .entropy_data_i (entropy_data)
+      .entropy_data_i (entropy_data),
+      .store_flushed_i(store_flushed)
   );
 
 endmodule

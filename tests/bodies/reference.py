@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from virtio_model import Blk, DeviceFunction, MemoryStorage, Net, Rng, Wire
+from virtio_model import Blk, DeviceFunction, MemoryStorage, Net, Rng, Topology, Wire
 from virtio_model.device import DEFAULT_VENDOR_ID
 from virtio_model.spec import SECTOR, VERSION, DeviceType, Feature, features
 
@@ -40,6 +40,15 @@ def function(parameters: Mapping[str, int], storage: MemoryStorage, source: Any 
         seg_max=parameters.get("SegMax", 126),
         size_max=parameters.get("SizeMax", 0),
         blk_size=parameters.get("BlkSize", SECTOR),
+        topology=_topology(parameters.get("Topology", 0)),
+        config_wce=bool(parameters.get("ConfigWce", 0)),
+        num_queues=parameters.get("NumQueues", 2) if parameters.get("MultiQueue", 0) else 0,
+        max_discard_sectors=parameters.get("MaxDiscardSectors", 0),
+        max_discard_seg=parameters.get("MaxDiscardSeg", 1),
+        discard_alignment=parameters.get("DiscardAlignment", 1),
+        max_write_zeroes_sectors=parameters.get("MaxWriteZeroesSectors", 0),
+        max_write_zeroes_seg=parameters.get("MaxWriteZeroesSeg", 1),
+        write_zeroes_may_unmap=bool(parameters.get("WriteZeroesMayUnmap", 1)),
         serial=SERIAL,
     )
 
@@ -49,6 +58,10 @@ def num_queues(parameters: Mapping[str, int]) -> int:
     if device_type(parameters) is DeviceType.NET:
         return 2 * parameters.get("QueuePairs", 1) + parameters.get("CtrlVq", 1)
     return parameters.get("NumQueues", 2)
+
+
+def _topology(word: int) -> Topology | None:
+    return Topology(word & 0xFF, word >> 8 & 0xFF, word >> 16 & 0xFFFF, word >> 32) if word else None
 
 
 def device_options(parameters: Mapping[str, int], function: DeviceFunction) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from virtio_model.spec import CONFIG_OFFSET, WINDOW_SIZE, DeviceType, Interrupt, Reg
+from virtio_model.spec import CONFIG_OFFSET, WINDOW_SIZE, BlkFeature, DeviceType, Interrupt, Reg, features
 
 from . import work
 from .rig import BLK, Rig, body
@@ -36,6 +36,11 @@ _WRITE_ONLY = (
     Reg.SHM_SEL,
 )
 _UNLISTED = [offset for offset in range(0, CONFIG_OFFSET, 4) if offset not in set(Reg)]
+
+#: Features whose fields lie beyond those that any block device of this project has.
+_LATER_FIELDS = features(
+    BlkFeature.TOPOLOGY, BlkFeature.CONFIG_WCE, BlkFeature.MQ, BlkFeature.DISCARD, BlkFeature.WRITE_ZEROES
+)
 
 
 @body()
@@ -130,8 +135,10 @@ async def shared_memory_does_not_exist(rig: Rig) -> None:
 @body(used=0)
 async def configuration_past_its_end(rig: Rig) -> None:
     """Beyond the last field the configuration space reads 0 and ignores writes (CONFIG-DEV-004, HOST-068)."""
-    is_blk = (await rig.transport.query()).device_id == DeviceType.BLK
-    first = CONFIG_OFFSET + (24 if is_blk else 0)
+    end = 0
+    if (await rig.transport.query()).device_id == DeviceType.BLK:
+        end = 60 if await work.offered_features(rig) & _LATER_FIELDS else 24
+    first = CONFIG_OFFSET + end
     for offset in (*range(first, CONFIG_OFFSET + 0x100, 4), 0x7FC, WINDOW_SIZE - 4):
         await rig.bus.write(offset, WORD)
         expect(await rig.bus.read(offset), 0, f"offset {offset:#05x}")
@@ -141,7 +148,7 @@ async def configuration_past_its_end(rig: Rig) -> None:
 @body(BLK, used=0)
 async def configuration_by_bytes_and_halfwords(rig: Rig) -> None:
     """Configuration fields have their bytes in the right lanes at every width (MMIO-DEV-026, HOST-067)."""
-    for offset in range(CONFIG_OFFSET, CONFIG_OFFSET + 24, 4):
+    for offset in range(CONFIG_OFFSET, CONFIG_OFFSET + 60, 4):
         await _compare_lanes(rig, offset)
         before = await rig.bus.read(offset)
         await rig.bus.write(offset, WORD)

@@ -17,7 +17,7 @@ from typing import Any
 from cocotbext.virtio.drivers import BlkDriver, ClassDriver, Pending, RngDriver
 from cocotbext.virtio.identity import QueueRequest
 from virtio_model import spec
-from virtio_model.spec import SECTOR, BlkFeature, Reg
+from virtio_model.spec import SECTOR, BlkFeature, BlkType, Reg
 
 from . import traffic, work
 from .exercised import Exercised, bucket
@@ -134,6 +134,10 @@ class _Soak:
             expect(driver.config.capacity, self.disk.capacity, "capacity")
             self.disk.read_only = bool(rig.transport.offered >> BlkFeature.RO & 1)
             self.disk.flushes = driver.has(BlkFeature.FLUSH)
+            self.disk.erasers = {
+                BlkType.DISCARD: driver.has(BlkFeature.DISCARD),
+                BlkType.WRITE_ZEROES: driver.has(BlkFeature.WRITE_ZEROES),
+            }
             self._hot = rng.randrange(self.disk.capacity)
         self.exercised.span("latency of disk or entropy source", latency)
         self.exercised.count("interrupts", "wanted" if rig.poll_ns is None else "suppressed now and then")

@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cocotbext.virtio.buffers import Framing, Layout, chunks, merged, natural, pieces, random_framing
+from cocotbext.virtio.drivers.blk import segment
 from virtio_model.spec import BLK_HEADER_BYTES, SECTOR, BlkStatus, BlkType
 
 #: Descriptors for each direction of a chain, at most; and in a rare long one.
 _FEW, _MANY = 12, 48
 _CHUNKS = (1, 7, 16, 64, 512, 4096)
+#: Sectors of a segment that any device of this project takes, if it takes segments.
+_LONGEST_ERASED = 32
 _COUNTS = (1, 1, 1, 1, 1, 2, 2, 3, 4, 8)
-_UNKNOWN_TYPES = (3, 5, 7, 11, 13, 99, 0xFFFF_FFFF)
+_UNKNOWN_TYPES = (3, 5, 7, 10, 14, 99, 0xFFFF_FFFF)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Disk:
     capacity: int = 0
     read_only: bool = False
     flushes: bool = True
+    erasers: Mapping[int, bool] = field(default_factory=dict)
+    """DISCARD and WRITE_ZEROES: whether they were negotiated."""
     bad_sector: int | None = None
     known: dict[int, bytes] = field(default_factory=dict)
     busy: set[int] = field(default_factory=set)
@@ -65,10 +70,16 @@ class Disk:
         """A read or write of whole sectors is done. Raises AssertionError if what was read is not what was known."""
         self.busy.difference_update(wanted.span)
         if wanted.status != BlkStatus.OK:
-            for sector in wanted.span if wanted.type_ == BlkType.OUT else ():
+            for sector in wanted.span if wanted.type_ != BlkType.IN else ():
                 self.known.pop(sector, None)
             return
-        content = wanted.data if wanted.type_ == BlkType.OUT else data
+        if wanted.type_ == BlkType.DISCARD:
+            for sector in wanted.span:
+                self.known.pop(sector, None)
+            return
+        content = {BlkType.OUT: wanted.data, BlkType.IN: data}.get(
+            BlkType(wanted.type_), bytes(len(wanted.span) * SECTOR)
+        )
         for i, sector in enumerate(wanted.span):
             seen = content[i * SECTOR : (i + 1) * SECTOR]
             if self.known.get(sector, seen) != seen and wanted.type_ == BlkType.IN:
@@ -89,6 +100,8 @@ def block(rng: random.Random, disk: Disk, hot: int) -> Wanted:
     if kind < 0.78:
         span = _span(rng, disk, hot)
         if not disk.busy.intersection(span):
+            if kind < 0.06 and len(span) <= _LONGEST_ERASED:
+                return _erase(rng, disk, span)
             return _transfer(rng, disk, span, write=kind < 0.38)
     odd: Callable[[random.Random, Disk], Wanted] = rng.choice(_ODD)
     return odd(rng, disk)
@@ -146,6 +159,16 @@ def _transfer(rng: random.Random, disk: Disk, span: range, write: bool) -> Wante
     if write:
         return Wanted("OUT", BlkType.OUT, span.start, rng.randbytes(length), 0, status, span)
     return Wanted("IN", BlkType.IN, span.start, b"", length, status, span)
+
+
+def _erase(rng: random.Random, disk: Disk, span: range) -> Wanted:
+    type_ = rng.choice((BlkType.DISCARD, BlkType.WRITE_ZEROES))
+    half = len(span) // 2
+    data = segment(span.start, half) + segment(span.start + half, len(span) - half)
+    if not disk.erasers.get(type_, False):
+        return Wanted(type_.name, type_, 0, data, status=BlkStatus.UNSUPP)
+    failing = disk.bad_sector in span or disk.read_only
+    return Wanted(type_.name, type_, 0, data, 0, BlkStatus.IOERR if failing else BlkStatus.OK, span)
 
 
 def _flush(rng: random.Random, disk: Disk) -> Wanted:

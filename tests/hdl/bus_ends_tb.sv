@@ -299,7 +299,8 @@ module bus_ends_tb #(
       .mac_rx_user_i  (1'b0),
       .entropy_valid_i(1'b0),
       .entropy_ready_i(1'b0),
-      .entropy_data_i (32'd0)
+      .entropy_data_i (32'd0),
+      .store_flushed_i(1'b0)
   );
 
 endmodule

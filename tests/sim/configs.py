@@ -36,6 +36,21 @@ _ENDS: Mapping[str, Mapping[str, int]] = {
     "ends512": {"AxiDataWidth": 512},
 }
 
+# All that the block device can do
+_BLK_FULL: Mapping[str, int] = {
+    "Device": BLK,
+    "NumQueues": 4,
+    "Topology": 0x0000_0100_0008_0103,  # opt_io_size 256, min_io_size 8, alignment_offset 1, physical_block_exp 3
+    "ConfigWce": 1,
+    "MultiQueue": 1,
+    "MaxDiscardSectors": 64,
+    "MaxDiscardSeg": 8,
+    "DiscardAlignment": 8,
+    "MaxWriteZeroesSectors": 32,
+    "MaxWriteZeroesSeg": 4,
+}
+_BLK_WIDTHS = {"blk_full": 64, "blk_full32": 32, "blk_full512": 512}
+
 # name -> parameters of tb/hdl/virtio_tb.sv; what is not named keeps its default there
 CONFIGS: Mapping[str, Mapping[str, int]] = {
     "rng": {"Device": RNG},
@@ -63,6 +78,7 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
         "SizeMax": 4096,
         "BlkSize": 4096,
     },
+    **{name: {**_BLK_FULL, "AxiDataWidth": width} for name, width in _BLK_WIDTHS.items()},
     "blk_ro": {"Device": BLK, "ReadOnly": 1},
     "net": {"Device": NET},
     "net32": {"Device": NET, "AxiDataWidth": 32},
@@ -131,7 +147,8 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_faults", configs=("rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_reset", configs=("rng_split", "rng", "blk"), icarus=("rng",)),
     Plan("test_rng", configs=("rng_split", "rng", "rng32")),
-    Plan("test_blk", configs=("blk_split", "blk", "blk128"), icarus=("blk",)),
+    Plan("test_blk", configs=("blk_split", "blk", "blk128", *_BLK_WIDTHS), icarus=("blk",)),
+    Plan("test_blk_features", configs=tuple(_BLK_WIDTHS), icarus=("blk_full",)),
     Plan("test_net", configs=("net", "net32", "net128", "net512", "net_mq", "net_plain"), icarus=("net_plain",)),
     Plan("test_narrow", configs=(), icarus=("rng_addr32",)),
     Plan("test_read_only", configs=("blk_ro",), icarus=("blk_ro",)),
@@ -144,7 +161,18 @@ PLANS: tuple[Plan, ...] = (
     ),
     Plan(
         "test_soak",
-        configs=("rng_split", "rng", "rng32", "rng_oddsize", "blk", "blk32", "blk128", "blk512", "blk_wrap"),
+        configs=(
+            "rng_split",
+            "rng",
+            "rng32",
+            "rng_oddsize",
+            "blk",
+            "blk32",
+            "blk128",
+            "blk512",
+            "blk_wrap",
+            "blk_full",
+        ),
         icarus=("blk_one_queue",),
     ),
     Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED), compared=True),

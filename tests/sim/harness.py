@@ -92,6 +92,7 @@ class SimRig(SimBench, Rig):
         function = reference.function(given, storage)
         lockstep = Scoreboard(
             function,
+            flushes_observed=True,
             net_store_bytes=given.get("RxStoreBytes", 16384),
             bus_bytes=given.get("AxiDataWidth", 64) // 8,
             **reference.device_options(given, function),

@@ -15,6 +15,14 @@ from pathlib import Path
 from . import feature_sets
 
 _RNG, _BLK, _NET = {"Device": 4}, {"Device": 2}, {"Device": 1}
+_BLK_SEGMENTS = {
+    **_BLK,
+    "ConfigWce": 1,
+    "MaxDiscardSectors": 8,
+    "MaxDiscardSeg": 4,
+    "MaxWriteZeroesSectors": 8,
+    "MaxWriteZeroesSeg": 4,
+}
 _SPLIT = {"Device": 4, "TransportFeatures": feature_sets.SPLIT}
 
 
@@ -180,9 +188,9 @@ _FAULTS: Mapping[str, Fault] = {
         parameters=_SPLIT,
     ),
     "write_lost": Fault(
-        "virtio_blk_mover.sv",
-        "cmd_sector_q <= sector_q;",
-        "cmd_sector_q <= writing ? sector_q ^ 64'd1 : sector_q;",
+        "virtio_blk_port.sv",
+        "= cmd_q.sector;",
+        "= cmd_q.op == STORE_WRITE ? cmd_q.sector ^ 64'd1 : cmd_q.sector;",
         ("VQ-DATA",),
         "blk.writes_are_read_back",
         parameters=_BLK,
@@ -258,6 +266,30 @@ _FAULTS: Mapping[str, Fault] = {
         ("VQ-DATA", "VQ-USED-LEN"),
         "net.address_table",
         parameters=_NET,
+    ),
+    "discard_range_unchecked": Fault(
+        "virtio_blk.sv",
+        "|| !seg_in_range;",
+        ";",
+        ("VQ-DATA",),
+        "blk_features.ranges_beyond_the_limits",
+        parameters=_BLK_SEGMENTS,
+    ),
+    "zeroes_not_written": Fault(
+        "virtio_blk.sv",
+        "seg_bad || seg_count == 32'd0;",
+        "1'b1;",
+        ("VQ-DATA",),
+        "blk_features.zeroes_are_written",
+        parameters=_BLK_SEGMENTS,
+    ),
+    "write_through_not_flushed": Fault(
+        "virtio_blk_config.sv",
+        "= !writeback;",
+        "= 1'b0;",
+        ("BLK-FLUSH",),
+        "blk_features.write_through",
+        parameters=_BLK_SEGMENTS,
     ),
 }
 

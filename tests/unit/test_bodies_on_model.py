@@ -19,6 +19,8 @@ from tests.sim.configs import CONFIGS
 
 MODULES = [import_module(f"{themes.__name__}.{module.name}") for module in iter_modules(themes.__path__)]
 BODIES = [body for module in MODULES for body in vars(module).values() if isinstance(body, Body)]
+#: Bodies for block devices with all features.
+NEED_ALL_FEATURES = [body.name for body in BODIES if body.name.startswith("blk_features.")]
 #: Bodies for devices that are built to be refused or read-only, and the configurations to run them on.
 SPECIAL = {
     "identity.unknown_device_type": ("unknown_id",),
@@ -26,11 +28,12 @@ SPECIAL = {
     "identity.unsupported_version": ("bad_version",),
     "identity.placeholder": ("placeholder",),
     "blk.read_only_disk": ("blk_ro",),
+    **dict.fromkeys(NEED_ALL_FEATURES, ("blk_full",)),
     "faults.address_above_the_bus": ("rng_addr32",),
     "queues.areas_above_the_bus_are_refused": ("rng_addr32",),
 }
 SPLIT = ("rng_split", "rng_split_wrap", "blk_split")
-ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", *SPLIT)
+ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", "blk_full", *SPLIT)
 ORDINARY += ("net", "net_mq", "net_plain")
 
 

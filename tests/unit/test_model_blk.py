@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.model_bench import BUFFERS, LIVE, Bench, Element, accepted
-from virtio_model import Blk, MemoryStorage, StatusAccessError, StorageError
-from virtio_model.spec import SECTOR, BlkFeature, BlkStatus, BlkType, Interrupt, Reg, Status, features
+from virtio_model import Blk, MemoryStorage, StatusAccessError, StorageError, Topology
+from virtio_model.spec import SECTOR, BlkConfig, BlkFeature, BlkStatus, BlkType, Interrupt, Reg, Status, features
 
 OK, IOERR, UNSUPP = (bytes([status]) for status in (BlkStatus.OK, BlkStatus.IOERR, BlkStatus.UNSUPP))
 CAPACITY = 8
@@ -352,3 +352,81 @@ def test_memory_storage_checks_its_caller() -> None:
             storage.read(sector)
     with pytest.raises(ValueError, match="511"):
         storage.write(0, bytes(511))
+
+
+ERASERS = {"max_discard_sectors": 4, "max_discard_seg": 2, "max_write_zeroes_sectors": 4, "max_write_zeroes_seg": 2}
+
+
+def segment(sector: int, count: int, flags: int = 0) -> bytes:
+    return struct.pack("<QII", sector, count, flags)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "status", "zeroed"),
+    [
+        (BlkType.DISCARD, segment(1, 2) + segment(5, 1), BlkStatus.OK, {1, 2, 5}),
+        (BlkType.WRITE_ZEROES, segment(4, 4), BlkStatus.OK, {4, 5, 6, 7}),
+        (BlkType.WRITE_ZEROES, segment(0, 1, 1), BlkStatus.OK, {0}),
+        (BlkType.DISCARD, segment(0, 1, 1), BlkStatus.UNSUPP, set()),
+        (BlkType.WRITE_ZEROES, segment(0, 1) + segment(1, 1, 2), BlkStatus.UNSUPP, {0}),
+        (BlkType.DISCARD, segment(5, 4), BlkStatus.IOERR, set()),
+        (BlkType.DISCARD, segment(0, 5), BlkStatus.IOERR, set()),
+        (BlkType.WRITE_ZEROES, segment(0, 1) * 3, BlkStatus.IOERR, set()),
+        (BlkType.WRITE_ZEROES, segment(0, 1)[:15], BlkStatus.IOERR, set()),
+        (BlkType.WRITE_ZEROES, segment(2**64 - 1, 1), BlkStatus.IOERR, set()),
+        (BlkType.DISCARD, b"", BlkStatus.OK, set()),
+        (BlkType.DISCARD, segment(8, 0), BlkStatus.OK, set()),
+    ],
+)
+def test_segments(kind: BlkType, data: bytes, status: BlkStatus, zeroed: set[int]) -> None:
+    """BLK-DEV-038, BLK-DEV-039, BLK-DEV-040, BLK-DEV-042."""
+    storage = disk()
+    assert request(live(storage, **ERASERS), header(kind), data, 1) == (1, bytes([status]))
+    expected = [bytes(SECTOR) if sector in zeroed else sector_data(sector) for sector in range(CAPACITY)]
+    assert image(storage) == expected
+
+
+def test_segments_of_a_bad_sector_or_a_read_only_disk() -> None:
+    storage = disk(bad_sectors={3})
+    data = segment(0, 1) + segment(2, 2)
+    assert request(live(storage, **ERASERS), header(BlkType.WRITE_ZEROES), data, 1)[1] == bytes([BlkStatus.IOERR])
+    assert image(storage) == [bytes(SECTOR), *map(sector_data, range(1, CAPACITY))]
+    storage = disk()
+    bench = live(storage, read_only=True, **ERASERS)
+    assert request(bench, header(BlkType.DISCARD), data, 1)[1] == bytes([BlkStatus.IOERR])
+    assert image(storage) == [sector_data(sector) for sector in range(CAPACITY)]
+
+
+def test_cache_mode() -> None:
+    """BLK-DEV-008, BLK-DRV-025, BLK-DEV-046: writeback starts as FLUSH says; without it each write is flushed."""
+    storage = disk()
+    bench = live(storage, config_wce=True, **ERASERS)
+    place = Reg.CONFIG + BlkConfig.WRITEBACK
+    assert bench.device.read(place, 1) == 1
+    assert request(bench, header(BlkType.OUT), bytes(SECTOR), 1) == (1, OK)
+    assert storage.flushes == 0
+    bench.device.write(place, 0, 1)
+    assert bench.device.read(place, 1) == 0
+    for kind, data in ((BlkType.OUT, bytes(SECTOR)), (BlkType.WRITE_ZEROES, segment(0, 1))):
+        storage.flushes = 0
+        assert request(bench, header(kind), data, 1) == (1, OK)
+        assert storage.flushes == 1
+    bench.device.write(Reg.STATUS, 0)
+    assert bench.device.read(place, 1) == 0
+    bench = live(disk())
+    bench.device.write(place, 1, 1)
+    assert bench.device.read(place, 1) == 0
+
+
+def test_fields_of_every_feature() -> None:
+    """BLK-DEV-002, BLK-DEV-009, BLK-DEV-043."""
+    function = Blk(
+        disk(),
+        topology=Topology(3, 1, 8, 256),
+        num_queues=4,
+        discard_alignment=8,
+        write_zeroes_may_unmap=False,
+        **ERASERS,
+    )
+    assert function.config_read(24, 36) == struct.pack("<BBHIBBHIIIIIB3x", 3, 1, 8, 256, 0, 0, 4, 4, 2, 8, 4, 2, 0)
+    assert function.config_read(60, 36) == bytes(36)

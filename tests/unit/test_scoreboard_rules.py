@@ -17,6 +17,7 @@ from cocotbext.virtio.events import (
     IrqChange,
     RegisterRead,
     RegisterWrite,
+    StorageFlush,
 )
 from cocotbext.virtio.violation import RULES, ScoreboardError, Violation
 from virtio_model.spec import Reg
@@ -334,6 +335,23 @@ def test_data_extra_only_in_strict_mode() -> None:
     assert broken_rules(rig, stream, strict=False) == set()
 
 
+def test_flush_has_to_reach_the_storage() -> None:
+    """One flush of the storage for each that the model makes, since the request was there (BLK-DEV-046)."""
+    rig = blk_device()
+    rig.guest.write(HEADER, (4).to_bytes(4, "little") + bytes(12))
+    rig.add([(HEADER, 16, False), (STATUS, 1, True)])
+    rig.kick()
+    rig.handle_interrupt()
+    at = find(rig.events, DmaWrite, writes_to(STATUS))
+    before = cycle_of(rig.events[at]) - 1
+    flushed = [*rig.events[:at], StorageFlush(before), *rig.events[at:]]
+    stale = [rig.events[0], StorageFlush(cycle_of(rig.events[0])), *rig.events[1:]]
+    assert broken_rules(rig, flushed, flushes_observed=True) == set()
+    assert broken_rules(rig, rig.events, flushes_observed=True) == {"BLK-FLUSH"}
+    assert broken_rules(rig, stale, flushes_observed=True) == {"BLK-FLUSH"}
+    assert broken_rules(rig, rig.events) == set()
+
+
 def test_used_order_only_in_strict_mode() -> None:
     rig = rng_device()
     rig.add([(BUFFERS, 4, True)])
@@ -483,7 +501,7 @@ def test_every_rule_has_a_planted_fault() -> None:
     planted = {rule for rule, _ in [*RNG_FAULTS.values(), *BLK_FAULTS.values()]}
     alone = {
         "VQ-DATA-EXTRA", "VQ-USED-ORDER", "DMA-BEFORE-DRIVER-OK", "DMA-AFTER-RESET", "DMA-QUEUE-NOT-READY",
-        "VQ-FAULT-IGNORED", "IRQ-CONFIG-MISSING", "VQ-FAULT-USED", "BENCH-IDLE",
+        "BLK-FLUSH", "VQ-FAULT-IGNORED", "IRQ-CONFIG-MISSING", "VQ-FAULT-USED", "BENCH-IDLE",
     }  # fmt: skip
     assert {rule for rule in RULES if not rule.startswith(("AXI-", "MAC-", "NET-"))} == planted | alone
 

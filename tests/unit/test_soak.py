@@ -70,7 +70,7 @@ def test_account_adds_up(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_block_soak_is_varied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIRTIO_SOAK", "4000")
     seen = account(ModelRig(configs.CONFIGS["blk"], seed=1))
-    assert len(seen.counts["chains"]) == 12
+    assert len(seen.counts["chains"]) == 14
     assert set(seen.counts["framings"]) >= {"natural", "merged", "random", "equal pieces", "chunks", "with empty ones"}
     assert set(seen.counts["outcomes"]) >= {"OK", "IOERR", "UNSUPP"}
     assert len(seen.counts["disks"]) == len(seen.counts["lives"]) == 3

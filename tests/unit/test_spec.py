@@ -81,7 +81,7 @@ def test_block_device(enum: type[IntEnum], part: str, prefix: str, key: str) -> 
     entries = catalogue("devices")["devices"]["block"][part]
     if part == "requests":
         entries = entries["types"]
-    values = {name.upper(): value for name, value in by_name(entries, prefix, key).items()}
+    values = {name.rpartition(".")[2].upper(): value for name, value in by_name(entries, prefix, key).items()}
     assert members(enum)
     assert members(enum).items() <= values.items()
 
@@ -135,10 +135,11 @@ def python_constants() -> dict[str, int]:
         ("BLK_F_", spec.BlkFeature),
         ("BLK_T_", spec.BlkType),
         ("BLK_S_", spec.BlkStatus),
+        ("BLK_CONFIG_", spec.BlkConfig),
         ("DEVICE_TYPE_", spec.DeviceType),
     ]
     values = {prefix + name: value for prefix, enum in prefixed for name, value in members(enum).items()}
-    return values | flags | bits | {"MAGIC_VALUE": spec.MAGIC}
+    return values | flags | bits | {"MAGIC_VALUE": spec.MAGIC, "BLK_ID_BYTES": spec.BLK_ID_BYTES}
 
 
 def test_rtl_package_states_the_same() -> None:

@@ -22,6 +22,7 @@ from .events import (
     IrqChange,
     RegisterRead,
     RegisterWrite,
+    StorageFlush,
 )
 from .records import Kind, Record, UnknownValueError, pieces, words
 from .violation import Report, Violation, raise_violation
@@ -53,6 +54,7 @@ class RecordDecoder:
             Kind.RECEIVED: lambda record: self._out.append(
                 FrameReceived(record.start, record.cycle, record.payload, not record.value)
             ),
+            Kind.FLUSH: lambda record: self._out.append(StorageFlush(record.cycle)),
             Kind.READ: self._read,
             Kind.WRITE: self._write,
             Kind.VIOLATION: self._violation,

@@ -89,6 +89,13 @@ class FrameReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageFlush:
+    """The block device's storage answered a flush: what was written to it before is durable."""
+
+    cycle: int
+
+
+@dataclass(frozen=True, slots=True)
 class BusReset:
     """rst_ni was asserted."""
 
@@ -96,5 +103,14 @@ class BusReset:
 
 
 Event = (
-    RegisterRead | RegisterWrite | DmaRead | DmaWrite | IrqChange | EntropyWord | FrameSent | FrameReceived | BusReset
+    RegisterRead
+    | RegisterWrite
+    | DmaRead
+    | DmaWrite
+    | IrqChange
+    | EntropyWord
+    | FrameSent
+    | FrameReceived
+    | StorageFlush
+    | BusReset
 )

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from virtio_model import MemoryFault, Storage
+from virtio_model.spec import SECTOR
 
 from .events import DmaRead, DmaWrite
 
@@ -25,6 +26,10 @@ class NotObserved(Exception):
         self.what = what
         self.address = address
         super().__init__(what)
+
+
+class NotFlushed(Exception):
+    """What had to be durable was not flushed to the storage."""
 
 
 def page_slices(address: int, length: int) -> Sequence[tuple[int, int, int, int]]:
@@ -264,10 +269,13 @@ class UncertainStorage:
 
     Wraps the model's storage. While `tentative`, writes are only remembered as possible contents. A later read asks
     `peek(n)` what the device delivered as its n-th sector, and settles on that if every byte of it is possible.
+    With `flushes`, the cycles in which the device's storage answered one, each flush takes one since its request came.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, flushes: deque[int] | None = None) -> None:
         self._storage = storage
+        self._flushes = flushes
+        self._since = 0
         self._possible: dict[int, list[bytes]] = {}
         self.tentative = False
         self._peek: PeekFunction | None = None
@@ -279,11 +287,38 @@ class UncertainStorage:
         return self._storage.capacity
 
     def flush(self) -> None:
-        """As the wrapped storage."""
+        """As the wrapped storage. Raises `NotFlushed`."""
+        if self._flushes is not None and not self.tentative:
+            while self._flushes and self._flushes[0] < self._since:
+                self._flushes.popleft()
+            if not self._flushes:
+                raise NotFlushed
+            self._flushes.popleft()
         self._storage.flush()
 
-    def begin(self, peek: PeekFunction) -> None:
-        """A request starts; `peek(n)` gives its n-th 512 bytes written, or None."""
+    def discard(self, sector: int, count: int) -> None:
+        """As the wrapped storage."""
+        self._erase(sector, count, lambda: self._storage.discard(sector, count))
+
+    def write_zeroes(self, sector: int, count: int, unmap: bool) -> None:
+        """As the wrapped storage."""
+        self._erase(sector, count, lambda: self._storage.write_zeroes(sector, count, unmap))
+
+    def _erase(self, sector: int, count: int, erase: Callable[[], None]) -> None:
+        sectors = range(sector, sector + count)
+        if self.tentative:
+            for each in sectors:
+                self._storage.read(each)  # raises what the command would
+            for each in sectors:
+                self._possible.setdefault(each, []).append(bytes(SECTOR))
+            return
+        erase()
+        for each in sectors:
+            self._possible.pop(each, None)
+
+    def begin(self, peek: PeekFunction, since: int = 0) -> None:
+        """A request known to the device `since` a cycle; `peek(n)` gives its n-th 512 bytes written, or None."""
+        self._since = since
         self._peek = peek
         self._reads = 0
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 
 from virtio_model import DeviceFunction, MmioDevice
 
@@ -33,6 +34,7 @@ class LiveQueues:
         interrupts: InterruptChecker,
         registers: RegisterChecker,
         entropy: ObservedEntropy | None,
+        flushes: deque[int] | None,
         fault_bound: int,
     ) -> None:
         self.trackers: dict[int, QueueTracker] = {}
@@ -48,7 +50,7 @@ class LiveQueues:
         self._fault_bound = fault_bound
         self._memory = ObservedMemory()
         self._dma = DmaRules(report, strict, model.queues)
-        self._used = UsedChecker(function, self._memory, self._dma, report, strict, entropy)
+        self._used = UsedChecker(function, self._memory, self._dma, report, strict, entropy, flushes)
         self._old_features = 0
         self._notified: dict[int, int] = {}
         self._log = logging.getLogger("virtio.scoreboard")

@@ -30,6 +30,7 @@ class Kind(IntEnum):
     UNKNOWN = 12
     SENT = 20
     RECEIVED = 21
+    FLUSH = 13
 
 
 class Record(NamedTuple):

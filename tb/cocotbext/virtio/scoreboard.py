@@ -8,6 +8,7 @@ what the device does is compared with what the model makes of them.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -25,6 +26,7 @@ from .events import (
     IrqChange,
     RegisterRead,
     RegisterWrite,
+    StorageFlush,
 )
 from .frames import ObservedFrames
 from .interrupts import InterruptChecker
@@ -42,8 +44,9 @@ class Scoreboard:
 
     `function` belongs to the scoreboard from then on: a storage must hold what the device's holds at the start.
     `strict` adds what this project's device promises beyond the standard. Without `entropy_observed` the contents of
-    entropy buffers are not compared. Bounds are in cycles: from an event to the interrupt line, from a used idx to the
-    read of the suppression flag, from a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored.
+    entropy buffers are not compared; with `flushes_observed` a block device's flushes are demanded of its storage.
+    Bounds are in cycles: from an event to the interrupt line, from a used idx to the read of the suppression flag, from
+    a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored.
     Of a network device `net_store_bytes` are how much of received frames it holds at least, in words of `bus_bytes`.
 
     With `fail_fast` the first violation raises `ScoreboardError` out of `feed`; otherwise `finish` raises it, with the
@@ -57,6 +60,7 @@ class Scoreboard:
         strict: bool = True,
         fail_fast: bool = True,
         entropy_observed: bool = True,
+        flushes_observed: bool = False,
         irq_bound: int = 64,
         flags_bound: int = 20000,
         fault_bound: int = 50000,
@@ -80,10 +84,19 @@ class Scoreboard:
         if isinstance(function, Net):
             self._frames = function.wire = ObservedFrames(function, self.report, net_store_bytes, bus_bytes)
             self._frames.wanted = lambda frame: self._wants(function, frame)
+        self._flushes: deque[int] | None = deque() if flushes_observed else None
         self._interrupts = InterruptChecker(self.report, irq_bound, flags_bound)
         self._registers = RegisterChecker(self.model, self.report, strict, irq_bound, fault_bound)
         self._queues = LiveQueues(
-            self.model, function, self.report, strict, self._interrupts, self._registers, self._entropy, fault_bound
+            self.model,
+            function,
+            self.report,
+            strict,
+            self._interrupts,
+            self._registers,
+            self._entropy,
+            self._flushes,
+            fault_bound,
         )
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
             RegisterWrite: self._register_write,
@@ -94,6 +107,7 @@ class Scoreboard:
             EntropyWord: self._entropy_word,
             FrameSent: self._frame,
             FrameReceived: self._frame,
+            StorageFlush: self._storage_flush,
             BusReset: self._bus_reset,
         }
         self._reset_write: RegisterWrite | None = None
@@ -228,6 +242,10 @@ class Scoreboard:
             self._queues.access(event)
         else:
             self._access_while_not_live(event)
+
+    def _storage_flush(self, event: StorageFlush) -> None:
+        if self._flushes is not None:
+            self._flushes.append(event.cycle)
 
     def _entropy_word(self, event: EntropyWord) -> None:
         if self._entropy is not None:

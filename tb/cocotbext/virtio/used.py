@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 
 from virtio_model import Blk, DeviceFunction, MemoryFault, Net, RingError, Rng
 from virtio_model.spec import SECTOR, Feature
@@ -13,7 +14,15 @@ from .dma import DmaRules
 from .events import DmaWrite
 from .frames import ObservedFrames
 from .inflight import Chain, Element
-from .observed import ChainView, NotObserved, ObservedEntropy, ObservedMemory, UncertainStorage, WrittenBytes
+from .observed import (
+    ChainView,
+    NotFlushed,
+    NotObserved,
+    ObservedEntropy,
+    ObservedMemory,
+    UncertainStorage,
+    WrittenBytes,
+)
 from .violation import Report, Violation
 
 _ELEMENT = struct.Struct("<II")
@@ -24,7 +33,8 @@ class UsedChecker:
 
     `strict` demands what this project's device promises beyond the standard: chains used in the order made available,
     nothing written but what the request asks for, full entropy buffers. Without it only what the standard demands
-    counts. With `entropy` the contents of entropy buffers are compared with the words that the device took.
+    counts. With `entropy` the contents of entropy buffers are compared with the words that the device took; with
+    `flushes` (cycles) each flush of the model has to have one there.
     """
 
     def __init__(
@@ -35,6 +45,7 @@ class UsedChecker:
         report: Report,
         strict: bool,
         entropy: ObservedEntropy | None,
+        flushes: deque[int] | None,
     ) -> None:
         self._function = function
         self._memory = memory
@@ -45,7 +56,7 @@ class UsedChecker:
         self._storage: UncertainStorage | None = None
         self._frames: ObservedFrames | None = None
         if isinstance(function, Blk):
-            self._storage = function.storage = UncertainStorage(function.storage)
+            self._storage = function.storage = UncertainStorage(function.storage, flushes)
         elif isinstance(function, Net) and isinstance(function.wire, ObservedFrames):
             self._frames = function.wire
         elif isinstance(function, Rng):
@@ -180,7 +191,7 @@ class UsedChecker:
         assert chain.parsed is not None
         view = ChainView(self._memory, chain.since, chain.failed_writes)
         if self._storage is not None:
-            self._storage.begin(lambda n: self._sector_seen(chain, n))
+            self._storage.begin(lambda n: self._sector_seen(chain, n), chain.since)
         if self._frames is not None:
             self._serving(tracker, chain, seen_len)
         if self._entropy is not None:
@@ -190,6 +201,9 @@ class UsedChecker:
             expected_len = self._function.serve(chain.parsed, view, driver_features)
         except NotObserved as missing:
             self._violate("VQ-UNREAD", f"chain used without having read {missing}", tracker, chain, None, None, event)
+            return
+        except NotFlushed:
+            self._violate("BLK-FLUSH", "", tracker, chain, "a flush of the storage", "none", event)
             return
         except RingError as error:
             self._violate("VQ-FAULT-USED", str(error), tracker, chain, "no used element", chain.head, event)

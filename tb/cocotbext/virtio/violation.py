@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     "VQ-ORDER-ELEMENT": Rule("the used element is written before idx", ("SPLIT-DEV-033",)),
     "VQ-DATA": Rule("the buffer holds what the request asks for", ("SPLIT-DEV-034",)),
     "VQ-DATA-EXTRA": Rule("nothing is written beyond the reported bytes", ("SPLIT-DEV-035",)),
+    "BLK-FLUSH": Rule("a flush, or a write through the cache, is durable when it is reported", ("BLK-DEV-046",)),
     "VQ-FAULT-USED": Rule("a malformed chain is not used", ("STATUS-DEV-002",)),
     "VQ-FAULT-IGNORED": Rule("a malformed ring sets DEVICE_NEEDS_RESET", ("STATUS-DEV-002", "OPER-DEV-003")),
     "VQ-EVENT": Rule("avail_event is written with EVENT_IDX only", ("SPLIT-DEV-043",)),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -25,6 +26,44 @@ class BlkConfig:
     size_max: int | None = None
     seg_max: int | None = None
     blk_size: int | None = None
+    physical_block_exp: int | None = None
+    alignment_offset: int | None = None
+    min_io_size: int | None = None
+    opt_io_size: int | None = None
+    writeback: int | None = None
+    num_queues: int | None = None
+    max_discard_sectors: int | None = None
+    max_discard_seg: int | None = None
+    discard_sector_alignment: int | None = None
+    max_write_zeroes_sectors: int | None = None
+    max_write_zeroes_seg: int | None = None
+    write_zeroes_may_unmap: int | None = None
+
+
+#: Field, the feature that it needs, and its bytes.
+_FIELDS = (
+    ("size_max", BlkFeature.SIZE_MAX, 4),
+    ("seg_max", BlkFeature.SEG_MAX, 4),
+    ("blk_size", BlkFeature.BLK_SIZE, 4),
+    ("physical_block_exp", BlkFeature.TOPOLOGY, 1),
+    ("alignment_offset", BlkFeature.TOPOLOGY, 1),
+    ("min_io_size", BlkFeature.TOPOLOGY, 2),
+    ("opt_io_size", BlkFeature.TOPOLOGY, 4),
+    ("writeback", BlkFeature.CONFIG_WCE, 1),
+    ("num_queues", BlkFeature.MQ, 2),
+    ("max_discard_sectors", BlkFeature.DISCARD, 4),
+    ("max_discard_seg", BlkFeature.DISCARD, 4),
+    ("discard_sector_alignment", BlkFeature.DISCARD, 4),
+    ("max_write_zeroes_sectors", BlkFeature.WRITE_ZEROES, 4),
+    ("max_write_zeroes_seg", BlkFeature.WRITE_ZEROES, 4),
+    ("write_zeroes_may_unmap", BlkFeature.WRITE_ZEROES, 1),
+)
+_SEGMENT = struct.Struct("<QII")
+
+
+def segment(sector: int, count: int, flags: int = 0) -> bytes:
+    """The 16 bytes of a segment of `count` sectors, for DISCARD and WRITE_ZEROES (5.2.6); no limit is checked."""
+    return _SEGMENT.pack(sector, count, flags)
 
 
 @dataclass(frozen=True)
@@ -37,11 +76,20 @@ class BlkResult:
 
 
 class BlkDriver(ClassDriver):
-    """Reads, writes and flushes sectors of 512 bytes."""
+    """Reads, writes, discards, zeroes and flushes sectors of 512 bytes."""
 
     device_type: ClassVar[int] = spec.DeviceType.BLK
     class_features: ClassVar[int] = spec.features(
-        BlkFeature.SIZE_MAX, BlkFeature.SEG_MAX, BlkFeature.RO, BlkFeature.BLK_SIZE, BlkFeature.FLUSH
+        BlkFeature.SIZE_MAX,
+        BlkFeature.SEG_MAX,
+        BlkFeature.RO,
+        BlkFeature.BLK_SIZE,
+        BlkFeature.FLUSH,
+        BlkFeature.TOPOLOGY,
+        BlkFeature.CONFIG_WCE,
+        BlkFeature.MQ,
+        BlkFeature.DISCARD,
+        BlkFeature.WRITE_ZEROES,
     )
 
     def __init__(
@@ -68,14 +116,9 @@ class BlkDriver(ClassDriver):
     async def read_config(self, transport: MmioTransport) -> BlkConfig:
         """Read the fields that the accepted features define, consistently as one set."""
         offsets = spec.BlkConfig
-        optional = [
-            ("size_max", BlkFeature.SIZE_MAX, offsets.SIZE_MAX),
-            ("seg_max", BlkFeature.SEG_MAX, offsets.SEG_MAX),
-            ("blk_size", BlkFeature.BLK_SIZE, offsets.BLK_SIZE),
-        ]
-        present = [(name, offset) for name, bit, offset in optional if self.has(bit)]
+        present = [(name, width) for name, bit, width in _FIELDS if self.has(bit)]
         capacity, *rest = await transport.read_config_fields(
-            (offsets.CAPACITY, 8), *((offset, 4) for _, offset in present)
+            (offsets.CAPACITY, 8), *((offsets[name.upper()], width) for name, width in present)
         )
         return BlkConfig(capacity, **{name: value for (name, _), value in zip(present, rest, strict=True)})
 
@@ -131,12 +174,47 @@ class BlkDriver(ClassDriver):
         pending = await self.submit(BlkType.FLUSH, queue=queue)
         _demand_ok(pending, await pending)
 
+    async def discard(self, *ranges: tuple[int, int], queue: int = 0) -> None:
+        """Give up the contents of some (sector, count). Raises RequestFailed, ValueError beyond the device's limits."""
+        self._check_segments(ranges, self.config.max_discard_sectors, self.config.max_discard_seg)
+        data = b"".join(segment(sector, count) for sector, count in ranges)
+        pending = await self.submit(BlkType.DISCARD, data=data, queue=queue)
+        _demand_ok(pending, await pending)
+
+    async def write_zeroes(self, *ranges: tuple[int, int], unmap: bool = False, queue: int = 0) -> None:
+        """Zero some (sector, count), with `unmap` deallocated if the device likes. Raises as `discard`."""
+        self._check_segments(ranges, self.config.max_write_zeroes_sectors, self.config.max_write_zeroes_seg)
+        flags = spec.BLK_SEGMENT_F_UNMAP if unmap else 0
+        data = b"".join(segment(sector, count, flags) for sector, count in ranges)
+        pending = await self.submit(BlkType.WRITE_ZEROES, data=data, queue=queue)
+        _demand_ok(pending, await pending)
+
+    async def set_writeback(self, on: bool) -> None:
+        """Choose the cache mode (5.2.6.1): writeback, or writethrough. Raises ValueError without CONFIG_WCE."""
+        if not self.has(BlkFeature.CONFIG_WCE):
+            raise ValueError("the cache mode is not the driver's to choose: CONFIG_WCE was not accepted")
+        await self._transport.write_config(spec.BlkConfig.WRITEBACK, "B", int(on))
+        self.config = await self.read_config(self._transport)
+
     async def get_id(self, queue: int = 0) -> bytes:
         """The device's id string, without its padding. Raises RequestFailed."""
         pending = await self.submit(BlkType.GET_ID, writable=spec.BLK_ID_BYTES, queue=queue)
         result = await pending
         _demand_ok(pending, result)
         return result.data.rstrip(b"\0")
+
+    def _check_segments(
+        self, ranges: tuple[tuple[int, int], ...], max_sectors: int | None, max_seg: int | None
+    ) -> None:
+        """5.2.6.1: no more segments, no larger ones than the device takes, within the capacity."""
+        if max_sectors is None or max_seg is None:
+            raise ValueError("block device without the feature that this request needs")
+        if len(ranges) > max_seg:
+            raise ValueError(f"{len(ranges)} segments are more than {max_seg}")
+        for sector, count in ranges:
+            if count > max_sectors:
+                raise ValueError(f"segment of {count} sectors is longer than {max_sectors}")
+            self._check_range(sector, count * SECTOR)
 
     def _check_range(self, sector: int, length: int) -> None:
         """5.2.6.1: whole sectors, within the capacity."""
