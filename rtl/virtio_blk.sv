@@ -147,7 +147,7 @@ module virtio_blk #(
   logic [31:0] seg_count, seg_flags;
 
   blk_answer_t answer;
-  logic answer_valid, answer_ready, rd_ready;
+  logic answer_valid, answer_ready, rd_valid, rd_ready;
   logic [DataWidth-1:0] rd_data;
 
   virtio_blk_config #(
@@ -434,6 +434,7 @@ module virtio_blk #(
       .answer_valid_o(answer_valid),
       .answer_ready_i(answer_ready),
       .answer_o      (answer),
+      .rd_valid_o    (rd_valid),
       .rd_ready_i    (rd_ready),
       .rd_data_o     (rd_data),
       .store_cmd_valid_o,
@@ -464,6 +465,7 @@ module virtio_blk #(
       .answer_valid_i(answer_valid),
       .answer_ready_o(answer_ready),
       .answer_i      (answer),
+      .rd_valid_i    (rd_valid),
       .rd_ready_o    (rd_ready),
       .rd_data_i     (rd_data),
       .rsp_valid_o,

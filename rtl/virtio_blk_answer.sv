@@ -13,7 +13,8 @@ module virtio_blk_answer #(
     input  logic                                    answer_valid_i,
     output logic                                    answer_ready_o,
     input  virtio_pkg::blk_answer_t                 answer_i,
-    output logic                                    rd_ready_o,      // takes a word; those of the sector are all there
+    input  logic                                    rd_valid_i,
+    output logic                                    rd_ready_o,      // takes a word
     input  logic                    [DataWidth-1:0] rd_data_i,
     output logic                                    rsp_valid_o,
     input  logic                                    rsp_ready_i,
@@ -45,10 +46,10 @@ module virtio_blk_answer #(
   assign giving_data    = answer_i.sector && !data_done_q;
   assign giving_id      = !giving_data && id_left != 5'd0;
   assign sector_end     = word_q == WordWidth'(SectorWords - 1);
-  assign rsp_valid_o    = answer_valid_i;
-  assign taken          = answer_valid_i && rsp_ready_i;
+  assign rsp_valid_o    = answer_valid_i && (!giving_data || rd_valid_i);
+  assign taken          = rsp_valid_o && rsp_ready_i;
   assign rd_ready_o     = taken && giving_data;
-  assign answer_ready_o = rsp_ready_i && !giving_id && (!giving_data || (sector_end && !answer_i.last));
+  assign answer_ready_o = taken && !giving_id && (!giving_data || (sector_end && !answer_i.last));
 
   always_comb begin
     rsp_data_o = DataWidth'(answer_i.status);

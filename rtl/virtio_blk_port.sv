@@ -29,6 +29,7 @@ module virtio_blk_port #(
     output logic                                     answer_valid_o,
     input  logic                                     answer_ready_i,
     output virtio_pkg::blk_answer_t                  answer_o,
+    output logic                                     rd_valid_o,
     input  logic                                     rd_ready_i,
     output logic                     [DataWidth-1:0] rd_data_o,
     // Storage port
@@ -82,7 +83,7 @@ module virtio_blk_port #(
 
   logic [$clog2(Tracks):0] unused_tracks, unused_answers;
   logic [CountWidth-1:0] unused_read_count, unused_write_count;
-  logic unused_read_valid, unused_write_valid;
+  logic wr_there;
 
   assign dropping           = dropping_q || device_reset_i;
 
@@ -169,7 +170,7 @@ module virtio_blk_port #(
       .in_valid_i (rd_taken),
       .in_ready_o (rd_in_room),
       .in_data_i  (store_rdata_i),
-      .out_valid_o(unused_read_valid),
+      .out_valid_o(rd_valid_o),
       .out_ready_i(rd_ready_i),
       .out_data_o (rd_data_o),
       .count_o    (unused_read_count)
@@ -188,12 +189,12 @@ module virtio_blk_port #(
       .in_valid_i (wr_valid_i),
       .in_ready_o (wr_ready_o),
       .in_data_i  (wr_data_i),
-      .out_valid_o(unused_write_valid),
+      .out_valid_o(wr_there),
       .out_ready_i(wdata_taken),
       .out_data_o (store_wdata_o),
       .count_o    (unused_write_count)
   );
-  assign store_wdata_valid_o = owed_q != '0;
+  assign store_wdata_valid_o = owed_q != '0 && wr_there;
   assign wdata_taken         = store_wdata_valid_o && store_wdata_ready_i;
 
   always_ff @(posedge clk_i) begin
@@ -228,7 +229,6 @@ module virtio_blk_port #(
     end
   end
 
-  wire unused_ok = ^{rd_in_room, unused_tracks, unused_answers, unused_read_count, unused_write_count, unused_read_valid,
-                     unused_write_valid};
+  wire unused_ok = ^{rd_in_room, unused_tracks, unused_answers, unused_read_count, unused_write_count};
 
 endmodule

@@ -24,21 +24,27 @@ async def build(dut: Any, latency: int) -> SimRig:
 
 
 async def cycles_per_request(rig: SimRig, submit: Submit, depth: int, count: int) -> float:
-    """Keep `depth` requests outstanding until `count` came back; cycles from one to the next in the second half."""
+    """Keep `depth` requests outstanding until `count` came back; cycles from one to the next in the steady state.
+
+    Requests come back together: what is counted begins and ends with such a lot, the first after half of them.
+    """
     outstanding: list[Pending[Any]] = []
-    done_at: list[int] = []
-    begun = 0
-    while len(done_at) < count:
+    lots: list[tuple[int, int]] = []  # cycle, requests that had come back by then
+    begun = done = 0
+    while done < count:
         while len(outstanding) < depth:
             outstanding.append(await submit(begun))
             begun += 1
         await rig.run_until(_any_done(outstanding))
-        done_at += [rig.tap.cycle for pending in outstanding if pending.done]
-        outstanding = [pending for pending in outstanding if not pending.done]
-    half = done_at[count // 2 :]
+        waiting = [pending for pending in outstanding if not pending.done]
+        done += len(outstanding) - len(waiting)
+        outstanding = waiting
+        lots.append((rig.tap.cycle, done))
     await rig.drain(DRAIN_NS)
     await rig.finish()
-    return (half[-1] - half[0]) / (len(half) - 1)
+    first_cycle, first_done = next(lot for lot in lots if lot[1] >= count // 2)
+    last_cycle, last_done = lots[-1]
+    return (last_cycle - first_cycle) / (last_done - first_done)
 
 
 def _any_done(outstanding: Sequence[Pending[Any]]) -> Callable[[], bool]:

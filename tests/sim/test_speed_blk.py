@@ -46,6 +46,6 @@ async def _blk_share(dut: Any, what: str, latency: int, depth: int, size: int) -
             return await driver.submit(BlkType.IN, sector, writable=size)
         return await driver.submit(BlkType.OUT, sector, data)
 
-    count = max(24, 40 * 4096 // size) if size <= 4096 else 24
-    cycles = await cycles_per_request(rig, submit, depth, min(count, 128))
+    count = 128 if size <= 4096 else 48
+    cycles = await cycles_per_request(rig, submit, depth, count)
     return round(size / rig.bus_bytes / cycles, 3)
