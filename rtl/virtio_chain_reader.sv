@@ -44,7 +44,7 @@ module virtio_chain_reader #(
   localparam int OffsetWidth = $clog2(Bytes);
   localparam int RoomWidth = $clog2(BufferBeats) + 1;
   localparam int PageBeats = 4096 / Bytes;
-  localparam int BurstsAhead = 8;
+  localparam int BurstsAhead = 16;
 
   // Segment being turned into bursts.
   logic busy_q;
