@@ -21,8 +21,12 @@ test: $(STAMP) ## run everything that CI runs: unit tests, simulation on Verilat
 soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CONFIG=name TIMING=none|light|heavy SEED=first JOBS=n, and those of sim
 	@$(PY) -m tests.sim.soak
 
-bench: $(STAMP) ## measure how fast the simulation is: BENCH=speed,regression,soak ROUNDS=n REPEAT=n SOAK=n JOBS=n
+bench: $(STAMP) ## measure the RTL in cycles, and how fast the simulation is: BENCH=rtl,speed,regression,soak ROUNDS=n REPEAT=n SOAK=n JOBS=n
 	@$(PY) -m tests.bench.measure
+
+plot: $(STAMP) ## draw docs/speed.png and .svg from the figures of make bench BENCH=rtl
+	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements-plot.txt
+	@$(PY) -m tests.bench.plot
 
 waves: $(STAMP) ## run TEST=name with waveforms and write a GTKWave save file with named registers and states
 	@$(PY) -m tests.sim.waves
@@ -51,4 +55,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak bench waves lint format list deps clean help
+.PHONY: sim test soak bench plot waves lint format list deps clean help

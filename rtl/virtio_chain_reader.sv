@@ -44,7 +44,7 @@ module virtio_chain_reader #(
   localparam int OffsetWidth = $clog2(Bytes);
   localparam int RoomWidth = $clog2(BufferBeats) + 1;
   localparam int PageBeats = 4096 / Bytes;
-  localparam int BurstsAhead = 16;
+  localparam int BurstsAhead = 8;
 
   // Segment being turned into bursts.
   logic busy_q;
@@ -67,7 +67,7 @@ module virtio_chain_reader #(
   logic info_room, info_valid, info_pop, info_mark, info_last;
   logic [OffsetWidth-1:0] info_offset;
   logic [OffsetWidth:0] info_bytes;
-  logic [3:0] info_count;
+  logic [$clog2(BurstsAhead):0] info_count;
   logic first_q;
 
   logic buf_valid, buf_ready, buf_in_valid, buf_in_ready;

@@ -38,6 +38,11 @@ MOST: Mapping[str, float] = {
 }
 
 
+def share_by_size(latency: int, size: int) -> str:
+    """The name in bench.json of the share of the bus by the size of requests."""
+    return f"rtl.blk_read_by_size.lat{latency}.{size}.bus_share"
+
+
 def missed(name: str, value: Any) -> str:
     """What a figure should have been and is not; "" if it is, or has no bar."""
     if name in LEAST and value < LEAST[name]:

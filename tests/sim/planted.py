@@ -88,13 +88,6 @@ _FAULTS: Mapping[str, Fault] = {
         ("IRQ-UNDUE",),
         "interrupts.suppressed_by_the_flag",
     ),
-    "payload_not_awaited": Fault(
-        "virtio_chain_retire.sv",
-        "outstanding_q[tag] == 8'd0;",
-        "1'b1;",
-        ("VQ-ORDER-PAYLOAD", "DMA-WRITE-OUTSIDE"),
-        timing="heavy",
-    ),
     "wide_status_byte": Fault(
         "virtio_chain_retire.sv",
         "Bytes'(1) << tail_addr",
@@ -102,12 +95,12 @@ _FAULTS: Mapping[str, Fault] = {
         ("DMA-WRITE-OUTSIDE",),
         parameters=_BLK,
     ),
-    "head_not_checked": Fault(
-        "virtio_avail_reader.sv",
-        "rd_rsp_err_i || value >= cfg_i.size;",
-        "rd_rsp_err_i;",
+    "next_not_checked": Fault(
+        "virtio_desc_walker.sv",
+        "{12'd0, desc_next} >= entries_q || ",
+        "",
         ("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED"),
-        "faults.chains_before_a_malformed_one_complete",
+        "faults.malformed_chain next_is_0xffff",
     ),
     "readable_after_writable_allowed": Fault(
         "virtio_desc_walker.sv",
