@@ -198,7 +198,7 @@ class PackedTracker(QueueTracker[PackedQueue]):
         start = self._memory.stamp(place)
         since = start
         if self._strict:
-            since = event.cycle + 1 if event is not None and covers(event, place, 2) else start + 1
+            since = event.cycle if event is not None and covers(event, place, 2) else start + 1
         self._shown = (self.queue.next_avail, since)
 
     def _broken(self, error: BrokenList, place: int) -> None:
