@@ -103,7 +103,7 @@ module virtio_desc_walker #(
       stays,
       stays_q,
       stored_q;
-  logic table_more;
+  logic table_more, table_more_q;
   logic [64:0] last_byte;
   logic [32:0] total;
   logic part_ends, chain_ends, give, store_ready;
@@ -198,7 +198,8 @@ module virtio_desc_walker #(
   assign desc_flags = packed_i ? desc_q[127:112] : desc_q[111:96];
   assign table_more = {12'd0, index_q} + 28'd1 != entries_q;
   assign index_next = table_more ? index_q + 16'd1 : 16'd0;
-  assign desc_has_next = (packed_i && in_table_q) ? table_more : desc_flags[DESC_NEXT_BIT];
+  assign desc_has_next = !(packed_i && in_table_q) ? desc_flags[DESC_NEXT_BIT] :
+                         (state_q == Check) ? table_more : table_more_q;
   assign desc_writable = desc_flags[DESC_WRITE_BIT];
   assign desc_indirect = desc_flags[DESC_INDIRECT_BIT] && !(packed_i && in_table_q);
   assign desc_next = packed_i ? index_next : desc_q[127:112];
@@ -281,6 +282,7 @@ module virtio_desc_walker #(
       head_q          <= '0;
       count_q         <= '0;
       id_q            <= '0;
+      table_more_q    <= 1'b0;
       desc_q          <= '0;
       err_q           <= 1'b0;
       in_table_q      <= 1'b0;
@@ -326,6 +328,7 @@ module virtio_desc_walker #(
           stays_q      <= stays;
           block_left_q <= block_left_q - 3'd1;
           index_q      <= desc_indirect ? 16'd0 : desc_next;
+          table_more_q <= table_more;
           if (!in_table_q) id_q <= desc_q[111:96];
           if (desc_indirect) begin
             in_table_q <= 1'b1;

@@ -152,16 +152,19 @@ class PackedTracker(QueueTracker[PackedQueue]):
             return
         suppression = EventSuppression.unpack(data)
         if suppression.flags == RingEventFlag.DESC:
-            self.event_written = event.cycle
+            if self.queue.free_slots:
+                self.event_written = event.cycle
             if not self.queue.has(Feature.EVENT_IDX):
                 self._violate("VQ-EVENT", "descriptor event asked for without EVENT_IDX", None, None, None, event)
         if data[2] & ~3 or data[3] or suppression.flags == 3 or suppression.offset >= self.queue.size:
             self._violate("VQ-EVENT", "reserved value", None, None, data, event)
 
     def _look(self, event: DmaRead) -> None:
-        position = self.queue.next_avail
-        if covers(event, self.layout.flags_address(position % self.queue.size), 2) or not self.queue.free_slots:
-            self.looked_start = max(self.looked_start, event.start)
+        # The device may be on its way to lists that it has shown already, by reading ahead.
+        waiting = [chain.position for chain in self.in_flight if chain.last_response < 0]
+        for position in (self.queue.next_avail, *waiting):
+            if covers(event, self.layout.flags_address(position % self.queue.size), 2):
+                self.looked_start = max(self.looked_start, event.start)
         self._take_lists(event)
 
     def _take_lists(self, event: DmaRead | None) -> None:

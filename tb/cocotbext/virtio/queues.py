@@ -153,7 +153,7 @@ class LiveQueues:
         if tracker.available > 0:
             text = f"{tracker.available} chains available and seen so, and not taken"
             self._report(Violation("VQ-UNUSED", text, tracker.index, cycle=cycle))
-        if tracker.event_written >= tracker.looked_start:
+        if tracker.event_written >= max(tracker.looked_start, 0):
             text = f"not looked at after the driver was told when to notify in cycle {tracker.event_written}"
             self._report(Violation("VQ-NOTIFY-LOST", text, tracker.index, cycle=cycle))
         if tracker.index in self._notified:
