@@ -54,8 +54,8 @@ async def in_each_cycle_of_a_write(rig: Rig) -> None:
 async def in_each_cycle_of_a_fault(rig: Rig) -> None:
     """A reset in any cycle around a ring fault clears DEVICE_NEEDS_RESET for good (HOST-102, RESET-DEV-001)."""
     for cycle in range(60):
-        await work.start(rig, size=16)
-        rig.transport.queues[0].put_head(16)
+        await work.start(rig, size=16, accept=work.on_split())
+        work.split_queue(rig).put_head(16)
         await rig.transport.kick(0)
         await rig.delay(10 * cycle)
         await rig.bus.write(Reg.STATUS, 0)

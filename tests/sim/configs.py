@@ -142,6 +142,11 @@ PLANS: tuple[Plan, ...] = (
         ),
         icarus=("rng_split", "rng_packed"),
     ),
+    Plan(
+        "test_packed",
+        configs=("rng_packed", "rng_packed32", "blk_packed", "blk_packed128", "blk_packed512"),
+        icarus=("rng_packed", "blk_packed"),
+    ),
     Plan("test_speed_rng", configs=("rng_split",), timeout_s=300, memory="fast"),
     Plan("test_speed_blk", configs=("blk",), timeout_s=300, memory="fast"),
     Plan("test_registers", configs=("rng", "rng_split", "blk"), icarus=("blk",)),

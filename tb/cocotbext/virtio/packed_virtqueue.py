@@ -33,6 +33,8 @@ class PackedVirtqueue(Virtqueue):
         self._published = 0
         self._notified = 0  # when it was last found out whether to notify
         self._lists: list[list[tuple[int, int]]] = []  # added and not published: (position, flags) of each descriptor
+        self.undefined_flags = 0
+        """Bits set in the flags of each descriptor added, for tests."""
         self._free_slots = size
         self._free_ids = deque(range(size))
         self._write_events()
@@ -132,10 +134,14 @@ class PackedVirtqueue(Virtqueue):
             packed = descriptor._replace(flags=unavailable).pack()
             self.memory.write(self.layout.descriptor_address(position % self.size), packed)
             marks = DescFlag.AVAIL if wrap else DescFlag.USED
-            flags.append((position, descriptor.flags | following | marks))
+            flags.append((position, descriptor.flags | following | marks | self.undefined_flags))
             self.next_avail = (position + 1) % (2 * self.size)
         self._lists.append(flags)
         self._free_slots -= len(descriptors)
+
+    def places(self, buffer_id: int) -> list[int]:
+        """The positions that an outstanding list takes up."""
+        return list(self._outstanding[buffer_id].places)
 
     def publish(self) -> int:
         """Make everything added visible: flags from the last descriptor to the first; returns how many lists."""
