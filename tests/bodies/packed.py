@@ -48,18 +48,20 @@ async def rings_wrap(rig: Rig) -> None:
 
 @body(used=12)
 async def half_marked_is_not_available(rig: Rig) -> None:
-    """AVAIL and USED that differ the wrong way round say nothing, in either round (PACKED-DEV-006, 034)."""
+    """AVAIL and USED that differ the wrong way round, or are the same, say nothing (PACKED-DEV-006, 034)."""
     queue = await _start(rig, 8)
-    for _ in range(6):
+    for step in range(6):
         await work.calm_down(rig)
         place, wrap = queue.next_avail % queue.size, wrap_at(queue.next_avail, queue.size)
         address = queue.layout.descriptor_address(place)
         before = rig.memory.read(address, DESC_BYTES)
         room = rig.memory.allocate(_ROOM)
         wrong = DescFlag.USED if wrap else DescFlag.AVAIL
+        if step % 2:  # both the wrap counter, as if used in this round
+            wrong = DescFlag.USED | DescFlag.AVAIL if wrap else 0
         rig.memory.write(address, PackedDescriptor(room, _ROOM, 0, _W | wrong).pack())
         await rig.bus.write(Reg.QUEUE_NOTIFY, queue.notification_data << 16)
-        await work.expect_idle(rig, "with a descriptor marked the wrong way round", ns=2000)
+        await work.expect_idle(rig, "with a descriptor that is not marked as available", ns=2000)
         rig.memory.write(address, before)
         await work.serve(rig, 2)
 

@@ -180,6 +180,8 @@ class DmaRules:
                     text += f", {side} a buffer of {segment.length} bytes"
                     self._violate(rule, text, chain.queue, chain.head, event.cycle)
                     return
+        if unread := [chain for chain in chains if not chain.complete]:
+            text += f"; the descriptor at {unread[0].waiting_at:#x} was not read since it is available"
         self._violate(rule, text, None, None, event.cycle)
 
     def _violate(self, rule: str, message: str, queue: int | None, head: int | None, cycle: int) -> None:
