@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walks the descriptor chain of each head (2.7.5): looks at every descriptor once, checks it, and stores its buffer.
+// Walks the descriptor chain of each head (2.7.5, 2.8): looks at every descriptor once, checks it, and stores its buffer. In a packed ring
+// the next descriptor is the next one in memory, and an indirect table is as long as it is.
 //
 // The first descriptors of a chain come with its head, read ahead; those elsewhere, and those of an indirect table (2.7.5.3), are asked for
 // when the walk comes to them, as a burst up to the end of their 64 bytes. Segments go to two stores, readable and writable, which show
@@ -17,6 +18,7 @@ module virtio_desc_walker #(
     input  logic                                      rst_ni,
     input  logic                                      clear_i,
     input  logic                                      indirect_i,         // INDIRECT_DESC
+    input  logic                                      packed_i,           // RING_PACKED
     // Heads with the blocks read ahead
     input  logic                                      info_valid_i,
     output logic                                      info_ready_o,
@@ -43,7 +45,8 @@ module virtio_desc_walker #(
     // Chains: to the device type and to the chain writer
     output logic                                      chain_valid_o,
     input  logic                                      chain_ready_i,
-    output virtio_pkg::chain_t                        chain_o
+    output virtio_pkg::chain_t                        chain_o,
+    output logic                   [            15:0] chain_slots_o       // its descriptors in the ring
 );
 
   import virtio_pkg::*;
@@ -67,6 +70,7 @@ module virtio_desc_walker #(
   state_e state_q, state_d;
   desc_head_t head_q;
   logic [15:0] count_q;  // descriptors with buffers so far
+  logic [15:0] id_q;  // of a list in a packed ring: that of its last descriptor
   logic [127:0] desc_q;
   logic err_q;
 
@@ -86,7 +90,7 @@ module virtio_desc_walker #(
 
   logic [63:0] desc_addr;
   logic [31:0] desc_len;
-  logic [15:0] desc_next;
+  logic [15:0] desc_next, desc_flags, index_next;
   logic
       desc_has_next,
       desc_writable,
@@ -99,6 +103,7 @@ module virtio_desc_walker #(
       stays,
       stays_q,
       stored_q;
+  logic table_more, table_more_q;
   logic [64:0] last_byte;
   logic [32:0] total;
   logic part_ends, chain_ends, give, store_ready;
@@ -189,17 +194,23 @@ module virtio_desc_walker #(
 
   assign desc_addr = desc_q[63:0];
   assign desc_len = desc_q[95:64];
-  assign desc_has_next = desc_q[96+DESC_NEXT_BIT];
-  assign desc_writable = desc_q[96+DESC_WRITE_BIT];
-  assign desc_indirect = desc_q[96+DESC_INDIRECT_BIT];
-  assign desc_next = desc_q[127:112];
+  // Split: flags, next. Packed: id, flags; in a table only WRITE counts.
+  assign desc_flags = packed_i ? desc_q[127:112] : desc_q[111:96];
+  assign table_more = {12'd0, index_q} + 28'd1 != entries_q;
+  assign index_next = table_more ? index_q + 16'd1 : 16'd0;
+  assign desc_has_next = !(packed_i && in_table_q) ? desc_flags[DESC_NEXT_BIT] :
+                         (state_q == Check) ? table_more : table_more_q;
+  assign desc_writable = desc_flags[DESC_WRITE_BIT];
+  assign desc_indirect = desc_flags[DESC_INDIRECT_BIT] && !(packed_i && in_table_q);
+  assign desc_next = packed_i ? index_next : desc_q[127:112];
   assign empty = desc_len == 32'd0;
 
   // A buffer or table that passes the end of the address space can be reached by no bus; a part of more than 2^32 - 1 bytes by no
   // length.
   assign last_byte = {1'b0, desc_addr} + {33'd0, desc_len} - 65'd1;
   assign total = {1'b0, desc_writable ? writable_len_q : readable_len_q} + {1'b0, desc_len};
-  assign bad_table = !indirect_i || in_table_q || desc_has_next || empty || desc_len[3:0] != 4'd0;
+  assign bad_table = !indirect_i || in_table_q || desc_has_next || empty || desc_len[3:0] != 4'd0 ||
+                     (packed_i && count_q != 16'd1);
   assign bad_next = {12'd0, desc_next} >= entries_q || count_q == head_q.size;
   assign bad_buffer = (writable_seen_q && !desc_writable) || count_q > head_q.size || total[32];
   assign malformed      = err_q || (!empty && (last_byte >> AxiAddrWidth) != 65'd0) || (desc_has_next && bad_next) ||
@@ -226,7 +237,10 @@ module virtio_desc_walker #(
   assign seg_commit_o = chain_ends && store_ready && chain_ready_i;
   assign seg_rollback_o = state_q == Fault;
   assign chain_valid_o = (chain_ends && store_ready) || state_q == Fault;
-  assign chain_o = {state_q == Fault, head_q.queue_index, head_q.head, readable_len_q, writable_len_q};
+  assign chain_o = {
+    state_q == Fault, head_q.queue_index, packed_i ? id_q : head_q.head, readable_len_q, writable_len_q
+  };
+  assign chain_slots_o = in_table_q ? 16'd1 : count_q;
 
   always_comb begin
     state_d = state_q;
@@ -267,6 +281,8 @@ module virtio_desc_walker #(
       state_q         <= Idle;
       head_q          <= '0;
       count_q         <= '0;
+      id_q            <= '0;
+      table_more_q    <= 1'b0;
       desc_q          <= '0;
       err_q           <= 1'b0;
       in_table_q      <= 1'b0;
@@ -312,6 +328,8 @@ module virtio_desc_walker #(
           stays_q      <= stays;
           block_left_q <= block_left_q - 3'd1;
           index_q      <= desc_indirect ? 16'd0 : desc_next;
+          table_more_q <= table_more;
+          if (!in_table_q) id_q <= desc_q[111:96];
           if (desc_indirect) begin
             in_table_q <= 1'b1;
             base_q     <= desc_addr;

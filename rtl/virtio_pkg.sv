@@ -94,10 +94,16 @@ package virtio_pkg;
   // What the core knows beyond VERSION_1: bits 28, 29, 33 to 36, 38 and 40.
   localparam logic [63:0] TRANSPORT_FEATURES = 64'h0000_015e_3000_0000;
 
-  // Split descriptor flags (2.7.5), as bit positions of the 16-bit flags field.
+  // Descriptor flags (2.7.5, 2.8.1), as bit positions of the 16-bit flags field; AVAIL and USED in packed rings only.
   localparam int DESC_NEXT_BIT = 0;
   localparam int DESC_WRITE_BIT = 1;
   localparam int DESC_INDIRECT_BIT = 2;
+  localparam int DESC_AVAIL_BIT = 7;
+  localparam int DESC_USED_BIT = 15;
+
+  // Flags of the event suppression structures of a packed ring (2.8.10).
+  localparam logic [15:0] RING_EVENT_FLAGS_DISABLE = 16'd1;
+  localparam logic [15:0] RING_EVENT_FLAGS_DESC = 16'd2;
 
   // Block request types and status bytes (5.2.6).
   localparam logic [31:0] BLK_T_IN = 32'd0;

@@ -2,7 +2,7 @@
 // Everything between the rings in memory and the streams of chains and segments: which queue is looked at, the ring front end, and the
 // stores in which chains wait.
 //
-//   notify, credits -> visit -> front end (split) -> segment stores, chain FIFOs -> device type, chain reader, chain writer
+//   notify, credits -> visit -> front end -> segment stores, chain FIFOs -> device type, chain reader, chain writer
 //                      completions -> front end -> memory, interrupt
 //
 // A front end hands over the segments of a chain one by one; they are shown behind the stores once the chain as a whole is found
@@ -133,13 +133,14 @@ module virtio_ring #(
     end
   end
 
-  virtio_split_ring #(
+  virtio_ring_front #(
       .AxiDataWidth(AxiDataWidth),
       .AxiAddrWidth(AxiAddrWidth),
       .NumQueues   (NumQueues),
       .IndexInit   (IndexInit),
-      .Indirect    (TransportFeatures[virtio_pkg::FEATURE_INDIRECT_DESC])
-  ) u_split (
+      .Indirect    (TransportFeatures[virtio_pkg::FEATURE_INDIRECT_DESC]),
+      .Packed      (TransportFeatures[virtio_pkg::FEATURE_RING_PACKED])
+  ) u_front (
       .clk_i,
       .rst_ni,
       .clear_i,

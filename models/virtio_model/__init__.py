@@ -8,6 +8,7 @@ from virtio_model.errors import (
     AddressOverflow,
     AvailIndexError,
     BadIndirectTable,
+    BrokenList,
     ChainError,
     ChainLoopError,
     HeadOutOfRange,
@@ -22,6 +23,8 @@ from virtio_model.errors import (
 from virtio_model.function import DeviceFunction
 from virtio_model.memory import Memory, MemoryFault, MemoryView
 from virtio_model.net import Net, Wire
+from virtio_model.packed import EventSuppression, PackedDescriptor, PackedLayout, PackedQueue
+from virtio_model.queue import RingLayout, Virtqueue
 from virtio_model.registers import MmioRegisters
 from virtio_model.rng import Rng
 from virtio_model.split import Descriptor, SplitLayout, SplitQueue
@@ -33,12 +36,14 @@ __all__ = [
     "AvailIndexError",
     "BadIndirectTable",
     "Blk",
+    "BrokenList",
     "ChainError",
     "ChainLoopError",
     "Descriptor",
     "DescriptorChain",
     "DeviceFunction",
     "DeviceStatus",
+    "EventSuppression",
     "HeadOutOfRange",
     "IndirectNotNegotiated",
     "LengthOverflow",
@@ -50,9 +55,13 @@ __all__ = [
     "MmioRegisters",
     "Net",
     "NextOutOfRange",
+    "PackedDescriptor",
+    "PackedLayout",
+    "PackedQueue",
     "ReadableAfterWritable",
     "RingAccessError",
     "RingError",
+    "RingLayout",
     "Rng",
     "Segment",
     "SplitLayout",
@@ -62,4 +71,5 @@ __all__ = [
     "StorageError",
     "Wire",
     "Topology",
+    "Virtqueue",
 ]

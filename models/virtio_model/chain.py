@@ -21,11 +21,16 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class DescriptorChain:
-    """A well-formed chain of queue `queue`: device-readable segments first, then device-writable ones."""
+    """A well-formed chain of queue `queue`: device-readable segments first, then device-writable ones.
+
+    `head` is what its used element has to say: the index of its first descriptor, or in a packed ring its buffer id.
+    There it takes up `slots` descriptors of the ring.
+    """
 
     queue: int
     head: int
     segments: tuple[Segment, ...]
+    slots: int = 1
 
     @cached_property
     def readable_len(self) -> int:

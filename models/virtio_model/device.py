@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole VirtIO-MMIO device: registers, split queues and a device function, serving requests from a memory."""
+"""A whole VirtIO-MMIO device: registers, queues and a device function, serving requests from a memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from virtio_model.errors import RingError
 from virtio_model.function import DeviceFunction
 from virtio_model.memory import MemoryView
+from virtio_model.queue import Virtqueue
 from virtio_model.registers import MmioRegisters
 from virtio_model.spec import VERSION, Feature, Interrupt, features
 from virtio_model.split import SplitQueue
@@ -84,7 +85,7 @@ class MmioDevice(MmioRegisters):
             pass
         return rooms
 
-    def _examine(self, queues: Iterable[SplitQueue]) -> None:
+    def _examine(self, queues: Iterable[Virtqueue]) -> None:
         self.kicked.update(queue.index for queue in queues)
         if self.autorun:
             self._serve([queue for queue in self.queues if queue.ready and queue.index in self.kicked])
@@ -94,7 +95,7 @@ class MmioDevice(MmioRegisters):
         self.kicked.clear()
         self.fault = None
 
-    def _serve(self, queues: list[SplitQueue]) -> None:
+    def _serve(self, queues: list[Virtqueue]) -> None:
         try:
             while queues and self.live:
                 queues = [queue for queue in queues if self.live and self._serve_one(queue)]
@@ -103,7 +104,7 @@ class MmioDevice(MmioRegisters):
             self.fault = error
             self.set_needs_reset()
 
-    def _serve_one(self, queue: SplitQueue) -> bool:
+    def _serve_one(self, queue: Virtqueue) -> bool:
         """Serve the next chain of `queue`; False if there is none. Raises `RingError`."""
         if not self.function.ready(queue.index, self.driver_features):
             return False
@@ -114,7 +115,7 @@ class MmioDevice(MmioRegisters):
             self.kicked.discard(queue.index)
             return False
         written_len = self.function.serve(chain, self.memory, self.driver_features)
-        queue.push(self.memory, chain.head, written_len)
+        queue.push(self.memory, chain.head, written_len, chain.slots)
         log.debug("queue=%d head=%d written_len=%d", queue.index, chain.head, written_len)
         if queue.interrupt_wanted(self.memory):
             self.interrupt_status |= Interrupt.USED_BUFFER

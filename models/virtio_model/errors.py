@@ -77,6 +77,16 @@ class ChainLoopError(ChainError):
 
 
 @dataclass(eq=False)
+class BrokenList(RingError):
+    """The list whose first descriptor is at `slot` of a packed ring goes on after `available` descriptors, and the next
+    one is not available, or in flight already (2.8.6, 2.8.21).
+    """
+
+    slot: int
+    available: int
+
+
+@dataclass(eq=False)
 class ReadableAfterWritable(ChainError):
     """Descriptor number `position` of the chain is device-readable after a device-writable one (2.7.4.2)."""
 

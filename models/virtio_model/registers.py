@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 
 from virtio_model import spec
 from virtio_model.function import DeviceFunction
+from virtio_model.packed import PackedQueue
+from virtio_model.queue import Virtqueue
 from virtio_model.spec import Feature, Interrupt, Reg, Status
 from virtio_model.split import SplitQueue
 from virtio_model.status import DeviceStatus
@@ -30,7 +32,7 @@ class MmioRegisters(ABC):
     def __init__(
         self,
         function: DeviceFunction,
-        queues: list[SplitQueue],
+        queues: list[Virtqueue],
         *,
         device_id: int,
         version: int,
@@ -131,7 +133,7 @@ class MmioRegisters(ABC):
             self.interrupt_status |= Interrupt.CONFIG_CHANGE
 
     @abstractmethod
-    def _examine(self, queues: Iterable[SplitQueue]) -> None:
+    def _examine(self, queues: Iterable[Virtqueue]) -> None:
         """Look for available buffers on `queues`: DRIVER_OK is set and they are ready."""
 
     def _reset(self) -> None:
@@ -147,7 +149,7 @@ class MmioRegisters(ABC):
         self._selectors: dict[int, int] = {Reg.DEVICE_FEATURES_SEL: 0, Reg.DRIVER_FEATURES_SEL: 0, Reg.QUEUE_SEL: 0}
 
     @property
-    def _selected_queue(self) -> SplitQueue | None:
+    def _selected_queue(self) -> Virtqueue | None:
         index = self._selectors[Reg.QUEUE_SEL]
         return self.queues[index] if index < len(self.queues) else None
 
@@ -193,7 +195,13 @@ class MmioRegisters(ABC):
             return
         if not value & 1:
             queue.disable()
-        elif not queue.ready and queue.enable(self.driver_features) and Status.DRIVER_OK in self.status:
+            return
+        if queue.ready:
+            return
+        kind = PackedQueue if self._has(Feature.RING_PACKED) else SplitQueue
+        if not isinstance(queue, kind):
+            queue = self.queues[queue.index] = queue.turned_into(kind)
+        if queue.enable(self.driver_features) and Status.DRIVER_OK in self.status:
             self._examine([queue])
 
     def _write_queue_reset(self, value: int) -> None:
@@ -216,7 +224,7 @@ class MmioRegisters(ABC):
             self._examine([queue for queue in self.queues if queue.ready])
 
 
-def _write_queue_setup(queue: SplitQueue, word: int, value: int) -> None:
+def _write_queue_setup(queue: Virtqueue, word: int, value: int) -> None:
     match word:
         case Reg.QUEUE_SIZE:
             queue.size = value

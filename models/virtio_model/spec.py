@@ -96,11 +96,21 @@ class DeviceType(IntEnum):
 
 
 class DescFlag(IntEnum):
-    """Split descriptor flags (2.7.5); sums of them are plain integers."""
+    """Descriptor flags (2.7.5, 2.8.1); sums of them are plain integers. AVAIL and USED are those of packed rings."""
 
     NEXT = 1
     WRITE = 2
     INDIRECT = 4
+    AVAIL = 1 << 7
+    USED = 1 << 15
+
+
+class RingEventFlag(IntEnum):
+    """Flags of the event suppression structures of a packed ring (2.8.10)."""
+
+    ENABLE = 0
+    DISABLE = 1
+    DESC = 2
 
 
 AVAIL_F_NO_INTERRUPT = 1
@@ -112,6 +122,9 @@ USED_ELEMENT_BYTES = 8
 DESC_ALIGN = 16
 DRIVER_ALIGN = 2
 DEVICE_ALIGN = 4
+
+EVENT_BYTES = 4
+EVENT_ALIGN = 4
 
 
 class BlkFeature(IntEnum):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from virtio_model import spec
@@ -24,7 +23,8 @@ from virtio_model.errors import (
     RingError,
     StatusAccessError,
 )
-from virtio_model.memory import MemoryFault, MemoryView
+from virtio_model.memory import MemoryView
+from virtio_model.queue import ChainParts, RingLayout, Virtqueue
 
 __all__ = [
     "AddressOverflow",
@@ -49,7 +49,6 @@ __all__ = [
 
 _DESCRIPTOR = struct.Struct("<QIHH")
 _USED_ELEMENT = struct.Struct("<II")
-_MAX_TOTAL = 0xFFFF_FFFF
 
 
 class Descriptor(NamedTuple):
@@ -70,19 +69,10 @@ class Descriptor(NamedTuple):
         return cls(*_DESCRIPTOR.unpack(data))
 
 
-@dataclass(frozen=True)
-class SplitLayout:
+class SplitLayout(RingLayout):
     """Where the parts of a split queue of `size` entries lie (2.7.5, 2.7.6, 2.7.8); addresses and lengths in bytes."""
 
-    size: int
-    desc_addr: int = 0
-    driver_addr: int = 0
-    device_addr: int = 0
-
-    @property
-    def desc_bytes(self) -> int:
-        """Length of the descriptor table."""
-        return spec.DESC_BYTES * self.size
+    ALIGN = (spec.DESC_ALIGN, spec.DRIVER_ALIGN, spec.DEVICE_ALIGN)
 
     @property
     def driver_bytes(self) -> int:
@@ -93,10 +83,6 @@ class SplitLayout:
     def device_bytes(self) -> int:
         """Length of the used ring, avail_event included."""
         return 6 + spec.USED_ELEMENT_BYTES * self.size
-
-    def descriptor_address(self, index: int) -> int:
-        """Address of descriptor `index`."""
-        return self.desc_addr + spec.DESC_BYTES * index
 
     @property
     def avail_flags_address(self) -> int:
@@ -130,60 +116,25 @@ class SplitLayout:
     def avail_event_address(self) -> int:
         return self.used_element_address(self.size)
 
-    def usable(self, size_max: int, address_width: int = 64) -> bool:
-        """Whether a device can work with this set-up: size, alignment, and areas within 2^`address_width` (2.7)."""
-        areas = (
-            (self.desc_addr, self.desc_bytes, spec.DESC_ALIGN),
-            (self.driver_addr, self.driver_bytes, spec.DRIVER_ALIGN),
-            (self.device_addr, self.device_bytes, spec.DEVICE_ALIGN),
-        )
-        return 1 <= self.size <= size_max and all(
-            address % align == 0 and address + length <= 1 << address_width for address, length, align in areas
-        )
 
+class SplitQueue(Virtqueue):
+    """Set-up and progress of one split queue, as the device keeps them.
 
-class SplitQueue:
-    """Set-up and progress of one queue, as the device keeps them; `features` are those negotiated.
-
-    `size` and the three addresses are what the driver wrote. `last_avail` and `used_idx` run free modulo 2^16;
-    `avail_slot` and `used_slot` are the ring positions, counted modulo `size` on their own so that a size that is not a
-    power of two works across the wrap. They start at `index_init` whenever the queue becomes ready.
+    `last_avail` and `used_idx` run free modulo 2^16; `avail_slot` and `used_slot` are the ring positions, counted
+    modulo `size` on their own so that a size that is not a power of two works across the wrap. They start at
+    `index_init` whenever the queue becomes ready.
     """
 
-    def __init__(self, index: int, size_max: int, *, index_init: int = 0, address_width: int = 64) -> None:
-        self.index = index
-        self.size_max = size_max
-        self.index_init = index_init & 0xFFFF
-        self.address_width = address_width
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget set-up and progress."""
-        self.size = self.desc_addr = self.driver_addr = self.device_addr = 0
-        self.features = 0
-        self.ready = False
+    def _start(self) -> None:
         self.last_avail = self.used_idx = self.index_init
         self.decided_idx = self.index_init
         """used idx when it was last decided whether to interrupt."""
-        self.avail_slot = self.used_slot = 0
+        self.avail_slot = self.used_slot = self.index_init % max(self.size, 1)
 
     @property
     def layout(self) -> SplitLayout:
         """Where the rings lie by the present set-up."""
         return SplitLayout(self.size, self.desc_addr, self.driver_addr, self.device_addr)
-
-    def enable(self, features: int = 0) -> bool:
-        """QueueReady = 1: start anew with the present set-up; False, and not ready, if it cannot be used."""
-        if not self.ready and self.layout.usable(self.size_max, self.address_width):
-            self.ready = True
-            self.features = features
-            self.last_avail = self.used_idx = self.decided_idx = self.index_init
-            self.avail_slot = self.used_slot = self.index_init % self.size
-        return self.ready
-
-    def disable(self) -> None:
-        """QueueReady = 0; the set-up is kept."""
-        self.ready = False
 
     def count_available(self, memory: MemoryView) -> int:
         """Read the available idx and return how many chains wait. Raises `AvailIndexError`, `RingAccessError`."""
@@ -206,27 +157,21 @@ class SplitQueue:
         if head >= self.size:
             raise HeadOutOfRange(self.index, head, self.size)
         table, entries, direct = self.desc_addr, self.size, True
-        segments: list[Segment] = []
-        totals = [0, 0]
+        parts = ChainParts(self, head)
         index = head
         while True:
             descriptor = Descriptor.unpack(self._read(memory, table + spec.DESC_BYTES * index, spec.DESC_BYTES))
             if descriptor.flags & spec.DescFlag.INDIRECT:
-                self._check_table(head, descriptor, len(segments), direct)
+                self.check_table(head, len(parts.segments), self.fault_of_table(descriptor, direct))
                 table, entries, direct, index = descriptor.addr, descriptor.len // spec.DESC_BYTES, False, 0
                 continue
-            segment = self._segment(head, descriptor, segments)
-            segments.append(segment)
-            _, length, writable = segment
-            totals[writable] += length
-            if totals[writable] > _MAX_TOTAL:
-                raise LengthOverflow(self.index, head, totals[writable])
+            parts.append(descriptor.addr, descriptor.len, bool(descriptor.flags & spec.DescFlag.WRITE))
             if not descriptor.flags & spec.DescFlag.NEXT:
-                return DescriptorChain(self.index, head, tuple(segments))
+                return DescriptorChain(self.index, head, tuple(parts.segments))
             index = descriptor.next
             if index >= entries:
                 raise NextOutOfRange(self.index, head, index, entries)
-            if len(segments) == self.size:
+            if len(parts.segments) == self.size:
                 raise ChainLoopError(self.index, head, self.size)
 
     def pop(self, memory: MemoryView) -> DescriptorChain | None:
@@ -235,7 +180,7 @@ class SplitQueue:
             return None
         return self.parse_chain(self.take_head(memory), memory)
 
-    def push(self, memory: MemoryView, head: int, written_len: int) -> None:
+    def push(self, memory: MemoryView, head: int, written_len: int, slots: int = 1) -> None:
         """Write a used element, then publish it in the used idx (2.7.8.2). Raises `RingAccessError`."""
         element = _USED_ELEMENT.pack(head, written_len)
         self._write(memory, self.layout.used_element_address(self.used_slot), element)
@@ -269,47 +214,8 @@ class SplitQueue:
         self._write(memory, self.layout.avail_event_address, self.last_avail.to_bytes(2, "little"))
         return self.count_available(memory) > 0
 
-    def has(self, bit: int) -> bool:
-        """Whether feature `bit` was negotiated when the queue became ready."""
-        return bool(self.features >> bit & 1)
-
-    def table_fault(self, descriptor: Descriptor, direct: bool) -> str:
+    def fault_of_table(self, descriptor: Descriptor, direct: bool) -> str:
         """Why a descriptor with INDIRECT, `direct` if it is in the descriptor table, points to no table; or ""."""
-        if not direct:
-            return "it lies in such a table itself"
-        if descriptor.flags & spec.DescFlag.NEXT:
-            return "NEXT is set too"
-        if descriptor.len == 0 or descriptor.len % spec.DESC_BYTES:
-            return f"its length is {descriptor.len}"
-        if descriptor.addr + descriptor.len > 1 << self.address_width:
-            return f"it ends above the address space: {descriptor.len} bytes at {descriptor.addr:#x}"
-        return ""
-
-    def _check_table(self, head: int, descriptor: Descriptor, position: int, direct: bool) -> None:
-        if not self.has(spec.Feature.INDIRECT_DESC):
-            raise IndirectNotNegotiated(self.index, head, position)
-        if why := self.table_fault(descriptor, direct):
-            raise BadIndirectTable(self.index, head, position, why)
-
-    def _segment(self, head: int, descriptor: Descriptor, before: list[Segment]) -> Segment:
-        writable = bool(descriptor.flags & spec.DescFlag.WRITE)
-        if before and before[-1].device_writable and not writable:
-            raise ReadableAfterWritable(self.index, head, len(before))
-        if descriptor.len and descriptor.addr + descriptor.len > 1 << self.address_width:
-            raise AddressOverflow(self.index, head, descriptor.addr, descriptor.len)
-        return Segment(descriptor.addr, descriptor.len, writable)
-
-    def _read_u16(self, memory: MemoryView, address: int) -> int:
-        return int.from_bytes(self._read(memory, address, 2), "little")
-
-    def _read(self, memory: MemoryView, address: int, length: int) -> bytes:
-        try:
-            return memory.read(address, length)
-        except MemoryFault as fault:
-            raise RingAccessError(self.index, address, length) from fault
-
-    def _write(self, memory: MemoryView, address: int, data: bytes) -> None:
-        try:
-            memory.write(address, data)
-        except MemoryFault as fault:
-            raise RingAccessError(self.index, address, len(data)) from fault
+        why = "NEXT is set too" if direct else "it lies in such a table itself"
+        alone = direct and not descriptor.flags & spec.DescFlag.NEXT
+        return self.table_fault(descriptor.addr, descriptor.len, alone, why)

@@ -83,6 +83,8 @@ struct Burst {
     uint64_t beat(int index) const { return index == 0 || kind == kFixed ? address : aligned(index); }
     uint64_t beat_end(int index) const { return aligned(index) + size; }
 
+    bool overlaps(uint64_t first, uint64_t end) const { return address < end && first < beat_end(beats - 1); }
+
     uint64_t aligned(int index) const {
         const uint64_t first = address & ~uint64_t(size - 1);
         const uint64_t offset = kind == kFixed ? 0 : uint64_t(index) * size;
@@ -169,6 +171,13 @@ class Tap {
             violation("AXI-4K",
                       channel + text(": %llu beats of %llu bytes at 0x%llx", opened.beats, opened.size, address), cycle);
         if (!write) {
+            // What is asked for again may be so because of what has come of it: that is logged with its own cycle.
+            bool again = tail_.kind == kRead && opened.overlaps(tail_.end - tail_.length, tail_.end);
+            for (const Burst &open : reads_) again |= opened.overlaps(open.address, open.beat_end(open.beats - 1));
+            if (again)
+                for (Burst &open : reads_)
+                    if (!open.pieces.empty()) log_part(open);
+            if (again) tail_ = {};
             reads_.push_back(std::move(opened));
             return;
         }
@@ -246,9 +255,13 @@ class Tap {
     void show_delivered(uint64_t start) {
         for (Burst &open : reads_) {
             if (open.pieces.empty() || open.first_cycle >= start || open.done == open.beats) continue;
-            log_read(open);
-            open.pieces.clear();
+            log_part(open);
         }
+    }
+
+    void log_part(Burst &open) {
+        log_read(open);
+        open.pieces.clear();
     }
 
     void log_read(const Burst &burst) {

@@ -34,6 +34,8 @@ LEAST: Mapping[str, float] = {
 MOST: Mapping[str, float] = {
     "rng_64.lat20.qd16.cycles_per_request": 40,
     "rng_64.indirect.lat20.qd16.cycles_per_request": 40,
+    "rng_64.packed.lat20.qd16.cycles_per_request": 40,
+    "rng_64.packed_indirect.lat20.qd16.cycles_per_request": 40,
     "notify_to_irq.lat20.cycles": 180,
 }
 

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from cocotbext.virtio.drivers import BlkDriver, RngDriver
-from cocotbext.virtio.virtqueue import SplitVirtqueue
+from cocotbext.virtio.split_virtqueue import SplitVirtqueue
 from virtio_model.spec import SECTOR, BlkStatus, BlkType, DescFlag, Feature
 
 from . import work
@@ -58,12 +57,14 @@ def write_chain(rig: Rig, queue: SplitVirtqueue, chain: Chain) -> None:
     queue.put_head(0)
 
 
-async def fatal(rig: Rig, break_ring: Callable[[SplitVirtqueue], None], **options: Any) -> None:
-    """After some good requests the ring is broken; the device says so, and a reset recovers it (HOST-102)."""
-    await work.start(rig, size=SIZE, **options)
+async def fatal(
+    rig: Rig, break_ring: Callable[[SplitVirtqueue], None], accept: Callable[[int], int] | None = None
+) -> None:
+    """After some good requests the split ring is broken; the device says so, and a reset recovers it (HOST-102)."""
+    await work.start(rig, size=SIZE, accept=accept or work.on_split())
     await work.serve(rig, 2)
     await work.calm_down(rig)
-    queue = rig.transport.queues[0]
+    queue = work.split_queue(rig)
     before = queue.used_idx
     break_ring(queue)
     await rig.transport.kick(0)
@@ -83,7 +84,7 @@ async def recover(rig: Rig) -> None:
 @body(used=10, cases=tuple(CHAINS))
 async def malformed_chain(rig: Rig, case: str) -> None:
     """A chain that no driver may make moves nothing and is fatal (HOST-020, 022, 024, 025, 029, 037)."""
-    accept = work.without(Feature.INDIRECT_DESC)
+    accept = work.on_split(Feature.INDIRECT_DESC)
     await fatal(rig, lambda queue: write_chain(rig, queue, CHAINS[case]), accept=accept)
 
 
@@ -114,8 +115,8 @@ async def avail_idx_out_of_range(rig: Rig, case: str) -> None:
 @body(used=14)
 async def chains_before_a_malformed_one_complete(rig: Rig) -> None:
     """Well-formed chains ahead of a malformed one in a batch are used first; those behind it never (HOST-005, 037)."""
-    await work.start(rig, size=SIZE, table_order=rig.rng)
-    queue = rig.transport.queues[0]
+    await work.start(rig, size=SIZE, table_order=rig.rng, accept=work.on_split())
+    queue = work.split_queue(rig)
     good = [await work.ask(rig, kick=False) for _ in range(4)]
     queue.put_head(SIZE)
     behind = await work.ask(rig, kick=False)
@@ -145,10 +146,10 @@ PLACES: dict[str, Callable[[SplitVirtqueue], tuple[int, int, bool, bool]]] = {
 async def dma_error_in_a_ring(rig: Rig, case: str) -> None:
     """An error answer in a ring is fatal, and what came with it is not used (HOST-080, 081, 084)."""
     assert rig.faults is not None
-    await work.start(rig, size=SIZE)
+    await work.start(rig, size=SIZE, accept=work.on_split())
     await work.serve(rig, 2)
     await work.calm_down(rig)
-    queue = rig.transport.queues[0]
+    queue = work.split_queue(rig)
     before = queue.used_idx
     address, length, read, write = PLACES[case](queue)
     rig.faults.add(address, length, read=read, write=write)
@@ -172,8 +173,9 @@ async def dma_error_on_the_suppression_flag(rig: Rig) -> None:
     """A flag that cannot be read means that the interrupt is wanted (HOST-092)."""
     assert rig.faults is not None
     await work.start(rig)
+    # Where the wish is: the avail flags, or in a packed ring the driver's event suppression structure.
     queue = rig.transport.queues[0]
-    rig.faults.add(queue.layout.avail_flags_address, 2, write=False)
+    rig.faults.add(queue.layout.driver_addr, 2, write=False)
     await work.serve(rig, 1)
     rig.faults.clear()
     await work.serve(rig, 8)

@@ -54,8 +54,8 @@ async def in_each_cycle_of_a_write(rig: Rig) -> None:
 async def in_each_cycle_of_a_fault(rig: Rig) -> None:
     """A reset in any cycle around a ring fault clears DEVICE_NEEDS_RESET for good (HOST-102, RESET-DEV-001)."""
     for cycle in range(60):
-        await work.start(rig, size=16)
-        rig.transport.queues[0].put_head(16)
+        await work.start(rig, size=16, accept=work.on_split())
+        work.split_queue(rig).put_head(16)
         await rig.transport.kick(0)
         await rig.delay(10 * cycle)
         await rig.bus.write(Reg.STATUS, 0)
@@ -99,11 +99,11 @@ async def storm(rig: Rig) -> None:
 @body(used=38)
 async def indices_are_forgotten(rig: Rig) -> None:
     """After a reset the rings start anew, at other places and with another size (HOST-099)."""
-    await work.start(rig, size=16)
+    await work.start(rig, size=16, accept=work.on_split())
     await work.serve(rig, 37)
-    await work.start(rig, size=5)
+    await work.start(rig, size=5, accept=work.on_split())
     await work.serve(rig, 1)
-    expect(rig.transport.queues[0].used_idx, (rig.index_init + 1) & 0xFFFF, "used.idx")
+    expect(work.split_queue(rig).used_idx, (rig.index_init + 1) & 0xFFFF, "used.idx")
 
 
 @body(used=2)

@@ -36,8 +36,8 @@ async def _readable_descriptors(rig: Rig) -> int:
 async def indices_wrap(rig: Rig) -> None:
     """Ring indices run through 65536 in the middle of a batch, whatever the queue size (SPLIT-DEV-008, HOST-004)."""
     for size in (8, 64, 7):
-        await work.start(rig, size=size)
-        queue = rig.transport.queues[0]
+        await work.start(rig, size=size, accept=work.on_split())
+        queue = work.split_queue(rig)
         while queue.used_count < 24:
             await work.serve(rig, min(5, queue.size // 2))
         if rig.index_init:
@@ -120,8 +120,8 @@ async def chain_of_the_whole_table(rig: Rig) -> None:
 @body(used=1)
 async def same_head_twice_in_a_batch(rig: Rig) -> None:
     """A head that comes twice is served twice, as two requests (HOST-006)."""
-    await work.start(rig)
-    queue = rig.transport.queues[0]
+    await work.start(rig, accept=work.on_split())
+    queue = work.split_queue(rig)
     before = queue.used_idx
     pending = await work.ask(rig, kick=False)
     queue.put_head(pending.head)
@@ -139,8 +139,8 @@ async def same_head_twice_in_a_batch(rig: Rig) -> None:
 @body(used=4)
 async def undefined_bits_in_the_rings(rig: Rig) -> None:
     """Undefined descriptor and avail flags, and `next` without NEXT, mean nothing (HOST-012, HOST-031)."""
-    await work.start(rig)
-    queue = rig.transport.queues[0]
+    await work.start(rig, accept=work.on_split())
+    queue = work.split_queue(rig)
     undefined = 0xFFFF & ~int(DescFlag.NEXT | DescFlag.WRITE | DescFlag.INDIRECT)
     rig.memory.write(queue.layout.avail_flags_address, (0xFFFF & ~AVAIL_F_NO_INTERRUPT).to_bytes(2, "little"))
     for _ in range(4):
@@ -160,8 +160,8 @@ async def undefined_bits_in_the_rings(rig: Rig) -> None:
 @body(used=8)
 async def event_fields_are_not_touched(rig: Rig) -> None:
     """Without EVENT_IDX avail_event stays as it is, and used_event means nothing (SPLIT-DEV-005, 006, HOST-014)."""
-    await work.start(rig, size=8, accept=work.without(Feature.EVENT_IDX))
-    queue = rig.transport.queues[0]
+    await work.start(rig, size=8, accept=work.on_split(Feature.EVENT_IDX))
+    queue = work.split_queue(rig)
     rig.memory.write(queue.layout.used_event_address, b"\xff\x7f")
     rig.memory.write(queue.layout.avail_event_address, b"\x5a\xa5")
     await work.serve(rig, 8)
@@ -171,8 +171,8 @@ async def event_fields_are_not_touched(rig: Rig) -> None:
 @body(used=1)
 async def device_keeps_its_own_used_idx(rig: Rig) -> None:
     """The device never takes back what it wrote from the used ring (HOST-011)."""
-    await work.start(rig)
-    queue = rig.transport.queues[0]
+    await work.start(rig, accept=work.on_split())
+    queue = work.split_queue(rig)
     rig.memory.write(queue.layout.used_idx_address, ((rig.index_init + 7) & 0xFFFF).to_bytes(2, "little"))
     await work.ask(rig)
     expect(await rig.irq.wait(100_000), True, "interrupt line")

@@ -203,7 +203,7 @@ class _Soak:
     async def _kick(self, queue: int) -> None:
         """Publish what was added to a queue, if anything was, and notify."""
         virtqueue = self.rig.transport.queues[queue]
-        waiting = (virtqueue.avail_idx - virtqueue.published_idx) & 0xFFFF
+        waiting = virtqueue.unpublished
         if waiting:
             self.exercised.span("chains published at once", waiting)
             notified = await self.rig.transport.kick(queue)

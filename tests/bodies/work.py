@@ -11,9 +11,10 @@ from cocotbext.virtio.buffers import ChainBuffers, Layout
 from cocotbext.virtio.drivers import DRIVERS, BlkDriver, BlkResult, ClassDriver, Pending, RngDriver
 from cocotbext.virtio.errors import DeviceError, QueueFull
 from cocotbext.virtio.identity import QueueRequest
-from cocotbext.virtio.virtqueue import SplitVirtqueue
-from virtio_model.spec import SECTOR, BlkStatus, BlkType, Reg, Status, features
-from virtio_model.split import SplitLayout
+from cocotbext.virtio.split_virtqueue import SplitVirtqueue
+from cocotbext.virtio.virtqueue import Virtqueue
+from virtio_model import RingLayout
+from virtio_model.spec import SECTOR, BlkStatus, BlkType, Feature, Reg, Status, features
 
 from .rig import Rig
 
@@ -86,6 +87,11 @@ async def start_as(
 def without(*bits: int) -> Callable[[int], int]:
     """An `accept` that takes everything offered but these features."""
     return lambda offered: offered & ~features(*bits)
+
+
+def on_split(*bits: int) -> Callable[[int], int]:
+    """An `accept` for tests of what there is in split rings only: everything offered but RING_PACKED and these."""
+    return without(Feature.RING_PACKED, *bits)
 
 
 async def ask(
@@ -197,7 +203,7 @@ async def queue_sizes(rig: Rig) -> list[int]:
         sizes.append(size)
 
 
-async def program(rig: Rig, index: int, layout: SplitLayout, ready: int = 1) -> int:
+async def program(rig: Rig, index: int, layout: RingLayout, ready: int = 1) -> int:
     """Write the set-up of a queue and QueueReady; returns what that reads then."""
     await rig.bus.write(Reg.QUEUE_SEL, index)
     await rig.bus.write(Reg.QUEUE_SIZE, layout.size)
@@ -223,11 +229,11 @@ async def stop_queue(rig: Rig, index: int) -> None:
 
 
 async def expect_idle(rig: Rig, what: str, ns: int = PATIENCE_NS, irq: bool = False) -> None:
-    """For some time no used idx moves and the interrupt line is and stays low (or, with `irq`, may be high)."""
-    before = {queue.index: queue.used_idx for queue in rig.transport.queues.values()}
+    """For some time nothing is used and the interrupt line is and stays low (or, with `irq`, may be high)."""
+    before = {queue.index: queue.used_in_memory() for queue in rig.transport.queues.values()}
     await rig.delay(ns)
-    after = {queue.index: queue.used_idx for queue in rig.transport.queues.values()}
-    expect(after, before, f"used.idx by queue {what}")
+    after = {queue.index: queue.used_in_memory() for queue in rig.transport.queues.values()}
+    expect(after, before, f"chains used by queue {what}")
     if not irq:
         expect(rig.irq.level, False, f"interrupt line {what}")
 
@@ -262,22 +268,27 @@ def with_hook(kind: type[ClassDriver], hook: Callable[[ClassDriver], Any]) -> ty
     return Hooked
 
 
-async def until_used(rig: Rig, queue: SplitVirtqueue, count: int) -> None:
+async def until_used(rig: Rig, queue: Virtqueue, count: int) -> None:
     """Wait without interrupts until `count` more buffers were used, and see whether there is an interrupt after all."""
-    wanted = (queue.last_used_idx + count) & 0xFFFF
     for _ in range(100):
-        if queue.used_idx == wanted:
+        if queue.used_in_memory() == count:
             break
         await rig.delay(1000)
-    expect(queue.used_idx, wanted, "used.idx")
+    expect(queue.used_in_memory(), count, "chains used")
     await rig.delay(CALM_NS)
 
 
-def replace_queue(rig: Rig, index: int, size: int) -> SplitVirtqueue:
+def replace_queue(rig: Rig, index: int, size: int) -> Virtqueue:
     """Put fresh rings in the place of a queue that is not ready; they are still to be programmed."""
-    features = rig.transport.accepted
-    rig.transport.queues[index] = SplitVirtqueue(rig.memory, index, size, rig.index_init, rig.rng, features)
+    rig.transport.queues[index] = rig.transport.make_queue(index, size, rig.index_init)
     return rig.transport.queues[index]
+
+
+def split_queue(rig: Rig, index: int = 0) -> SplitVirtqueue:
+    """A queue of a driver that was started `on_split`."""
+    queue = rig.transport.queues[index]
+    assert isinstance(queue, SplitVirtqueue)
+    return queue
 
 
 def _show(value: Any) -> str:

@@ -15,3 +15,6 @@ SPLIT = features(
     Feature.NOTIFICATION_DATA,
     Feature.RING_RESET,
 )
+
+#: The same and packed rings; a driver may still choose split ones.
+PACKED = SPLIT | features(Feature.RING_PACKED)

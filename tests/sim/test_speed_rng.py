@@ -6,6 +6,7 @@ Each test leaves its figures for `make bench` (tests/bench/rtl.py) and fails if 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cocotb
@@ -20,18 +21,27 @@ from virtio_model.spec import Feature, Reg, features
 from virtio_model.split import SplitLayout
 
 
-def _plain(offered: int) -> int:
-    """Accept no transport feature beyond VERSION_1."""
-    return offered & features(Feature.VERSION_1)
+def _only(*bits: int) -> Callable[[int], int]:
+    """Accept no transport features beyond VERSION_1 but these."""
+    return lambda offered: offered & features(Feature.VERSION_1, *bits)
+
+
+#: Rings by name: what is accepted, and the framing of a request.
+KINDS: dict[str, tuple[Callable[[int], int], Layout]] = {
+    "split": (_only(), Layout()),
+    "indirect": (work.on_split(), Layout(direct=0)),
+    "packed": (_only(Feature.RING_PACKED), Layout()),
+    "packed_indirect": (work.without(), Layout(direct=0)),
+}
 
 
 @cocotb.test()
-@cocotb.parametrize(kind=("split", "indirect"), latency=rtl.LATENCIES, depth=rtl.DEPTHS)
+@cocotb.parametrize(kind=tuple(KINDS), latency=rtl.LATENCIES, depth=rtl.DEPTHS)
 async def rng_64(dut: Any, kind: str, latency: int, depth: int) -> None:
-    """64 random bytes a request: on plain split rings, or in tables of their own, with all other features too."""
+    """64 random bytes a request: on plain rings, or in tables of their own with all other features too."""
     rig = await build(dut, latency)
-    driver = await work.start_as(rig, RngDriver, accept=_plain if kind == "split" else None)
-    layout = Layout(direct=None if kind == "split" else 0)
+    accept, layout = KINDS[kind]
+    driver = await work.start_as(rig, RngDriver, accept=accept)
     cycles = await cycles_per_request(rig, lambda _: driver.submit(64, layout), depth, 96)
     name = "rng_64" if kind == "split" else f"rng_64.{kind}"
     rtl.leave(f"{name}.lat{latency}.qd{depth}.cycles_per_request", round(cycles, 1))
@@ -42,8 +52,8 @@ async def rng_64(dut: Any, kind: str, latency: int, depth: int) -> None:
 async def notify_to_irq(dut: Any, latency: int) -> None:
     """One request of 64 bytes to an idle device, from the write of QueueNotify to the interrupt, phase by phase."""
     rig = await build(dut, latency)
-    driver = await work.start_as(rig, RngDriver, accept=_plain)
-    layout = rig.transport.queues[0].layout
+    driver = await work.start_as(rig, RngDriver, accept=_only())
+    layout = work.split_queue(rig).layout
     await work.calm_down(rig)
     rig.collect()
     pending = await driver.submit(64)

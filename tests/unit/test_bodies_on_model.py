@@ -32,15 +32,18 @@ SPECIAL = {
     "faults.address_above_the_bus": ("rng_addr32",),
     "queues.areas_above_the_bus_are_refused": ("rng_addr32",),
 }
-SPLIT = ("rng_split", "rng_split_wrap", "blk_split")
+PACKED = ("rng_packed", "blk_packed")
+SPLIT = ("rng_split", "rng_split_wrap", "blk_split", *PACKED)
 ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", "blk_full", *SPLIT)
-ORDINARY += ("net", "net_mq", "net_plain")
+ORDINARY += ("net", "net_mq", "net_plain", "net_split", "net_packed128")
+#: Themes for devices with features that others do not have.
+THEMES = {"features": SPLIT, "packed": PACKED}
 
 
 def runs() -> Iterator[Any]:
     """Each body with each of its cases on each configuration."""
     for body in BODIES:
-        for config in SPECIAL.get(body.name, SPLIT if body.name.startswith("features.") else ORDINARY):
+        for config in SPECIAL.get(body.name, THEMES.get(body.name.partition(".")[0], ORDINARY)):
             if reference.device_type(CONFIGS[config]) in body.devices:
                 for case in body.cases or ("",):
                     yield pytest.param(body, config, case, id="-".join(filter(None, (body.name, case, config))))

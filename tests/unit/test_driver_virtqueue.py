@@ -11,7 +11,8 @@ import pytest
 from cocotbext.virtio.backing import RegionMemory
 from cocotbext.virtio.errors import QueueFull, UsedIdError, UsedIdxError, UsedLengthError
 from cocotbext.virtio.memory import DEFAULT_REGIONS, GuardedMemory
-from cocotbext.virtio.virtqueue import ChainElement, SplitVirtqueue
+from cocotbext.virtio.split_virtqueue import SplitVirtqueue
+from cocotbext.virtio.virtqueue import ChainElement
 from virtio_model import Descriptor, SplitQueue
 
 

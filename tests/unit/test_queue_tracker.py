@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from cocotbext.virtio.chains import QueueTracker
 from cocotbext.virtio.events import DmaRead
 from cocotbext.virtio.observed import ObservedMemory
+from cocotbext.virtio.split_tracker import SplitTracker
+from cocotbext.virtio.violation import raise_violation
 from virtio_model import SplitQueue
 
 BASE, SIZE = 0x1000, 4
@@ -19,7 +20,7 @@ class Ring:
         queue.size, queue.desc_addr, queue.driver_addr, queue.device_addr = SIZE, BASE, BASE + 0x100, BASE + 0x200
         assert queue.enable()
         self.memory = ObservedMemory()
-        self.tracker = QueueTracker(queue, self.memory)
+        self.tracker = SplitTracker(queue, self.memory, raise_violation)
         self.cycle = 0
 
     def read(self, address: int, value: int) -> int | None:

@@ -20,6 +20,7 @@ from cocotbext.virtio.events import (
     StorageFlush,
 )
 from cocotbext.virtio.violation import RULES, ScoreboardError, Violation
+from tests.unit.test_scoreboard_packed import FAULTS as PACKED_FAULTS
 from virtio_model.spec import Reg
 
 from .lockstep import (
@@ -498,7 +499,7 @@ def test_message_names_rule_queue_head_values_cycle_and_clause() -> None:
 
 def test_every_rule_has_a_planted_fault() -> None:
     """Rules of the bus and the MAC port are tried in test_records.py, that of frames sent in test_frames.py."""
-    planted = {rule for rule, _ in [*RNG_FAULTS.values(), *BLK_FAULTS.values()]}
+    planted = {rule for rule, _ in [*RNG_FAULTS.values(), *BLK_FAULTS.values(), *PACKED_FAULTS.values()]}
     alone = {
         "VQ-DATA-EXTRA", "VQ-USED-ORDER", "DMA-BEFORE-DRIVER-OK", "DMA-AFTER-RESET", "DMA-QUEUE-NOT-READY",
         "BLK-FLUSH", "VQ-FAULT-IGNORED", "IRQ-CONFIG-MISSING", "VQ-FAULT-USED", "BENCH-IDLE",

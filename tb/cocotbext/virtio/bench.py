@@ -167,9 +167,7 @@ class Bench:
             except Exception as error:
                 ready = f"({error})"
             parts.append(
-                f"queue {index}: QueueReady={ready} avail.idx={queue.published_idx:#06x} "
-                f"used.idx={queue.used_idx:#06x} last_used={queue.last_used_idx:#06x} "
-                f"outstanding heads={queue.outstanding[:16]}"
+                f"queue {index}: QueueReady={ready} {queue.progress} outstanding heads={queue.outstanding[:16]}"
             )
         return "; ".join(parts)
 

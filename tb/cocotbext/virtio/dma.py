@@ -5,29 +5,34 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from virtio_model import SplitQueue
+from virtio_model import Virtqueue
 
-from .chains import QueueTracker
 from .events import DmaRead, DmaWrite
 from .inflight import Chain
+from .tracker import QueueTracker
 from .violation import Report, Violation
 
 #: What belongs to the driver alone, and its names.
-_DRIVERS_AREAS = {"desc": "descriptor table", "avail": "available ring", "table": "indirect table"}
+_DRIVERS_AREAS = {
+    "desc": "descriptor table",
+    "avail": "available ring",
+    "driver": "driver event suppression structure",
+    "table": "indirect table",
+}
 
 #: Bytes round an allowed one that a device may fetch along with it, unless it promises exact reads.
 FETCH_BYTES = 64
 
 
 class Place(NamedTuple):
-    """What lies at an address, up to `end`: an area ("desc", "avail", "used") of a queue, an indirect table ("table")
+    """What lies at an address, up to `end`: an area of a queue by its tracker's name, an indirect table ("table")
     or a segment of a chain.
     """
 
     end: int
-    tracker: QueueTracker
+    tracker: QueueTracker[Any]
     area: str | None = None
     chain: Chain | None = None
     device_writable: bool = False
@@ -40,7 +45,7 @@ class DmaRules:
     chain are known and found well-formed.
     """
 
-    def __init__(self, report: Report, strict: bool, queues: Sequence[SplitQueue]) -> None:
+    def __init__(self, report: Report, strict: bool, queues: Sequence[Virtqueue]) -> None:
         self._report = report
         self._strict = strict
         self._queues = queues
@@ -54,7 +59,7 @@ class DmaRules:
         """A reset: buffers given back before are forgotten."""
         self._retired.clear()
 
-    def check_read(self, event: DmaRead, trackers: Collection[QueueTracker]) -> None:
+    def check_read(self, event: DmaRead, trackers: Collection[QueueTracker[Any]]) -> None:
         """Report what a read burst touches without permission."""
         position, end = event.address, event.address + len(event.data)
         while position < end:
@@ -71,7 +76,9 @@ class DmaRules:
                 return
             position = place.end
 
-    def split_write(self, event: DmaWrite, trackers: Collection[QueueTracker]) -> Iterator[tuple[Place, int, bytes]]:
+    def split_write(
+        self, event: DmaWrite, trackers: Collection[QueueTracker[Any]]
+    ) -> Iterator[tuple[Place, int, bytes]]:
         """(place, address, data) of the permitted parts of a write burst; the others are reported."""
         for address, data in event.pieces:
             position, end = address, address + len(data)
@@ -90,7 +97,7 @@ class DmaRules:
                     yield place, position, data[position - address : place.end - address]
                 position = place.end
 
-    def _find(self, address: int, trackers: Collection[QueueTracker], writing: bool) -> Place | None:
+    def _find(self, address: int, trackers: Collection[QueueTracker[Any]], writing: bool) -> Place | None:
         """What lies at `address`: rings first; of several chains the oldest, for a write one not written there yet."""
         for tracker in trackers:
             for name, first, end in tracker.areas:
@@ -118,7 +125,7 @@ class DmaRules:
                     found = place
         return found
 
-    def _near(self, address: int, trackers: Collection[QueueTracker]) -> bool:
+    def _near(self, address: int, trackers: Collection[QueueTracker[Any]]) -> bool:
         first = address // FETCH_BYTES * FETCH_BYTES
         last = first + FETCH_BYTES
         areas = (area for tracker in trackers for area in tracker.areas)
@@ -135,7 +142,7 @@ class DmaRules:
         rule: str,
         address: int,
         event: DmaRead | DmaWrite,
-        trackers: Collection[QueueTracker],
+        trackers: Collection[QueueTracker[Any]],
     ) -> None:
         verb = "read of" if isinstance(event, DmaRead) else "write to"
         ready = {tracker.index for tracker in trackers}
@@ -173,6 +180,8 @@ class DmaRules:
                     text += f", {side} a buffer of {segment.length} bytes"
                     self._violate(rule, text, chain.queue, chain.head, event.cycle)
                     return
+        if unread := [chain for chain in chains if not chain.complete]:
+            text += f"; the descriptor at {unread[0].waiting_at:#x} was not read since it is available"
         self._violate(rule, text, None, None, event.cycle)
 
     def _violate(self, rule: str, message: str, queue: int | None, head: int | None, cycle: int) -> None:

@@ -17,12 +17,13 @@ MAX_TOTAL = 0xFFFF_FFFF
 
 @dataclass(eq=False)
 class Chain:
-    """A chain that the device has taken from the available ring.
+    """A chain that the device has taken from the ring. `head` is -1 until the buffer id of a packed one is known.
 
     `since` is the cycle from which on reads count for it; `early` if its ring entry was asked for before the avail idx
     that covers it had come. `segments` grows as descriptors are read; `parsed` is set once all have been, or `fault` if
     the chain is malformed. The walk is at descriptor `next_index` of the table of `entries` at `table`; `tables` are
-    the indirect ones that it has come to (first address, end). `last_response` is the cycle of the last response to a
+    the indirect ones that it has come to (first address, end). In a packed ring the chain takes up `slots` from
+    `position` on. `last_response` is the cycle of the last response to a
     burst into it; `failed_writes` are those answered with an error.
     """
 
@@ -37,6 +38,8 @@ class Chain:
     next_index: int = 0
     table: int = 0
     entries: int = 0
+    slots: int = 1
+    position: int = 0
     tables: list[tuple[int, int]] = field(default_factory=list)
     totals: list[int] = field(default_factory=lambda: [0, 0])
     written: WrittenBytes = field(default_factory=WrittenBytes)

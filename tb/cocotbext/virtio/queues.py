@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from typing import Any
 
-from virtio_model import DeviceFunction, MmioDevice
+from virtio_model import DeviceFunction, MmioDevice, PackedQueue, SplitQueue, Virtqueue
 
-from .chains import QueueTracker
 from .dma import DmaRules
 from .events import DmaRead, DmaWrite
 from .interrupts import InterruptChecker
 from .observed import ObservedEntropy, ObservedMemory
+from .packed_tracker import PackedTracker
 from .register_checks import RegisterChecker
+from .split_tracker import SplitTracker
+from .tracker import QueueTracker
 from .used import UsedChecker
 from .violation import Report, Violation
 
@@ -37,8 +40,8 @@ class LiveQueues:
         flushes: deque[int] | None,
         fault_bound: int,
     ) -> None:
-        self.trackers: dict[int, QueueTracker] = {}
-        self.old: list[QueueTracker] = []
+        self.trackers: dict[int, QueueTracker[Any]] = {}
+        self.old: list[QueueTracker[Any]] = []
         self.used_total = 0
         self.faulted = False
         self._model = model
@@ -58,9 +61,15 @@ class LiveQueues:
     def ready(self, index: int, cycle: int, live: bool) -> None:
         """Queue `index` was made ready by a register write of `cycle`."""
         self.stopped(index)
-        self.trackers[index] = QueueTracker(self._model.queues[index], self._memory)
+        self.trackers[index] = self._track(self._model.queues[index], cycle)
         if live:
             self._notified[index] = cycle
+
+    def _track(self, queue: Virtqueue, since: int) -> QueueTracker[Any]:
+        if isinstance(queue, PackedQueue):
+            return PackedTracker(queue, self._memory, self._report, self._strict, since)
+        assert isinstance(queue, SplitQueue)
+        return SplitTracker(queue, self._memory, self._report, self._strict, since)
 
     def stopping(self, index: int) -> None:
         """0 was written to QueueReady: what is in flight may go on until it reads 0."""
@@ -135,37 +144,37 @@ class LiveQueues:
             elif not (halted or self.faulted or tracker.stopping):
                 self._finish_queue(tracker, cycle)
 
-    def _finish_queue(self, tracker: QueueTracker, cycle: int) -> None:
-        for chain in tracker.in_flight:
+    def _finish_queue(self, tracker: QueueTracker[Any], cycle: int) -> None:
+        for chain in tracker.begun:
             self._report(Violation("VQ-UNUSED", "", tracker.index, chain.head, cycle=cycle))
         function, features = self._function, self._model.driver_features
         if function.waits(tracker.index, features) and not function.ready(tracker.index, features):
             return
         if tracker.available > 0:
-            text = f"{tracker.available} chains available and seen so, their ring entries not read"
+            text = f"{tracker.available} chains available and seen so, and not taken"
             self._report(Violation("VQ-UNUSED", text, tracker.index, cycle=cycle))
-        if tracker.event_written >= tracker.idx_read_start:
-            text = f"avail idx not read after avail_event was written in cycle {tracker.event_written}"
+        if tracker.event_written >= max(tracker.looked_start, 0):
+            text = f"not looked at after the driver was told when to notify in cycle {tracker.event_written}"
             self._report(Violation("VQ-NOTIFY-LOST", text, tracker.index, cycle=cycle))
         if tracker.index in self._notified:
-            text = f"avail idx not read after the notification in cycle {self._notified[tracker.index]}"
+            text = f"not looked at after the notification in cycle {self._notified[tracker.index]}"
             self._report(Violation("VQ-NOTIFY-LOST", text, tracker.index, cycle=cycle))
 
     def _write(self, event: DmaWrite) -> None:
-        published: list[tuple[QueueTracker, int]] = []
+        published: list[tuple[QueueTracker[Any], object]] = []
         for place, address, data in self._dma.split_write(event, self.trackers.values()):
             if place.chain is not None:
                 place.chain.wrote(address, data, event)
             elif event.ok:
-                idx = self._used.ring_write(place.tracker, address, data, event)
-                if idx is not None:
-                    published.append((place.tracker, idx))
-        for tracker, idx in published:
-            self._publish(tracker, idx, event)
+                what = place.tracker.ring_write(address, data, event)
+                if what is not None:
+                    published.append((place.tracker, what))
+        for tracker, what in published:
+            self._publish(tracker, what, event)
 
-    def _ring_read(self, tracker: QueueTracker, event: DmaRead) -> None:
+    def _ring_read(self, tracker: QueueTracker[Any], event: DmaRead) -> None:
         had_fault = tracker.fault is not None
-        early = tracker.slot_not_available(event) is not None
+        early = tracker.reads_too_early(event)
         for chain in tracker.on_read(event):
             self._log.debug("queue %d: head %d taken", tracker.index, chain.head)
             if tracker.dropped:
@@ -174,7 +183,7 @@ class LiveQueues:
         if early and self._strict:
             text = "available ring entry asked for before the idx that covers it had come"
             self._report(Violation("VQ-UNREAD", text, tracker.index, cycle=event.cycle))
-        if tracker.index in self._notified and self._notified[tracker.index] < tracker.idx_read_start:
+        if tracker.index in self._notified and self._notified[tracker.index] < tracker.looked_start:
             del self._notified[tracker.index]
         if tracker.reads_wish(event) and self._interrupts.awaits_wish(tracker.index, event.start):
             self._interrupts.wish_read(tracker.index, event.cycle, tracker.interrupt_wanted(event))
@@ -183,8 +192,8 @@ class LiveQueues:
         elif tracker.suspect is not None:
             self._may_fault(event.cycle)
 
-    def _publish(self, tracker: QueueTracker, idx: int, event: DmaWrite) -> None:
-        count = self._used.publish(tracker, idx, event, self._model.driver_features)
+    def _publish(self, tracker: QueueTracker[Any], what: object, event: DmaWrite) -> None:
+        count = self._used.publish(tracker, what, event, self._model.driver_features)
         if count:
             self.used_total += count
             self._interrupts.published(tracker.index, event.cycle)
@@ -199,7 +208,7 @@ class LiveQueues:
             self._registers.fault_possible = True
             self._interrupts.config_event(cycle, self._fault_bound, False, "DMA error")
 
-    def _fault(self, tracker: QueueTracker, cycle: int) -> None:
+    def _fault(self, tracker: QueueTracker[Any], cycle: int) -> None:
         """The device has read a malformed ring."""
         self._log.info("queue %d: %s", tracker.index, tracker.fault)
         if not self.faulted:
@@ -207,7 +216,7 @@ class LiveQueues:
             self._registers.fault_due = cycle + self._fault_bound
             self._interrupts.config_event(cycle, self._fault_bound, True, "malformed ring")
 
-    def _abandon(self, tracker: QueueTracker, driver_features: int) -> None:
+    def _abandon(self, tracker: QueueTracker[Any], driver_features: int) -> None:
         for chain in tracker.in_flight:
             self._used.abandon(chain, driver_features)
             if tracker.dropped:

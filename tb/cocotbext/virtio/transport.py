@@ -29,7 +29,9 @@ from .errors import (
 )
 from .identity import DeviceInfo, QueueRequest
 from .interfaces import GuestMemory, Interrupt, RegisterBus
-from .virtqueue import SplitVirtqueue
+from .packed_virtqueue import PackedVirtqueue
+from .split_virtqueue import SplitVirtqueue
+from .virtqueue import Virtqueue
 
 __all__ = ["DeviceInfo", "MmioTransport", "QueueRequest"]
 
@@ -64,7 +66,7 @@ class MmioTransport:
         self.irq = irq
         self.ack_first = ack_first
         self.driver: ClassDriver | None = None
-        self.queues: dict[int, SplitVirtqueue] = {}
+        self.queues: dict[int, Virtqueue] = {}
         self.offered = 0
         self.accepted = 0
         self.live = False
@@ -286,10 +288,7 @@ class MmioTransport:
         size_max = await self.bus.read(Reg.QUEUE_SIZE_MAX)
         if size_max == 0:
             raise QueueNotAvailable(index, "QueueSizeMax expected 1 or more, seen 0")
-        queue = SplitVirtqueue(
-            self.memory, index, request.negotiate(size_max), request.start_index, self._rng, self.accepted
-        )
-        self.queues[index] = queue
+        queue = self.queues[index] = self.make_queue(index, request.negotiate(size_max), request.start_index)
         await self.bus.write(Reg.QUEUE_SIZE, queue.size)
         for low, high, address in (
             (Reg.QUEUE_DESC_LOW, Reg.QUEUE_DESC_HIGH, queue.layout.desc_addr),
@@ -300,6 +299,12 @@ class MmioTransport:
             await self.bus.write(high, address >> 32)
         await self.bus.write(Reg.QUEUE_READY, 1)
         self._log.info("queue %d size=%d of %d start_index=%#x", index, queue.size, size_max, request.start_index)
+
+    def make_queue(self, index: int, size: int, start_index: int = 0) -> Virtqueue:
+        """A queue in memory, of the kind negotiated; a packed one has no start index."""
+        if self.accepted & spec.features(spec.Feature.RING_PACKED):
+            return PackedVirtqueue(self.memory, index, size, self._rng, self.accepted)
+        return SplitVirtqueue(self.memory, index, size, start_index, self._rng, self.accepted)
 
     async def _add_status(self, bit: Status) -> None:
         self._status |= bit

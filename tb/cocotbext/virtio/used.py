@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections import deque
+from typing import Any
 
 from virtio_model import Blk, DeviceFunction, MemoryFault, Net, RingError, Rng
-from virtio_model.spec import SECTOR, Feature
+from virtio_model.spec import SECTOR
 
-from .chains import QueueTracker
 from .dma import DmaRules
 from .events import DmaWrite
 from .frames import ObservedFrames
-from .inflight import Chain, Element
+from .inflight import Chain
 from .observed import (
     ChainView,
     NotFlushed,
@@ -23,9 +22,8 @@ from .observed import (
     UncertainStorage,
     WrittenBytes,
 )
+from .tracker import QueueTracker
 from .violation import Report, Violation
-
-_ELEMENT = struct.Struct("<II")
 
 
 class UsedChecker:
@@ -62,65 +60,15 @@ class UsedChecker:
         elif isinstance(function, Rng):
             function.source = entropy or bytes
 
-    def ring_write(self, tracker: QueueTracker, address: int, data: bytes, event: DmaWrite) -> int | None:
-        """Bytes written into the used ring of `tracker`; returns the new used idx if they hold it."""
-        layout = tracker.layout
-        flags, idx = layout.used_flags_address, layout.used_idx_address
-        if address <= flags and (value := int.from_bytes(data[flags - address :][:2], "little")) > 1:
-            self._violate("VQ-USED-FLAGS", "", tracker, None, "0 or 1", value, event)
-        for slot, _ in tracker.write_elements(address, data, event):
-            expected = f"one of {len(tracker.in_flight)} from slot {tracker.queue.used_slot}"
-            self._violate("VQ-USED-SLOT", "", tracker, None, expected, slot, event)
-            break
-        event_at = layout.avail_event_address
-        if address < event_at + 2 and event_at < address + len(data):
-            self._avail_event(tracker, event)
-        if address <= idx and idx + 2 <= address + len(data):
-            return int.from_bytes(data[idx - address :][:2], "little")
-        if address < idx + 2 and idx < address + len(data):
-            self._violate("VQ-USED-IDX", "used idx written byte by byte", tracker, None, 2, 1, event)
-        return None
-
-    def _avail_event(self, tracker: QueueTracker, event: DmaWrite) -> None:
-        if not tracker.queue.has(Feature.EVENT_IDX):
-            self._violate("VQ-EVENT", "avail_event written without EVENT_IDX", tracker, None, None, None, event)
-        tracker.event_written = event.cycle
-
-    def publish(self, tracker: QueueTracker, idx: int, event: DmaWrite, driver_features: int) -> int:
-        """The used idx was written; returns how many used elements that publishes."""
-        before = tracker.queue.used_idx
-        step = (idx - before) & 0xFFFF
-        if step > len(tracker.in_flight) or (step == 0 and self._strict):
-            expected = f"{before:#06x} plus 1..{len(tracker.in_flight)}"
-            self._violate("VQ-USED-IDX", "", tracker, None, expected, f"{idx:#06x}", event)
-            return 0
-        left = step
-        while left:
-            slot, element = tracker.next_element()
-            skipped = self._skipped(tracker, element, left)
-            for chain in tracker.in_flight[:skipped]:
-                whole = chain.parsed.writable_len if chain.parsed else 0
-                self._check_chain(tracker, chain, whole, event, driver_features)
-            for _ in range(skipped + 1):
-                tracker.step_used()
-            left -= skipped + 1
-            if not element.complete or element.cycle >= event.start:
-                text = f"idx {idx:#06x} was written before the element in slot {slot}"
-                seen = element.cycle if element.complete else "element not written"
-                self._violate("VQ-ORDER-ELEMENT", text, tracker, None, f"before {event.start}", seen, event)
-            if element.complete:
-                self._check_element(tracker, element, event, driver_features)
-            elif tracker.in_flight:
-                self._take_out(tracker, tracker.in_flight[0], event)
-        return step
-
-    def _skipped(self, tracker: QueueTracker, element: Element, most: int) -> int:
-        """With IN_ORDER: how many chains before the one that an element names it stands for too (2.7.9)."""
-        if not tracker.queue.has(Feature.IN_ORDER) or not element.complete:
-            return 0
-        heads = [chain.head for chain in tracker.in_flight[:most]]
-        used_id, _ = _ELEMENT.unpack(element.data)
-        return heads.index(used_id) if used_id in heads else 0
+    def publish(self, tracker: QueueTracker[Any], what: object, event: DmaWrite, driver_features: int) -> int:
+        """`what` was written, which gives chains back; returns how many."""
+        before = tracker.used
+        for chain, seen_len in tracker.published(what, event):
+            if seen_len is None:
+                self._take_out(tracker, chain, event)
+            else:
+                self._check_chain(tracker, chain, seen_len, event, driver_features)
+        return tracker.used - before
 
     def abandon(self, chain: Chain, driver_features: int) -> None:
         """`chain` was cut off: what it would have written to a storage may be there or not, or in part."""
@@ -150,24 +98,12 @@ class UsedChecker:
         parts = [chain.written.get(address, run) for address, run in chain.parsed.pieces(True, 0, length)]
         return b"" if None in parts else b"".join(part for part in parts if part is not None)
 
-    def _take_out(self, tracker: QueueTracker, chain: Chain, event: DmaWrite) -> None:
+    def _take_out(self, tracker: QueueTracker[Any], chain: Chain, event: DmaWrite) -> None:
         tracker.drop(chain)
         self._dma.retire(chain, event.start)
 
-    def _check_element(self, tracker: QueueTracker, element: Element, event: DmaWrite, driver_features: int) -> None:
-        used_id, seen_len = _ELEMENT.unpack(element.data)
-        chain = tracker.find_head(used_id)
-        if chain is None:
-            heads = [chain.head for chain in tracker.in_flight]
-            self._violate("VQ-USED-ID", "", tracker, None, f"one of {heads}", used_id, event)
-            return
-        ordered = self._strict or tracker.queue.has(Feature.IN_ORDER)
-        if ordered and chain is not tracker.in_flight[0]:
-            self._violate("VQ-USED-ORDER", "", tracker, chain, tracker.in_flight[0].head, used_id, event)
-        self._check_chain(tracker, chain, seen_len, event, driver_features)
-
     def _check_chain(
-        self, tracker: QueueTracker, chain: Chain, seen_len: int, event: DmaWrite, driver_features: int
+        self, tracker: QueueTracker[Any], chain: Chain, seen_len: int, event: DmaWrite, driver_features: int
     ) -> None:
         """A chain is given back to the driver."""
         self._take_out(tracker, chain, event)
@@ -180,13 +116,13 @@ class UsedChecker:
         else:
             self._check_result(tracker, chain, seen_len, event, driver_features)
 
-    def _check_order(self, tracker: QueueTracker, chain: Chain, event: DmaWrite) -> None:
+    def _check_order(self, tracker: QueueTracker[Any], chain: Chain, event: DmaWrite) -> None:
         if chain.last_response >= event.start:
-            text = "used idx written before the response to the payload"
+            text = "given back before the response to the payload"
             self._violate("VQ-ORDER-PAYLOAD", text, tracker, chain, f"before {event.start}", chain.last_response, event)
 
     def _check_result(
-        self, tracker: QueueTracker, chain: Chain, seen_len: int, event: DmaWrite, driver_features: int
+        self, tracker: QueueTracker[Any], chain: Chain, seen_len: int, event: DmaWrite, driver_features: int
     ) -> None:
         assert chain.parsed is not None
         view = ChainView(self._memory, chain.since, chain.failed_writes)
@@ -219,7 +155,7 @@ class UsedChecker:
         self._compare(tracker, chain, view.expected, view.expected, event)
 
     def _compare(
-        self, tracker: QueueTracker, chain: Chain, expected: WrittenBytes, allowed: WrittenBytes, event: DmaWrite
+        self, tracker: QueueTracker[Any], chain: Chain, expected: WrittenBytes, allowed: WrittenBytes, event: DmaWrite
     ) -> None:
         known = not isinstance(self._function, Rng) or self._entropy is not None
         if wrong := expected.missing_or_wrong(chain.written, values=known):
@@ -231,7 +167,7 @@ class UsedChecker:
             text = f"byte at {beyond[0]:#x} written"
             self._violate("VQ-DATA-EXTRA", text, tracker, chain, "nothing", f"{beyond[1]:#04x}", event)
 
-    def _serving(self, tracker: QueueTracker, chain: Chain, seen_len: int) -> None:
+    def _serving(self, tracker: QueueTracker[Any], chain: Chain, seen_len: int) -> None:
         """Tell a network device what it may have to know of a chain besides what lies in it."""
         assert isinstance(self._function, Net)
         assert self._frames is not None
@@ -261,7 +197,7 @@ class UsedChecker:
         self,
         rule: str,
         message: str,
-        tracker: QueueTracker,
+        tracker: QueueTracker[Any],
         chain: Chain | None,
         expected: object,
         seen: object,

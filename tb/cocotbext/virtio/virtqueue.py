@@ -1,32 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver's side of a split virtqueue (2.7), over any `GuestMemory`."""
+"""The driver's side of a virtqueue, over any `GuestMemory`: what split and packed ones have in common."""
 
 from __future__ import annotations
 
 import logging
 import random
-import struct
-from collections import deque
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from virtio_model import spec
+from virtio_model import RingLayout, spec
 from virtio_model.spec import Feature
-from virtio_model.split import Descriptor, SplitLayout
 
-from .errors import QueueFull, UsedIdError, UsedIdxError, UsedLengthError
+from .errors import UsedIdError, UsedLengthError
 from .interfaces import GuestMemory
 
 #: One element of a chain: address, length in bytes, device_writable.
 ChainElement = tuple[int, int, bool]
 
-_USED_ELEMENT = struct.Struct("<II")
-
 
 @dataclass(frozen=True)
 class UsedBuffer:
-    """A chain that came back: the used element's id and len, and what `add` was given as its token."""
+    """A chain that came back: id and len as the device wrote them, and what `add` was given as its token."""
 
     queue: int
     head: int
@@ -35,34 +31,28 @@ class UsedBuffer:
 
 
 @dataclass
-class _Outstanding:
-    descriptors: list[int]
+class Outstanding:
+    """A chain added and not yet used: the places it takes up, its device-writable bytes, its indirect table."""
+
+    places: list[int]
     writable: int
     token: Any
     table: int | None
 
 
-class SplitVirtqueue:
-    """Descriptor Table, Available Ring and Used Ring of queue `index` with `size` entries, zeroed.
+class Virtqueue(ABC):
+    """Queue `index` with `size` entries, its areas zeroed.
 
-    `start_index` presets both ring indices, for tests that cross 65536; the device must start from the same value.
-    Slots are counted apart from the indices, so sizes that are not powers of two work too. Chains become visible to
-    the device with `publish`, any number at a time. With `rng` the areas lie at random addresses that are aligned as
-    little as 2.7 allows.
+    Chains become visible to the device with `publish`, any number at a time. With `rng` the areas lie at random
+    addresses that are aligned as little as the standard allows.
 
     `features` are those negotiated: INDIRECT_DESC allows `direct` in `add`; with EVENT_IDX the events tell when to
-    notify, and an interrupt is asked for with every used buffer taken; with IN_ORDER descriptors are taken in the
-    table's order, and one used element may stand for several chains (2.7.9).
+    notify, and an interrupt is asked for with every used buffer taken; with IN_ORDER what the device says of one chain
+    may stand for several (2.7.9, 2.8.8).
     """
 
     def __init__(
-        self,
-        memory: GuestMemory,
-        index: int,
-        size: int,
-        start_index: int = 0,
-        rng: random.Random | None = None,
-        features: int = 0,
+        self, memory: GuestMemory, index: int, size: int, rng: random.Random | None = None, features: int = 0
     ) -> None:
         if not 1 <= size <= spec.QUEUE_SIZE_LIMIT:
             raise ValueError(f"queue {index}: size expected 1..{spec.QUEUE_SIZE_LIMIT}, seen {size}")
@@ -70,51 +60,38 @@ class SplitVirtqueue:
         self.index = index
         self.size = size
         self.features = features
-        unplaced = SplitLayout(size)
-        self.layout = SplitLayout(
-            size,
-            self._area(unplaced.desc_bytes, spec.DESC_ALIGN, rng),
-            self._area(unplaced.driver_bytes, spec.DRIVER_ALIGN, rng),
-            self._area(unplaced.device_bytes, spec.DEVICE_ALIGN, rng),
-        )
-        self.avail_idx = start_index & 0xFFFF
-        self.published_idx = self.avail_idx
-        self.last_used_idx = self.avail_idx
-        self._notified_idx = self.avail_idx  # when it was last found out whether to notify
-        self._suppressed = False
         self.used_count = 0
-        self._avail_slot = self._used_slot = self.avail_idx % size
-        self._free = deque(range(size))
-        self._outstanding: dict[int, _Outstanding] = {}
+        self._suppressed = False
+        self._outstanding: dict[int, Outstanding] = {}
         self._log = logging.getLogger(f"virtio.queue{index}")
-        self._write16(self.layout.avail_idx_address, self.avail_idx)
-        self._write16(self.layout.used_idx_address, self.avail_idx)
-        self._write_events()
-
-    def has(self, bit: int) -> bool:
-        """Whether feature `bit` was negotiated."""
-        return bool(self.features >> bit & 1)
+        self._place_areas(rng)
 
     @property
+    @abstractmethod
+    def layout(self) -> RingLayout:
+        """Where the three areas lie."""
+
+    @property
+    @abstractmethod
     def free_descriptors(self) -> int:
         """How many descriptors can be added now."""
-        return len(self._free)
 
     @property
+    @abstractmethod
     def notification_data(self) -> int:
-        """What NOTIFICATION_DATA adds to a notification: the next avail idx (2.9)."""
-        return self.published_idx
+        """What NOTIFICATION_DATA adds to a notification: 16 bits (2.9)."""
 
     @property
-    def outstanding(self) -> list[int]:
-        """Heads of the chains added and not yet used, oldest first."""
-        return list(self._outstanding)
+    @abstractmethod
+    def unpublished(self) -> int:
+        """Chains added and not published."""
 
     @property
-    def used_idx(self) -> int:
-        """used.idx as it is in memory."""
-        return self._read16(self.layout.used_idx_address)
+    @abstractmethod
+    def progress(self) -> str:
+        """Where the rings stand, for people."""
 
+    @abstractmethod
     def add(
         self,
         chain: Sequence[ChainElement],
@@ -123,102 +100,50 @@ class SplitVirtqueue:
         check: bool = True,
         direct: int | None = None,
     ) -> int:
-        """Write a chain into the Descriptor Table and its head into the Available Ring; returns the head (2.7.13.1).
+        """Write a chain into the ring; returns what its used element will say as id.
 
-        `table_order` gives the table positions, or a generator that picks them; without it free positions are taken
-        in the order they became free. With `direct` the elements behind that many go into an indirect table, at any
-        address if `table_order` is a generator (2.7.5.3). `check=False` allows device-readable after device-writable
-        elements. Raises QueueFull, or ValueError for a chain that no driver may make.
+        `table_order` gives places, or a generator that picks them, where there is a choice. With `direct` the elements
+        behind that many go into an indirect table, at any address if `table_order` is a generator. `check=False` allows
+        device-readable after device-writable elements. Raises QueueFull, or ValueError for a chain that no driver may
+        make.
         """
-        if direct is not None and not (self.has(Feature.INDIRECT_DESC) and 0 <= direct < len(chain)):
-            raise ValueError(f"queue {self.index}: direct={direct} needs INDIRECT_DESC and more than {direct} elements")
-        if not 1 <= len(chain) <= self.size:
-            raise ValueError(f"queue {self.index}: chain length expected 1..{self.size}, seen {len(chain)}")
-        if check:
-            self._check_chain(chain)
-        if self.has(Feature.IN_ORDER):
-            table_order = None
-        described = list(chain) if direct is None else list(chain[:direct])
-        positions = self._positions(len(described) + (direct is not None), table_order)
-        table = None
-        if direct is not None:
-            rng = table_order if isinstance(table_order, random.Random) else None
-            table = self._write_table(chain[direct:], rng)
-        for i, position in enumerate(positions):
-            flags, following = (spec.DescFlag.NEXT, positions[i + 1]) if i + 1 < len(positions) else (0, 0)
-            if i < len(described):
-                address, length, device_writable = described[i]
-                self.write_descriptor(position, address, length, flags | _write_flag(device_writable), following)
-            else:
-                assert table is not None
-                length = spec.DESC_BYTES * (len(chain) - len(described))
-                self.write_descriptor(position, table, length, spec.DescFlag.INDIRECT, 0)
-        writable = sum(length for _, length, device_writable in chain if device_writable)
-        self._outstanding[positions[0]] = _Outstanding(positions, writable, token, table)
-        self.put_head(positions[0])
-        self._log.debug("add head=%d descriptors=%d writable=%d", positions[0], len(chain), writable)
-        return positions[0]
 
-    def write_descriptor(self, position: int, address: int, length: int, flags: int, next_: int) -> None:
-        """Write one table entry as it is; no bookkeeping."""
-        packed = Descriptor(address, length, flags, next_).pack()
-        self.memory.write(self.layout.descriptor_address(position), packed)
-
-    def put_head(self, head: int) -> None:
-        """Put any head into the next Available Ring entry; no bookkeeping beyond the ring's own."""
-        self._write16(self.layout.avail_entry_address(self._avail_slot), head)
-        self._avail_slot = (self._avail_slot + 1) % self.size
-        self.avail_idx = (self.avail_idx + 1) & 0xFFFF
-
+    @abstractmethod
     def publish(self) -> int:
-        """Make everything added visible by one write of avail.idx; returns how many chains that were (2.7.13.3)."""
-        count = (self.avail_idx - self.published_idx) & 0xFFFF
-        if count:
-            self._write16(self.layout.avail_idx_address, self.avail_idx)
-            self.published_idx = self.avail_idx
-        return count
+        """Make everything added visible to the device; returns how many chains that were."""
 
+    @abstractmethod
     def wants_notification(self) -> bool:
-        """Whether the device asks to be notified of what was published since this was asked last (2.7.10.1).
+        """Whether the device asks to be notified of what was published since this was asked last."""
 
-        By used.flags or, with EVENT_IDX, by avail_event.
-        """
-        before, self._notified_idx = self._notified_idx, self.published_idx
-        if self.has(Feature.EVENT_IDX):
-            return spec.need_event(self._read16(self.layout.avail_event_address), self.published_idx, before)
-        return not self._read16(self.layout.used_flags_address) & spec.USED_F_NO_NOTIFY
-
+    @abstractmethod
     def suppress_interrupts(self, suppress: bool) -> None:
-        """Ask for no interrupts, or for them again (2.7.7.1): by avail.flags or, with EVENT_IDX, by a used_event far
-        off.
+        """Ask for no interrupts, or for them again. After asking for them again, look at the used buffers."""
 
-        After asking for them again, look at the Used Ring.
-        """
-        self._suppressed = suppress
-        if not self.has(Feature.EVENT_IDX):
-            self._write16(self.layout.avail_flags_address, spec.AVAIL_F_NO_INTERRUPT if suppress else 0)
-        self._write_events()
-
+    @abstractmethod
     def interrupt_after(self, count: int) -> None:
-        """With EVENT_IDX: ask for an interrupt when `count` more buffers have been used, 1 or more (2.7.7)."""
-        self._write16(self.layout.used_event_address, (self.last_used_idx + count - 1) & 0xFFFF)
+        """With EVENT_IDX: ask for an interrupt when `count` more chains, of those published, have been used."""
 
+    @abstractmethod
+    def used_in_memory(self) -> int:
+        """How many chains more the memory says that the device has used; nothing is taken or checked."""
+
+    @abstractmethod
     def used_buffers(self) -> Iterator[UsedBuffer]:
-        """The chains that the device has used since the last call, in its order (2.7.14).
+        """The chains that the device has used since the last call, in its order.
 
-        Raises UsedIdxError, UsedIdError or UsedLengthError at the first used element that cannot be, after those
-        before it were given out.
+        Raises UsedIdxError, UsedIdError or UsedLengthError at the first that cannot be, after those before it were
+        given out.
         """
-        while True:
-            used_idx = self.used_idx
-            count = (used_idx - self.last_used_idx) & 0xFFFF
-            if count > len(self._outstanding):
-                raise UsedIdxError(self.index, self.last_used_idx, used_idx, len(self._outstanding))
-            while self.last_used_idx != used_idx:
-                yield from self._pop_element((used_idx - self.last_used_idx) & 0xFFFF)
-            self._write_events()
-            if not self.has(Feature.EVENT_IDX) or self.used_idx == used_idx:
-                return
+
+    def has(self, bit: int) -> bool:
+        """Whether feature `bit` was negotiated."""
+        return bool(self.features >> bit & 1)
+
+    @property
+    def outstanding(self) -> list[int]:
+        """Ids of the chains added and not yet used, oldest first."""
+        return list(self._outstanding)
 
     def pop_used(self) -> list[UsedBuffer]:
         """`used_buffers` as a list; those before a bad element are lost."""
@@ -230,53 +155,46 @@ class SplitVirtqueue:
         for address in (self.layout.desc_addr, self.layout.driver_addr, self.layout.device_addr, *tables):
             self.memory.free(address)
 
-    def _pop_element(self, most: int) -> Iterator[UsedBuffer]:
-        """The chains that the next used element stands for: one or, with IN_ORDER, up to `most`."""
-        slot = self._used_slot
-        element = self.memory.read(self.layout.used_element_address(slot), spec.USED_ELEMENT_BYTES)
-        head, written_len = _USED_ELEMENT.unpack(element)
-        if head not in self._outstanding:
-            raise UsedIdError(self.index, slot, head, self.outstanding)
+    @abstractmethod
+    def _place_areas(self, rng: random.Random | None) -> None:
+        """Allocate the areas."""
+
+    @abstractmethod
+    def _given_back(self, record: Outstanding) -> None:
+        """The places of a chain that was used are free again."""
+
+    def _named(self, slot: int, used_id: int, written_len: int, most: int) -> Iterator[UsedBuffer]:
+        """The chains that one used element stands for: one or, with IN_ORDER, up to `most`."""
+        if used_id not in self._outstanding:
+            raise UsedIdError(self.index, slot, used_id, self.outstanding)
         if self.has(Feature.IN_ORDER):
-            skipped = self.outstanding.index(head)
+            skipped = self.outstanding.index(used_id)
             if skipped >= most:
-                raise UsedIdError(self.index, slot, head, self.outstanding[:most])
+                raise UsedIdError(self.index, slot, used_id, self.outstanding[:most])
             for before in self.outstanding[:skipped]:
                 yield self._take_out(before, self._outstanding[before].writable)
-        yield self._take_out(head, written_len)
+        yield self._take_out(used_id, written_len)
 
-    def _take_out(self, head: int, written_len: int) -> UsedBuffer:
-        record = self._outstanding[head]
+    def _take_out(self, used_id: int, written_len: int) -> UsedBuffer:
+        record = self._outstanding[used_id]
         if written_len > record.writable:
-            raise UsedLengthError(self.index, head, f"at most {record.writable}", written_len)
-        del self._outstanding[head]
-        self._free.extend(record.descriptors)
+            raise UsedLengthError(self.index, used_id, f"at most {record.writable}", written_len)
+        del self._outstanding[used_id]
         if record.table is not None:
             self.memory.free(record.table)
-        self._used_slot = (self._used_slot + 1) % self.size
-        self.last_used_idx = (self.last_used_idx + 1) & 0xFFFF
         self.used_count += 1
-        self._log.info("used head=%d written_len=%d", head, written_len)
-        return UsedBuffer(self.index, head, written_len, record.token)
+        self._given_back(record)
+        self._log.info("used head=%d written_len=%d", used_id, written_len)
+        return UsedBuffer(self.index, used_id, written_len, record.token)
 
-    def _write_table(self, elements: Sequence[ChainElement], rng: random.Random | None) -> int:
-        """An indirect table of these elements, linked in order; with `rng` at any address."""
-        offset = rng.randrange(64) if rng else 0
-        table = self.memory.allocate(spec.DESC_BYTES * len(elements), 64, offset)
-        for i, (address, length, device_writable) in enumerate(elements):
-            last = i + 1 == len(elements)
-            flags, following = (0, 0) if last else (spec.DescFlag.NEXT, i + 1)
-            packed = Descriptor(address, length, flags | _write_flag(device_writable), following).pack()
-            self.memory.write(table + spec.DESC_BYTES * i, packed)
-        return table
-
-    def _write_events(self) -> None:
-        """With EVENT_IDX: when to interrupt next, with the next used buffer or not for a long time."""
-        if self.has(Feature.EVENT_IDX):
-            self.interrupt_after(0x8000 if self._suppressed else 1)
-
-    def _check_chain(self, chain: Sequence[ChainElement]) -> None:
-        """2.7.4.2: device-readable before device-writable; 2.7.5.2: no more than 2^32 bytes."""
+    def _check_chain(self, chain: Sequence[ChainElement], direct: int | None, check: bool) -> None:
+        """No longer than the queue, readable before writable (2.7.4.2), no more than 2^32 bytes (2.7.5.2)."""
+        if direct is not None and not (self.has(Feature.INDIRECT_DESC) and 0 <= direct < len(chain)):
+            raise ValueError(f"queue {self.index}: direct={direct} needs INDIRECT_DESC and more than {direct} elements")
+        if not 1 <= len(chain) <= self.size:
+            raise ValueError(f"queue {self.index}: chain length expected 1..{self.size}, seen {len(chain)}")
+        if not check:
+            return
         writable = [device_writable for _, _, device_writable in chain]
         if writable != sorted(writable):
             raise ValueError(f"queue {self.index}: device-readable element after a device-writable one")
@@ -284,21 +202,12 @@ class SplitVirtqueue:
         if total > 1 << 32:
             raise ValueError(f"queue {self.index}: chain of {total} bytes, expected at most 2^32")
 
-    def _positions(self, count: int, table_order: Sequence[int] | random.Random | None) -> list[int]:
-        """Take `count` free table positions."""
-        if count > len(self._free):
-            raise QueueFull(self.index, count, len(self._free))
-        if table_order is None:
-            return [self._free.popleft() for _ in range(count)]
-        if isinstance(table_order, random.Random):
-            positions = table_order.sample(self._free, count)
-        else:
-            positions = list(table_order)
-            if len(set(positions)) != count or not set(positions) <= set(self._free):
-                raise ValueError(f"queue {self.index}: table positions {positions} are not {count} free ones")
-        taken = set(positions)
-        self._free = deque([position for position in self._free if position not in taken])
-        return positions
+    def _place_table(self, entries: Sequence[bytes], rng: random.Random | None) -> int:
+        """An indirect table in memory; with `rng` at any address."""
+        offset = rng.randrange(64) if rng else 0
+        table = self.memory.allocate(spec.DESC_BYTES * len(entries), 64, offset)
+        self.memory.write(table, b"".join(entries))
+        return table
 
     def _area(self, length: int, align: int, rng: random.Random | None) -> int:
         """Zeroed memory, aligned to `align` and with `rng` to nothing more."""
@@ -314,5 +223,11 @@ class SplitVirtqueue:
         self.memory.write(address, value.to_bytes(2, "little"))
 
 
-def _write_flag(device_writable: bool) -> int:
+def writable_length(chain: Sequence[ChainElement]) -> int:
+    """The device-writable bytes of a chain."""
+    return sum(length for _, length, device_writable in chain if device_writable)
+
+
+def write_flag(device_writable: bool) -> int:
+    """The descriptor flag of an element."""
     return spec.DescFlag.WRITE if device_writable else 0

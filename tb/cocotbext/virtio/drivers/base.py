@@ -88,6 +88,7 @@ class ClassDriver:
         spec.Feature.ORDER_PLATFORM,
         spec.Feature.INDIRECT_DESC,
         spec.Feature.EVENT_IDX,
+        spec.Feature.RING_PACKED,
         spec.Feature.IN_ORDER,
         spec.Feature.NOTIFICATION_DATA,
         spec.Feature.RING_RESET,

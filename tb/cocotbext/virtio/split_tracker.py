@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import copy
+import struct
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,11 @@ from virtio_model.spec import DESC_BYTES, USED_ELEMENT_BYTES, DescFlag, Feature
 
 from .events import DmaRead, DmaWrite
 from .inflight import Chain, Element
-from .observed import ChainView, NotObserved, ObservedMemory
+from .observed import NotObserved, ObservedMemory
+from .tracker import QueueTracker, covers, whole_length
+from .violation import Report
+
+_ELEMENT = struct.Struct("<II")
 
 
 @dataclass(frozen=True)
@@ -33,78 +37,43 @@ class _Window:
     cycle: int
 
 
-class QueueTracker:
-    """Follows a ready queue from its set-up in the model's `queue`, of which it keeps a copy of its own.
+class SplitTracker(QueueTracker[SplitQueue]):
+    """Positions count chains since the queue became ready."""
 
-    Positions count chains since the queue became ready.
-    """
+    NAMES = ("desc", "avail", "used")
+    DEVICES = frozenset({"used"})
 
-    def __init__(self, queue: SplitQueue, memory: ObservedMemory) -> None:
-        self.queue = copy.copy(queue)
-        self.layout = layout = queue.layout
-        self.areas = (
-            ("desc", layout.desc_addr, layout.desc_addr + layout.desc_bytes),
-            ("avail", layout.driver_addr, layout.driver_addr + layout.driver_bytes),
-            ("used", layout.device_addr, layout.device_addr + layout.device_bytes),
-        )
-        """(name, first address, end) of the three areas."""
-        self.stopping = False
-        self.dropped = False
-        """Whether the queue is being reset, so that what it holds comes to nothing."""
-        self.in_flight: list[Chain] = []
+    def __init__(
+        self, queue: SplitQueue, memory: ObservedMemory, report: Report, strict: bool = True, since: int = 0
+    ) -> None:
+        super().__init__(queue, memory, report, strict, since)
+        self.layout = queue.layout
         self.elements: dict[int, Element] = {}
-        self.fault: RingError | None = None
         self.suspect: AvailIndexError | None = None
-        """An avail idx too far ahead, unless a used idx is still on its way."""
-        self.idx_read_start = -1
-        self.event_written = -1
-        """Cycle of the answer to the last write of avail_event."""
-        self.used = 0
-        self._memory = memory
         self._windows: deque[_Window] = deque()
         self._taken = 0
-        self._incomplete: list[Chain] = []
         self._suspect_read: DmaRead | None = None
 
     @property
-    def index(self) -> int:
-        """The queue's number."""
-        return self.queue.index
+    def begun(self) -> list[Chain]:
+        """Those whose ring entry was read."""
+        return self.in_flight
 
     @property
     def available(self) -> int:
-        """Chains known to be available whose ring entry the device has not read."""
+        """Chains that an idx has shown and whose ring entry the device has not read."""
         return self._windows[-1].limit - self._taken if self._windows else 0
 
-    def touched_by(self, event: DmaRead) -> bool:
-        """Whether a burst holds bytes of the queue's areas, or of indirect tables that are being read."""
-        start, end = event.address, event.address + len(event.data)
-        (_, desc, desc_end), (_, avail, avail_end), (_, used, used_end) = self.areas
-        return (
-            (start < desc_end and desc < end)
-            or (start < avail_end and avail < end)
-            or (start < used_end and used < end)
-            or any(start < last and first < end for chain in self._incomplete for first, last in chain.tables)
-        )
-
-    def on_read(self, event: DmaRead) -> list[Chain]:
-        """The device read something in an area of the queue, already recorded in the memory; returns chains taken."""
-        known = len(self.in_flight)
-        if _covers(event, self.layout.avail_idx_address, 2):
-            self.idx_read_start = max(self.idx_read_start, event.start)
-            self._read_idx(event)
-        self._take_heads()
-        for chain in list(self._incomplete):
-            if chain.waiting_at - len(event.data) < event.address < chain.waiting_at + DESC_BYTES:
-                self._walk(chain)
-        return self.in_flight[known:]
+    def reads_too_early(self, event: DmaRead) -> bool:
+        """Whether there is an available ring entry in it that no idx known covers."""
+        return self.slot_not_available(event) is not None
 
     def slot_not_available(self, event: DmaRead) -> int | None:
         """The first available ring slot in a burst, not yet taken note of, that no idx known covers."""
         ring = self.layout.avail_entry_address(0)
         first = max(event.address - ring, 0) // 2
         end = min(event.address + len(event.data) - ring + 1, 2 * self.layout.size) // 2
-        if first >= end or _covers(event, self.layout.avail_idx_address, 2) or self.fault is not None:
+        if first >= end or covers(event, self.layout.avail_idx_address, 2) or self.fault is not None:
             return None
         available = self.available
         if self.suspect is not None:  # a used idx may be on its way that makes it right
@@ -117,16 +86,56 @@ class QueueTracker:
     def reads_wish(self, event: DmaRead) -> bool:
         """Whether the burst holds what says if an interrupt is wanted: avail flags, with EVENT_IDX used_event."""
         with_events = self.queue.has(Feature.EVENT_IDX)
-        return _covers(event, self.layout.used_event_address if with_events else self.layout.avail_flags_address, 2)
+        return covers(event, self.layout.used_event_address if with_events else self.layout.avail_flags_address, 2)
 
-    def interrupt_wanted(self, event: DmaRead) -> bool | None:
-        """What that said of the used buffers since it was asked for last; None if it could not be read."""
-        wanted = self.queue.interrupt_wanted(self.view(event.start))
-        return wanted if event.ok else None
+    def ring_write(self, address: int, data: bytes, event: DmaWrite) -> int | None:
+        """Bytes written into the used ring; returns the new used idx if they hold it."""
+        layout = self.layout
+        flags, idx = layout.used_flags_address, layout.used_idx_address
+        if address <= flags and (value := int.from_bytes(data[flags - address :][:2], "little")) > 1:
+            self._violate("VQ-USED-FLAGS", "", None, "0 or 1", value, event)
+        for slot, _ in self.write_elements(address, data, event):
+            expected = f"one of {len(self.in_flight)} from slot {self.queue.used_slot}"
+            self._violate("VQ-USED-SLOT", "", None, expected, slot, event)
+            break
+        event_at = layout.avail_event_address
+        if address < event_at + 2 and event_at < address + len(data):
+            if not self.queue.has(Feature.EVENT_IDX):
+                self._violate("VQ-EVENT", "avail_event written without EVENT_IDX", None, None, None, event)
+            self.event_written = event.cycle
+        if address <= idx and idx + 2 <= address + len(data):
+            return int.from_bytes(data[idx - address :][:2], "little")
+        if address < idx + 2 and idx < address + len(data):
+            self._violate("VQ-USED-IDX", "used idx written byte by byte", None, 2, 1, event)
+        return None
 
-    def view(self, since: int) -> ChainView:
-        """The observed memory from cycle `since` on."""
-        return ChainView(self._memory, since)
+    def published(self, what: object, event: DmaWrite) -> Iterator[tuple[Chain, int | None]]:
+        """The used idx was written: `what`."""
+        assert isinstance(what, int)
+        before = self.queue.used_idx
+        step = (what - before) & 0xFFFF
+        if step > len(self.in_flight) or (step == 0 and self._strict):
+            expected = f"{before:#06x} plus 1..{len(self.in_flight)}"
+            self._violate("VQ-USED-IDX", "", None, expected, f"{what:#06x}", event)
+            return
+        left = step
+        while left:
+            slot, element = self.next_element()
+            used_id, seen_len = _ELEMENT.unpack(element.data)
+            skipped = self._skipped(used_id, left) if element.complete else []
+            for chain in skipped:
+                yield chain, whole_length(chain)
+            for _ in range(len(skipped) + 1):
+                self.step_used()
+            left -= len(skipped) + 1
+            if not element.complete or element.cycle >= event.start:
+                text = f"idx {what:#06x} was written before the element in slot {slot}"
+                seen = element.cycle if element.complete else "element not written"
+                self._violate("VQ-ORDER-ELEMENT", text, None, f"before {event.start}", seen, event)
+            if element.complete:
+                yield from self._named(used_id, seen_len, event)
+            elif self.in_flight:
+                yield self.in_flight[0], None
 
     def write_elements(self, address: int, data: bytes, event: DmaWrite) -> Iterator[tuple[int, int]]:
         """Bytes written to element slots; yields (slot, distance) of those not next in turn for a chain in flight."""
@@ -159,22 +168,18 @@ class QueueTracker:
         self.queue.used_slot = (self.queue.used_slot + 1) % self.layout.size
         self.used += 1
 
-    def find_head(self, head: int) -> Chain | None:
-        """The oldest chain in flight that starts at `head`."""
-        return next((chain for chain in self.in_flight if chain.head == head), None)
-
-    def drop(self, chain: Chain) -> None:
-        """A chain is not in flight any more."""
-        self.in_flight.remove(chain)
-        if chain in self._incomplete:
-            self._incomplete.remove(chain)
-
     def recheck(self) -> None:
         """A used idx was published: an avail idx that was too far ahead may not be now."""
         event, self.suspect, self._suspect_read = self._suspect_read, None, None
         if event is not None:
             self._read_idx(event)
             self._take_heads()
+
+    def _look(self, event: DmaRead) -> None:
+        if covers(event, self.layout.avail_idx_address, 2):
+            self.looked_start = max(self.looked_start, event.start)
+            self._read_idx(event)
+        self._take_heads()
 
     def _read_idx(self, event: DmaRead) -> None:
         if self.fault is not None:
@@ -232,7 +237,7 @@ class QueueTracker:
                 break
             descriptor = Descriptor.unpack(data)
             if descriptor.flags & DescFlag.INDIRECT:
-                if not queue.has(Feature.INDIRECT_DESC) or queue.table_fault(descriptor, not chain.tables):
+                if not queue.has(Feature.INDIRECT_DESC) or queue.fault_of_table(descriptor, not chain.tables):
                     break
                 chain.enter_table(descriptor.addr, descriptor.len // DESC_BYTES)
                 continue
@@ -249,7 +254,3 @@ class QueueTracker:
             chain.fault = error
             self.fault = error
         self._incomplete.remove(chain)
-
-
-def _covers(event: DmaRead, address: int, length: int) -> bool:
-    return event.address <= address and address + length <= event.address + len(event.data)

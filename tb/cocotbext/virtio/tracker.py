@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The progress of one queue as the device's reads and writes show it: what split and packed queues have in common."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar, Generic, TypeVar
+
+from virtio_model import RingError, RingLayout, Virtqueue
+from virtio_model.spec import DESC_BYTES, Feature
+
+from .events import DmaRead, DmaWrite
+from .inflight import Chain
+from .observed import ChainView, ObservedMemory
+from .violation import Report, Violation
+
+QueueT = TypeVar("QueueT", bound=Virtqueue)
+
+
+class QueueTracker(ABC, Generic[QueueT]):
+    """Follows a ready queue from its set-up in the model's `queue`, of which it keeps a copy of its own.
+
+    What is wrong with the rings that the device writes goes to `report`. `strict` adds what this project's device
+    promises beyond the standard. Only reads from cycle `since` on count.
+    """
+
+    #: Names of the descriptor, driver and device areas, and what of them the device may write.
+    NAMES: ClassVar[tuple[str, str, str]]
+    DEVICES: ClassVar[frozenset[str]]
+
+    def __init__(
+        self, queue: QueueT, memory: ObservedMemory, report: Report, strict: bool = True, since: int = 0
+    ) -> None:
+        self.queue = copy.copy(queue)
+        layout: RingLayout = queue.layout
+        addresses = (layout.desc_addr, layout.driver_addr, layout.device_addr)
+        lengths = (layout.desc_bytes, layout.driver_bytes, layout.device_bytes)
+        self.areas = tuple(
+            (name, first, first + length) for name, first, length in zip(self.NAMES, addresses, lengths, strict=True)
+        )
+        """(name, first address, end) of the three areas."""
+        self.stopping = False
+        self.dropped = False
+        """Whether the queue is being reset, so that what it holds comes to nothing."""
+        self.in_flight: list[Chain] = []
+        self.fault: RingError | None = None
+        self.suspect: RingError | None = None
+        """What is wrong with the ring unless something used is still on its way."""
+        self.looked_start = -1
+        """Cycle in which the device last asked for what tells whether there are more chains."""
+        self.event_written = -1
+        """Cycle of the answer to the last write that asked the driver to notify from some chain on."""
+        self.used = 0
+        self._memory = memory
+        self._report = report
+        self._strict = strict
+        self._since = since
+        self._incomplete: list[Chain] = []
+
+    @property
+    def index(self) -> int:
+        """The queue's number."""
+        return self.queue.index
+
+    @property
+    @abstractmethod
+    def begun(self) -> list[Chain]:
+        """Chains that the device has begun to work on."""
+
+    @property
+    @abstractmethod
+    def available(self) -> int:
+        """Chains that the device has seen to be available and not begun."""
+
+    def touched_by(self, event: DmaRead) -> bool:
+        """Whether a burst holds bytes of the queue's areas, or of indirect tables that are being read."""
+        start, end = event.address, event.address + len(event.data)
+        if any(start < last and first < end for _, first, last in self.areas):
+            return True
+        return any(start < last and first < end for chain in self._incomplete for first, last in chain.tables)
+
+    def on_read(self, event: DmaRead) -> list[Chain]:
+        """The device read something in an area of the queue, already recorded in the memory; returns chains taken."""
+        known = len(self.in_flight)
+        self._look(event)
+        for chain in list(self._incomplete):
+            if chain.waiting_at - len(event.data) < event.address < chain.waiting_at + DESC_BYTES:
+                self._walk(chain)
+        return self.in_flight[known:]
+
+    def reads_too_early(self, event: DmaRead) -> bool:
+        """Whether a burst, not yet taken note of, reads what nothing has said to be there."""
+        return False
+
+    @abstractmethod
+    def reads_wish(self, event: DmaRead) -> bool:
+        """Whether the burst holds what says if an interrupt is wanted."""
+
+    def interrupt_wanted(self, event: DmaRead) -> bool | None:
+        """What that said of the used buffers since it was asked for last; None if it could not be read."""
+        wanted = self.queue.interrupt_wanted(self.view(event.start))
+        return wanted if event.ok else None
+
+    def view(self, since: int) -> ChainView:
+        """The observed memory from cycle `since` on."""
+        return ChainView(self._memory, since)
+
+    @abstractmethod
+    def ring_write(self, address: int, data: bytes, event: DmaWrite) -> object | None:
+        """The device wrote these bytes to a part of an area that is its own.
+
+        Returns what makes chains used, to be given to `published` after the whole burst, if there is such a thing.
+        """
+
+    @abstractmethod
+    def published(self, what: object, event: DmaWrite) -> Iterator[tuple[Chain, int | None]]:
+        """The chains that `what` gives back, each with its used len; None if nothing was said of it that counts.
+
+        Whoever takes one drops it before asking for the next.
+        """
+
+    def drop(self, chain: Chain) -> None:
+        """A chain is not in flight any more."""
+        self.in_flight.remove(chain)
+        if chain in self._incomplete:
+            self._incomplete.remove(chain)
+
+    @abstractmethod
+    def recheck(self) -> None:
+        """Something was used: what was suspect may not be now."""
+
+    @abstractmethod
+    def _look(self, event: DmaRead) -> None:
+        """Take note of chains that a read shows to be available."""
+
+    @abstractmethod
+    def _walk(self, chain: Chain) -> None:
+        """Follow the descriptors that were read; the model judges once the end, or something odd, is reached."""
+
+    def _named(self, used_id: int, seen_len: int, event: DmaWrite) -> Iterator[tuple[Chain, int | None]]:
+        """The chain that a used element names: the oldest in flight with this id."""
+        chain = next((chain for chain in self.in_flight if chain.head == used_id), None)
+        if chain is None:
+            heads = [chain.head for chain in self.in_flight]
+            self._violate("VQ-USED-ID", "", None, f"one of {heads}", used_id, event)
+            return
+        ordered = self._strict or self.queue.has(Feature.IN_ORDER)
+        if ordered and chain is not self.in_flight[0]:
+            self._violate("VQ-USED-ORDER", "", chain, self.in_flight[0].head, used_id, event)
+        yield chain, seen_len
+
+    def _skipped(self, used_id: int | None, most: int) -> list[Chain]:
+        """With IN_ORDER: the chains before the one that an element names, which it stands for too (2.7.9, 2.8.8)."""
+        heads = [chain.head for chain in self.in_flight[:most]]
+        if not self.queue.has(Feature.IN_ORDER) or used_id not in heads:
+            return []
+        return self.in_flight[: heads.index(used_id)]
+
+    def _violate(
+        self, rule: str, message: str, chain: Chain | None, expected: object, seen: object, event: DmaWrite
+    ) -> None:
+        head = None if chain is None else chain.head
+        self._report(Violation(rule, message, self.index, head, expected, seen, event.cycle))
+
+
+def covers(event: DmaRead, address: int, length: int) -> bool:
+    """Whether a burst holds all of these bytes."""
+    return event.address <= address and address + length <= event.address + len(event.data)
+
+
+def whole_length(chain: Chain) -> int:
+    """The device-writable bytes of a chain, as far as they are known."""
+    return chain.parsed.writable_len if chain.parsed else 0

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What there is in packed rings only (2.8). For devices that offer them, and all other transport features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cocotbext.virtio.drivers import Pending
+from cocotbext.virtio.packed_virtqueue import PackedVirtqueue
+from virtio_model.packed import EventSuppression, PackedDescriptor, PackedLayout, wrap_at
+from virtio_model.spec import DESC_BYTES, EVENT_BYTES, DescFlag, Feature, Reg, RingEventFlag
+
+from . import work
+from .rig import Rig, body
+from .work import expect, expect_true
+
+SIZE = 16
+_N, _W, _I = DescFlag.NEXT, DescFlag.WRITE, DescFlag.INDIRECT
+_ROOM = 64
+_TOP = 1 << 64
+
+
+async def _start(rig: Rig, size: int | None = None, *without: int, **options: Any) -> PackedVirtqueue:
+    driver = await work.start(rig, size=size, accept=work.without(*without), **options)
+    expect_true(driver.has(Feature.RING_PACKED), "RING_PACKED is not negotiated")
+    return _queue(rig)
+
+
+def _queue(rig: Rig, index: int = 0) -> PackedVirtqueue:
+    queue = rig.transport.queues[index]
+    assert isinstance(queue, PackedVirtqueue)
+    return queue
+
+
+@body(used=150, limit_us=60_000)
+async def rings_wrap(rig: Rig) -> None:
+    """Ring and wrap counters go round many times, lists across the ring's end included (PACKED-DEV-002, 004, 006)."""
+    for size in (64, 5, 8, 7):
+        queue = await _start(rig, size)
+        served = 0
+        while queue.used_count < 3 * size or served < 30:
+            await work.serve(rig, rig.rng.randint(1, 4))
+            served += 1
+        rounds = queue.used_count // size
+        expect_true(rounds >= 3, f"{rounds} rounds of a ring of {size}")
+
+
+@body(used=12)
+async def half_marked_is_not_available(rig: Rig) -> None:
+    """AVAIL and USED that differ the wrong way round, or are the same, say nothing (PACKED-DEV-006, 034)."""
+    queue = await _start(rig, 8)
+    for step in range(6):
+        await work.calm_down(rig)
+        place, wrap = queue.next_avail % queue.size, wrap_at(queue.next_avail, queue.size)
+        address = queue.layout.descriptor_address(place)
+        before = rig.memory.read(address, DESC_BYTES)
+        room = rig.memory.allocate(_ROOM)
+        wrong = DescFlag.USED if wrap else DescFlag.AVAIL
+        if step % 2:  # both the wrap counter, as if used in this round
+            wrong = DescFlag.USED | DescFlag.AVAIL if wrap else 0
+        rig.memory.write(address, PackedDescriptor(room, _ROOM, 0, _W | wrong).pack())
+        await rig.bus.write(Reg.QUEUE_NOTIFY, queue.notification_data << 16)
+        await work.expect_idle(rig, "with a descriptor that is not marked as available", ns=2000)
+        rig.memory.write(address, before)
+        await work.serve(rig, 2)
+
+
+@body(used=20)
+async def undefined_bits(rig: Rig) -> None:
+    """Undefined flags, and ids in all but the last descriptor of a list, mean nothing (PACKED-DRV-006)."""
+    queue = await _start(rig, 32)
+    queue.undefined_flags = 0xFFFF & ~(_N | _W | _I | DescFlag.AVAIL | DescFlag.USED)
+    for _ in range(20):
+        pending = await work.ask(rig, kick=False)
+        places = queue.places(pending.head)
+        for position in places[:-1]:
+            rig.memory.write(queue.layout.descriptor_address(position % queue.size) + 12, rig.rng.randbytes(2))
+        await rig.transport.kick(0)
+        await work.settle(rig, [pending])
+
+
+@body(used=9)
+async def idle_ring_asks_for_the_next_notification(rig: Rig) -> None:
+    """An idle queue asks for a notification with the very next descriptor, round after round (2.8.10)."""
+    queue = await _start(rig, 5)
+    for _ in range(8):
+        await work.settle(rig, [await work.ask(rig)])
+        await work.calm_down(rig)
+        event = EventSuppression.unpack(rig.memory.read(queue.layout.device_addr, EVENT_BYTES))
+        next_ = queue.next_avail
+        wanted = EventSuppression(next_ % queue.size, wrap_at(next_, queue.size), RingEventFlag.DESC)
+        expect(event, wanted, "device event suppression of an idle queue")
+    pending = await work.ask(rig, kick=False)
+    expect(await rig.transport.kick(0), True, "whether the driver notifies an idle queue")
+    await work.settle(rig, [pending])
+
+
+@body(used=8)
+async def notifications_stay_enabled(rig: Rig) -> None:
+    """Without EVENT_IDX the device leaves its structure alone or keeps to flags (PACKED, 2.8.10)."""
+    queue = await _start(rig, 8, Feature.EVENT_IDX)
+    for _ in range(8):
+        await work.settle(rig, [await work.ask(rig)])
+    event = EventSuppression.unpack(rig.memory.read(queue.layout.device_addr, EVENT_BYTES))
+    expect(event.flags, RingEventFlag.ENABLE, "flags of the device event suppression")
+
+
+#: Contents of the driver event suppression structure of a ring of 8 that all mean that an interrupt is wanted.
+WISHES: dict[str, tuple[int, int, bool]] = {
+    "enable": (0x8003, RingEventFlag.ENABLE, True),
+    "reserved": (0x8000, 3, True),
+    "undefined_bits": (0x7FFF, 0xFFF0, True),
+    "descriptor_without_the_feature": (0x8007, RingEventFlag.DESC, False),
+    "offset_beyond_the_ring": (0x8008, RingEventFlag.DESC, True),
+}
+
+
+@body(used=6, cases=tuple(WISHES))
+async def interrupts_that_are_wanted(rig: Rig, case: str) -> None:
+    """What does not clearly suppress an interrupt does not suppress it (2.8.10)."""
+    place, flags, with_events = WISHES[case]
+    queue = await _start(rig, 8, *([] if with_events else [Feature.EVENT_IDX]))
+    for _ in range(6):
+        await work.calm_down(rig)
+        pending = await work.ask(rig, kick=False)
+        rig.memory.write(queue.layout.driver_addr, place.to_bytes(2, "little") + flags.to_bytes(2, "little"))
+        await rig.transport.kick(0)
+        expect(await rig.irq.wait(100_000), True, "interrupt line")
+        await work.settle(rig, [pending])
+
+
+@body(used=60)
+async def interrupts_at_every_place(rig: Rig) -> None:
+    """A descriptor event at each place of the ring, passed by lists and batches of any size (2.8.10, SPLIT-DEV-028)."""
+    queue = await _start(rig, 7)
+    for step in range(24):
+        await work.calm_down(rig)
+        count = step % 2 + 1
+        before = rig.transport.interrupts
+        pendings = [await work.ask(rig, kick=False) for _ in range(count - 1)]
+        queue.interrupt_after(count)
+        pendings.append(await work.ask(rig, kick=False))
+        await rig.transport.kick(0)
+        await work.settle(rig, pendings)
+        expect(rig.transport.interrupts, before + 1, f"interrupts for {count} lists")
+    while queue.used_count < 60:
+        await work.serve(rig, 2)
+
+
+#: (length, flags, address or None for good memory) of each descriptor of a list, NEXT included.
+LISTS: dict[str, Sequence[tuple[int, int, int | None]]] = {
+    "readable_after_writable": [(16, _N, None), (_ROOM, _W | _N, None), (4, 0, None)],
+    "address_wraps": [(16, _N, None), (0x1000, _W, _TOP - 0x100)],
+    "readable_part_too_long": [(0x8000_0000, _N, None), (0x8000_0000, 0, None)],
+    "longer_than_the_queue": [(4, _N, None)] * SIZE,
+    "table_with_next": [(16, _I | _N, None), (_ROOM, _W, None)],
+    "table_in_a_list": [(16, _N, None), (16, _I, None)],
+    "table_of_no_bytes": [(0, _I, None)],
+    "table_of_15_bytes": [(15, _I, None)],
+    "table_of_17_bytes": [(17, _I, None)],
+    "table_above_the_address_space": [(32, _I, _TOP - 16)],
+    "table_longer_than_the_queue": [(DESC_BYTES * (SIZE + 1), _I, None)],
+}
+
+
+async def _fatal(rig: Rig, break_ring: Callable[[PackedVirtqueue], None]) -> None:
+    """After some good requests the ring is broken; the device says so, and a reset recovers it (HOST-102)."""
+    queue = await _start(rig, SIZE)
+    await work.serve(rig, 3)
+    await work.calm_down(rig)
+    break_ring(queue)
+    await rig.transport.kick(0)
+    await work.expect_needs_reset(rig)
+    expect(queue.used_in_memory(), 0, "chains used")
+    await _start(rig)
+    await work.serve(rig, 8)
+
+
+@body(used=11, cases=tuple(LISTS))
+async def malformed_list(rig: Rig, case: str) -> None:
+    """A list that no driver may make moves nothing and is fatal (PACKED-DRV-016 to 020, HOST-029, 037 to 044)."""
+
+    def put(queue: PackedVirtqueue) -> None:
+        queue.put_list(
+            [
+                PackedDescriptor(rig.memory.allocate(_ROOM) if address is None else address, length, 0, flags)
+                for length, flags, address in LISTS[case]
+            ],
+            link=False,
+        )
+
+    await _fatal(rig, put)
+
+
+@body(used=11)
+async def list_that_is_not_all_available(rig: Rig) -> None:
+    """A list whose beginning was made available before its end is fatal (PACKED-DRV-020)."""
+
+    def put(queue: PackedVirtqueue) -> None:
+        queue.put_list([PackedDescriptor(rig.memory.allocate(_ROOM), _ROOM, 0, _N)])
+
+    await _fatal(rig, put)
+
+
+@body(used=14)
+async def lists_before_a_malformed_one_complete(rig: Rig) -> None:
+    """Well-formed lists ahead of a malformed one are used first; those behind it never (HOST-005, 037)."""
+    queue = await _start(rig, 2 * SIZE)
+    good = [await work.ask(rig, kick=False) for _ in range(4)]
+    queue.put_list([PackedDescriptor(rig.memory.allocate(_ROOM), 15, 0, _I)])
+    behind = await work.ask(rig, kick=False)
+    await rig.transport.kick(0)
+    await work.expect_needs_reset(rig)
+    expect(queue.used_in_memory(), 0, "chains used and not taken")
+    expect([pending.head for pending in good if pending.written_len], [p.head for p in good], "ids used")
+    expect(behind.written_len, 0, "used length behind the malformed list")
+    await _start(rig)
+    await work.serve(rig, 10)
+
+
+#: Where a DMA error is fatal: (address, length, reads fail, writes fail) of the first slot.
+PLACES: dict[str, Callable[[PackedLayout, int], tuple[int, int, bool, bool]]] = {
+    "flags": lambda layout, slot: (layout.flags_address(slot), 2, True, False),
+    "address": lambda layout, slot: (layout.descriptor_address(slot), 8, True, False),
+    "used_len": lambda layout, slot: (layout.used_address(slot), 4, False, True),
+    "used_flags": lambda layout, slot: (layout.flags_address(slot), 2, False, True),
+}
+
+
+@body(used=10, cases=tuple(PLACES))
+async def dma_error_in_a_ring(rig: Rig, case: str) -> None:
+    """An error answer in a ring is fatal, and what came with it is not used (HOST-080, 081, 084)."""
+    assert rig.faults is not None
+    queue = await _start(rig, SIZE)
+    await work.serve(rig, 2)
+    await work.calm_down(rig)
+    pending: Pending[Any] = await work.ask(rig, kick=False)
+    slot = queue.places(pending.head)[0] % queue.size
+    address, length, read, write = PLACES[case](queue.layout, slot)
+    rig.faults.add(address, length, read=read, write=write)
+    await rig.transport.kick(0)
+    await work.expect_needs_reset(rig)
+    expect(pending.written_len, 0, "used length")
+    rig.faults.clear()
+    await _start(rig)
+    await work.serve(rig, 8)
+
+
+@body(used=9)
+async def dma_error_on_the_device_event(rig: Rig) -> None:
+    """A structure that cannot be written is fatal: notifications would be lost (HOST-084)."""
+    assert rig.faults is not None
+    queue = await _start(rig, SIZE)
+    await work.serve(rig, 1)
+    await work.calm_down(rig)
+    rig.faults.add(queue.layout.device_addr, EVENT_BYTES, read=False)
+    await work.ask(rig)
+    await work.expect_needs_reset(rig)
+    rig.faults.clear()
+    await _start(rig)
+    await work.serve(rig, 8)
