@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.sim.configs import BENCH_TOP, BLK, CONFIGS, NET, RNG, ROOT, TOP, sources
+from tests.sim.configs import BENCH_TOP, BLK, CONFIGS, CONSOLE, INPUT, NET, RNG, ROOT, TOP, sources
 from tests.sim.results import closing_line, exit_code, write_json
 from tests.sim.toolchain import environment
 
@@ -40,7 +40,16 @@ TOPS: Mapping[str, Sequence[Mapping[str, int]]] = {
         {"AxiDataWidth": 32, "QueuePairs": 2},
         {"AxiDataWidth": 512, "MrgRxbuf": 0, "CtrlVq": 0},
     ],
-    TOP: [{"Device": NET}, {"Device": RNG}, {"Device": BLK}, CONFIGS["rng_oddsize"]],
+    "virtio_mmio_console": [{}, {"AxiDataWidth": 32}, {"AxiDataWidth": 512}],
+    "virtio_mmio_input": [{}, {"AxiDataWidth": 32}, {"AxiDataWidth": 512}],
+    TOP: [
+        {"Device": CONSOLE},
+        {"Device": INPUT},
+        {"Device": NET},
+        {"Device": RNG},
+        {"Device": BLK},
+        CONFIGS["rng_oddsize"],
+    ],
     BENCH_TOP: [CONFIGS["ends32"], CONFIGS["ends512"]],
 }
 PYTHON = ("models", "tb", "tests")

@@ -43,6 +43,10 @@ class DeviceFunction(ABC):
         """Write bytes to the configuration space; ignored where no driver-writable field lies. Never raises."""
         return
 
+    def queue_reset(self, queue: int) -> None:
+        """A queue is being reset by the driver (2.6.1)."""
+        return
+
     def reset(self) -> None:
         """Forget everything that belongs to the driver (2.4)."""
         return

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from virtio_model import Blk, DeviceFunction, MemoryStorage, Net, Rng, Topology, Wire
+from virtio_model import Blk, Console, DeviceFunction, EventPort, Input, MemoryStorage, Net, Port, Rng, Topology, Wire
 from virtio_model.device import DEFAULT_VENDOR_ID
 from virtio_model.spec import SECTOR, VERSION, DeviceType, Feature, features
 
@@ -25,6 +25,10 @@ def function(parameters: Mapping[str, int], storage: MemoryStorage, source: Any 
     """The device type, on `storage` or on an entropy `source`."""
     if device_type(parameters) is DeviceType.RNG:
         return Rng(source)
+    if device_type(parameters) is DeviceType.CONSOLE:
+        return Console(Port())
+    if device_type(parameters) is DeviceType.INPUT:
+        return Input(EventPort())
     if device_type(parameters) is DeviceType.NET:
         return Net(
             Wire(),
@@ -57,6 +61,8 @@ def num_queues(parameters: Mapping[str, int]) -> int:
     """How many queues there are; of a network device, by its queue pairs."""
     if device_type(parameters) is DeviceType.NET:
         return 2 * parameters.get("QueuePairs", 1) + parameters.get("CtrlVq", 1)
+    if device_type(parameters) in (DeviceType.CONSOLE, DeviceType.INPUT):
+        return 2
     return parameters.get("NumQueues", 2)
 
 
