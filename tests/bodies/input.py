@@ -46,9 +46,9 @@ async def arrive(rig: Rig, driver: InputDriver, events: Sequence[InputEvent]) ->
     driver.events.clear()
 
 
-async def arrived(rig: Rig, driver: InputDriver) -> list[InputEvent]:
+async def arrived(rig: Rig, driver: InputDriver, ns: int = _CALM_NS) -> list[InputEvent]:
     """What has come after a while, taken away."""
-    await rig.delay(_CALM_NS)
+    await rig.delay(ns)
     rig.transport.deliver_used()
     events = list(driver.events)
     driver.events.clear()
@@ -157,7 +157,7 @@ async def too_few_buffers(rig: Rig) -> None:
     seen: list[InputEvent] = []
     while True:
         await driver.supply(8)
-        part = await arrived(rig, driver)
+        part = await arrived(rig, driver, 6 * _CALM_NS)
         seen += part
         if len(part) < 8:
             break
