@@ -45,48 +45,22 @@ module virtio_input_keyboard (
   localparam logic [Bits-1:0] NameU = name_bytes();
   localparam logic [Bits-1:0] SerialU = serial_bytes();
 
+  logic plain, is_name, is_serial, is_ids, is_codes, is_keys, is_leds, is_repeat;
   logic [Bits-1:0] u;
 
-  always_comb begin
-    size_o = 8'd0;
-    u      = '0;
-    case (select_i)
-      INPUT_SELECT_ID_NAME: begin
-        if (subsel_i == 8'd0) begin
-          size_o = 8'(NameBytes);
-          u      = NameU;
-        end
-      end
-      INPUT_SELECT_ID_SERIAL: begin
-        if (subsel_i == 8'd0) begin
-          size_o = 8'(SerialBytes);
-          u      = SerialU;
-        end
-      end
-      INPUT_SELECT_ID_DEVIDS: begin
-        if (subsel_i == 8'd0) begin
-          size_o = 8'd8;
-          u      = Bits'(Ids);
-        end
-      end
-      INPUT_SELECT_EV_BITS: begin
-        if (subsel_i == EvKey) begin
-          size_o = 8'd16;
-          u      = Bits'(Keys);
-        end
-        if (subsel_i == EvLed) begin
-          size_o = 8'd1;
-          u      = Bits'(Leds);
-        end
-        if (subsel_i == EvRep) begin
-          size_o = 8'd1;
-          u      = Bits'(Repeat);
-        end
-      end
-      default: ;
-    endcase
-  end
+  assign plain = subsel_i == 8'd0;
+  assign is_name = plain && select_i == INPUT_SELECT_ID_NAME;
+  assign is_serial = plain && select_i == INPUT_SELECT_ID_SERIAL;
+  assign is_ids = plain && select_i == INPUT_SELECT_ID_DEVIDS;
+  assign is_codes = select_i == INPUT_SELECT_EV_BITS;
+  assign is_keys = is_codes && subsel_i == EvKey;
+  assign is_leds = is_codes && subsel_i == EvLed;
+  assign is_repeat = is_codes && subsel_i == EvRep;
 
+  assign size_o = ({8{is_name}} & 8'(NameBytes)) | ({8{is_serial}} & 8'(SerialBytes)) | ({8{is_ids}} & 8'd8) |
+                  ({8{is_keys}} & 8'd16) | {7'd0, is_leds || is_repeat};
+  assign u = ({Bits{is_name}} & NameU) | ({Bits{is_serial}} & SerialU) | ({Bits{is_ids}} & Bits'(Ids)) |
+             ({Bits{is_keys}} & Bits'(Keys)) | ({Bits{is_leds}} & Bits'(Leds)) | ({Bits{is_repeat}} & Bits'(Repeat));
   assign data_o = u[32*word_i+:32];
 
 endmodule

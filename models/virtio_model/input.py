@@ -50,14 +50,18 @@ class InputEvent(NamedTuple):
 
 
 class EventPort(Port):
-    """A port on which sequences of events come in; one that has not ended is not there yet (5.8.6.2)."""
+    """A port on which sequences of events come in; one that has not ended is not there yet (5.8.6.2).
+
+    One that begins while the device is not live, or is cut by a reset, is dropped.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._sequence: list[int] = []
-        self._forgotten = False  # the sequence that has begun, by a reset
+        self._forgotten = False  # the sequence that has begun
 
-    def receive(self, item: int) -> None:
+    def receive(self, item: int, live: bool = True) -> None:
+        self._forgotten |= not live and not self._sequence
         self._sequence.append(item)
         if InputEvent.of(item).ends_sequence:
             if not self._forgotten:

@@ -24,8 +24,8 @@ class Port:
         """The device gives out what a chain holds; not `whole`: as far as that could be read, or less."""
         self.sent += items
 
-    def receive(self, item: int) -> None:
-        """An item comes in."""
+    def receive(self, item: int, live: bool = True) -> None:
+        """An item comes in; `live` if queue 0 is ready and the device runs."""
         self.received.append(item)
 
     @property

@@ -215,9 +215,14 @@ async def sequences_that_are_too_long(rig: Rig) -> None:
 async def events_without_a_driver(rig: Rig) -> None:
     """Events that come before a driver is there are dropped, with the rest of their sequence."""
     await rig.power_cycle()
+    await give(rig, *sequence(rig, 3))
     first = sequence(rig, 4)
-    await give(rig, *sequence(rig, 3), *first[:2])
-    driver = await begin(rig)
+
+    async def before_driver_ok(_: object) -> None:
+        await give(rig, *sequence(rig, 2), *first[:2])
+
+    driver = await work.start_as(rig, work.with_hook(InputDriver, before_driver_ok))
+    assert isinstance(driver, InputDriver)
     await driver.supply(8)
     await give(rig, *first[2:])
     expect(await arrived(rig, driver), [], "events")

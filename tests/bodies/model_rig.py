@@ -84,7 +84,7 @@ class ModelRig(ModelBench, Rig):
 
     async def give(self, items: Sequence[int], wait: bool = True) -> None:
         for item in items:
-            self.port.receive(item)
+            self.port.receive(item, self.device.live and self.device.queues[0].ready)
         self.device.run()
 
     async def set_port(self, stall: bool = False, gap: int = 0) -> None:
