@@ -31,6 +31,10 @@ class Console(DeviceFunction):
         self.cols = cols
         self.rows = rows
 
+    def resize(self, cols: int, rows: int) -> None:
+        """Change the size, in characters."""
+        self.cols, self.rows = cols, rows
+
     def config_read(self, offset: int, length: int) -> bytes:
         """cols and rows; max_nr_ports, which is not there, and emerg_wr read 0 (5.3.4)."""
         space = struct.pack("<HH", self.cols, self.rows).ljust(offset + length, b"\0")

@@ -4,7 +4,8 @@
 // port come out for the tap to see.
 
 module virtio_dut #(
-    parameter int Device = 2,  // device type: 1 network, 2 block, 3 console, 4 entropy, 18 input
+    parameter int Device = 2,  // device type: 1 network, 2 block, 3 console, 4 entropy, 18 input,
+    // 65535 one's own, see docs/device-type.md
     parameter int AxiDataWidth = 64,
     parameter int AxiAddrWidth = 64,
     parameter int NumQueues = 2,
@@ -136,6 +137,11 @@ module virtio_dut #(
 );
 
   localparam logic [NumQueues*16-1:0] QueueSizeMax = {{NumQueues{16'(QueueSizeMax1)}} << 16} | (NumQueues * 16)'(QueueSizeMax0);
+
+  // A device type of the user's own is in a module virtio_mmio_own that he brings.
+  localparam int DeviceTypeOwn = 65535;
+  localparam bit HasPort = Device == virtio_pkg::DEVICE_TYPE_CONSOLE || Device == virtio_pkg::DEVICE_TYPE_INPUT ||
+                           Device == DeviceTypeOwn;
 
   if (Device == virtio_pkg::DEVICE_TYPE_NET) begin : g_net
     localparam int Queues = 2 * QueuePairs + CtrlVq;
@@ -357,7 +363,7 @@ module virtio_dut #(
         .ready_i(entropy_ready_o),
         .data_o (entropy_data_o)
     );
-  end else if (Device == virtio_pkg::DEVICE_TYPE_CONSOLE || Device == virtio_pkg::DEVICE_TYPE_INPUT) begin : g_port
+  end else if (HasPort) begin : g_port
     localparam logic [31:0] PortSizeMax = {16'(QueueSizeMax1), 16'(QueueSizeMax0)};
 
     assign store_flushed_o = 1'b0;
@@ -469,7 +475,7 @@ module virtio_dut #(
           .rx_ready_o(port_in_ready_o),
           .rx_data_i (port_in_data_o[7:0])
       );
-    end else begin : g_input
+    end else if (Device == virtio_pkg::DEVICE_TYPE_INPUT) begin : g_input
       virtio_mmio_input #(
           .AxiDataWidth     (AxiDataWidth),
           .AxiAddrWidth     (AxiAddrWidth),
@@ -544,6 +550,83 @@ module virtio_dut #(
           .status_valid_o(port_out_valid_o),
           .status_ready_i(port_out_ready_o),
           .status_data_o (port_out_data_o)
+      );
+    end else begin : g_own
+      virtio_mmio_own #(
+          .AxiDataWidth     (AxiDataWidth),
+          .AxiAddrWidth     (AxiAddrWidth),
+          .AxiIdWidth       (AxiIdWidth),
+          .QueueSizeMax     (16'(QueueSizeMax0)),
+          .DeviceId         (DeviceId),
+          .VendorId         (VendorId),
+          .Version          (Version),
+          .TransportFeatures(TransportFeatures),
+          .IndexInit        (16'(IndexInit))
+      ) u_device (
+          .clk_i,
+          .rst_ni,
+          .irq_o,
+          .s_axil_awaddr,
+          .s_axil_awprot,
+          .s_axil_awvalid,
+          .s_axil_awready,
+          .s_axil_wdata,
+          .s_axil_wstrb,
+          .s_axil_wvalid,
+          .s_axil_wready,
+          .s_axil_bresp,
+          .s_axil_bvalid,
+          .s_axil_bready,
+          .s_axil_araddr,
+          .s_axil_arprot,
+          .s_axil_arvalid,
+          .s_axil_arready,
+          .s_axil_rdata,
+          .s_axil_rresp,
+          .s_axil_rvalid,
+          .s_axil_rready,
+          .m_axi_awid,
+          .m_axi_awaddr,
+          .m_axi_awlen,
+          .m_axi_awsize,
+          .m_axi_awburst,
+          .m_axi_awlock,
+          .m_axi_awcache,
+          .m_axi_awprot,
+          .m_axi_awvalid,
+          .m_axi_awready,
+          .m_axi_wdata,
+          .m_axi_wstrb,
+          .m_axi_wlast,
+          .m_axi_wvalid,
+          .m_axi_wready,
+          .m_axi_bid,
+          .m_axi_bresp,
+          .m_axi_bvalid,
+          .m_axi_bready,
+          .m_axi_arid,
+          .m_axi_araddr,
+          .m_axi_arlen,
+          .m_axi_arsize,
+          .m_axi_arburst,
+          .m_axi_arlock,
+          .m_axi_arcache,
+          .m_axi_arprot,
+          .m_axi_arvalid,
+          .m_axi_arready,
+          .m_axi_rid,
+          .m_axi_rdata,
+          .m_axi_rresp,
+          .m_axi_rlast,
+          .m_axi_rvalid,
+          .m_axi_rready,
+          .level_i         ({rows_i, cols_i}),
+          .port_out_valid_o(port_out_valid_o),
+          .port_out_ready_i(port_out_ready_o),
+          .port_out_data_o (port_out_data_o),
+          .port_in_valid_i (port_in_valid_o),
+          .port_in_ready_o (port_in_ready_o),
+          .port_in_data_i  (port_in_data_o)
       );
     end
   end else begin : g_blk
@@ -699,7 +782,7 @@ module virtio_dut #(
     );
   end
 
-  if (Device != virtio_pkg::DEVICE_TYPE_CONSOLE && Device != virtio_pkg::DEVICE_TYPE_INPUT) begin : g_no_port
+  if (!HasPort) begin : g_no_port
     assign port_out_valid_o = 1'b0;
     assign port_out_ready_o = 1'b0;
     assign port_out_data_o  = '0;

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cocotbext.virtio.memory import regions_for
 from cocotbext.virtio.model_bench import ModelBench, ModelClock
+from tests.example.checksum import Checksum
 from virtio_model import Console, Input, MemoryStorage, Net, Port, Wire
 from virtio_model.spec import SECTOR, Reg
 
@@ -92,8 +93,14 @@ class ModelRig(ModelBench, Rig):
 
     async def set_size(self, cols: int, rows: int) -> None:
         assert isinstance(self.device.function, Console)
-        self.device.function.cols, self.device.function.rows = cols, rows
+        self.device.function.resize(cols, rows)
         self.device.config_changed()
+
+    async def set_level(self, level: int) -> None:
+        assert isinstance(self.device.function, Checksum)
+        self.device.function.set_level(level)
+        self.device.config_changed()
+        self.device.run()
 
     def given_out(self) -> list[int]:
         return self.port.sent

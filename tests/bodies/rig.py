@@ -84,6 +84,10 @@ class Rig(Bench, ABC):
         """Change the size of a console."""
 
     @abstractmethod
+    async def set_level(self, level: int) -> None:
+        """Change the 32 bits that a device of one's own sees outside of it; its configuration may change with them."""
+
+    @abstractmethod
     def given_out(self) -> list[int]:
         """The items that have been seen to leave the device at its port."""
 

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from cocotbext.virtio.sim.timing import Timing
 from cocotbext.virtio.violation import ScoreboardError
 from tests.bodies import reference
 from tests.bodies.rig import Body, Rig
+from tests.example.checksum import Checksum
 from tests.sim import configs, failure_times
 from virtio_model import Console, MemoryStorage, Net
 from virtio_model.spec import SECTOR
@@ -80,7 +81,6 @@ class SimRig(SimBench, Rig):
     seen: Counter[type]
     sent: list[bytes]
     items: list[int]
-    console: Console | None
     #: A clock edge: its number as the tap counts, and its simulated time in ns.
     edge: tuple[int, int]
 
@@ -107,7 +107,6 @@ class SimRig(SimBench, Rig):
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage, rig.seen = tap, lockstep, storage, Counter()
         rig.sent, rig.items = [], []
-        rig.console = function if isinstance(function, Console) else None
         rig.net = function if isinstance(function, Net) else None
         # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
         rig.edge = (tap.cycle, rig.now_ns() - PERIOD_NS // 2)
@@ -179,10 +178,7 @@ class SimRig(SimBench, Rig):
         await self.bus_reset()
 
     async def set_capacity(self, sectors: int) -> None:
-        await self._catch_up()
-        resize(self.storage, sectors)
-        self.lockstep.config_changed(self.tap.cycle)
-        await self._turn(store_capacity=sectors)
+        await self._reconfigure(lambda: resize(self.storage, sectors), store_capacity=sectors)
 
     async def fail_sector(self, sector: int | None) -> None:
         await self._catch_up()
@@ -208,11 +204,7 @@ class SimRig(SimBench, Rig):
         raise TimeoutError(f"frame of {len(frame)} bytes: expected to be taken from the MAC, seen it waiting")
 
     async def set_link(self, up: bool) -> None:
-        assert self.net is not None
-        await self._catch_up()
-        self.net.link_up = up
-        self.lockstep.config_changed(self.tap.cycle)
-        await self._turn(link_up=int(up))
+        await self._reconfigure(lambda: setattr(self.net, "link_up", up), link_up=int(up))
 
     async def set_mac(self, loop: bool = False, stall: bool = False, gap: int = 0) -> None:
         await self._turn(mac_loop=int(loop), mac_stall=int(stall), mac_gap=gap)
@@ -246,11 +238,14 @@ class SimRig(SimBench, Rig):
         await self._turn(port_stall=int(stall), port_gap=gap)
 
     async def set_size(self, cols: int, rows: int) -> None:
-        assert self.console is not None
-        await self._catch_up()
-        self.console.cols, self.console.rows = cols, rows
-        self.lockstep.config_changed(self.tap.cycle)
-        await self._turn(cols=cols, rows=rows)
+        console = self.lockstep.model.function
+        assert isinstance(console, Console)
+        await self._reconfigure(lambda: console.resize(cols, rows), cols=cols, rows=rows)
+
+    async def set_level(self, level: int) -> None:
+        own = self.lockstep.model.function
+        assert isinstance(own, Checksum)
+        await self._reconfigure(lambda: own.set_level(level), cols=level & 0xFFFF, rows=level >> 16)
 
     def given_out(self) -> list[int]:
         self.collect()
@@ -266,6 +261,13 @@ class SimRig(SimBench, Rig):
             if not self.tap.open_transfers:
                 return
         raise NotIdle("BENCH-QUIET bus expected without open transfers, seen them without end")
+
+    async def _reconfigure(self, change: Callable[[], None], **knobs: int) -> None:
+        """Change the configuration of the model and, by its knobs, that of the device."""
+        await self._catch_up()
+        change()
+        self.lockstep.config_changed(self.tap.cycle)
+        await self._turn(**knobs)
 
     async def _turn(self, **knobs: int) -> None:
         """Set knobs between two clock edges."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from . import feature_sets
 
 _RNG, _BLK, _NET = {"Device": 4}, {"Device": 2}, {"Device": 1}
-_CONSOLE, _INPUT = {"Device": 3}, {"Device": 18}
+_CONSOLE, _INPUT, _OWN = {"Device": 3}, {"Device": 18}, {"Device": 65535}
 _BLK_SEGMENTS = {
     **_BLK,
     "ConfigWce": 1,
@@ -34,7 +34,7 @@ class PlantError(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """In rtl/`file`, `old` becomes `new`; `body` (theme.name) must then fail with one of `rules` in its message."""
+    """In the HDL `file`, `old` becomes `new`; `body` (theme.name) must then fail with one of `rules` in its message."""
 
     file: str
     old: str
@@ -517,6 +517,30 @@ _FAULTS: Mapping[str, Fault] = {
         ("REG-CONFIG",),
         "input.window_without_information",
         parameters=_INPUT,
+    ),
+    "checksum_wrong": Fault(
+        "virtio_checksum.sv",
+        "crc_next[0] != data[i]",
+        "crc_next[0] == data[i]",
+        ("VQ-DATA",),
+        "checksum.checksums",
+        parameters=_OWN,
+    ),
+    "checksum_of_what_cannot_be_read": Fault(
+        "virtio_checksum.sv",
+        "error_q || req_err_i",
+        "error_q",
+        ("VQ-DATA", "VQ-USED-LEN"),
+        "checksum.failing_memory",
+        parameters=_OWN,
+    ),
+    "checksum_while_not_enabled": Fault(
+        "virtio_checksum.sv",
+        "({1'b0, enabled_q})",
+        "(2'd1)",
+        ("requests are served",),
+        "checksum.enabled",
+        parameters=_OWN,
     ),
 }
 
