@@ -107,9 +107,15 @@ module virtio_checksum #(
   always_comb begin
     state_d = state_q;
     case (state_q)
-      Idle:    if (chain_valid_i) state_d = chain_readable_len_i != 32'd0 ? Sum : Answer;
+      Idle: begin
+        if (chain_valid_i) state_d = Sum;
+        if (chain_valid_i && chain_readable_len_i == 32'd0) state_d = Answer;
+      end
       Sum:     if ((req_take && req_last_i) || queue_drop_i) state_d = Answer;
-      Answer:  if (rsp_ready_i) state_d = has_status_q ? Status : Idle;
+      Answer: begin
+        if (rsp_ready_i) state_d = Status;
+        if (rsp_ready_i && !has_status_q) state_d = Idle;
+      end
       default: if (rsp_ready_i) state_d = Idle;
     endcase
   end

@@ -66,7 +66,7 @@ class ConsoleDriver(ReceivingDriver):
         return ConsoleConfig(*await transport.read_config_fields((at.COLS, 2), (at.ROWS, 2)))
 
     async def submit(self, data: bytes, layout: Layout | None = None, kick: bool = True) -> Pending[int]:
-        """Start sending bytes; the result is the used length, which has to be 0. Raises QueueFull."""
+        """Start sending bytes; the result is the used length, 0. Raises QueueFull."""
         return await self._give(f"console output of {len(data)} bytes", data, layout, kick)
 
     async def send(self, data: bytes, layout: Layout | None = None) -> None:

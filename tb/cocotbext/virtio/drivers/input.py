@@ -50,7 +50,7 @@ class InputDriver(ReceivingDriver):
         return bytes(await transport.read_config(InputConfig.U, f"{size}B")) if size else b""
 
     async def submit(self, *events: InputEvent, layout: Layout | None = None, kick: bool = True) -> Pending[int]:
-        """Start sending status events in one chain; the result is the used length, which has to be 0."""
+        """Start sending status events in one chain; the result is the used length, 0."""
         data = b"".join(event.pack() for event in events)
         return await self._give(f"{len(events)} status events", data, layout, kick)
 
