@@ -36,7 +36,7 @@ def on(device: Any, body: Any) -> None:
 def test_used_length_of_a_transmit_chain_is_judged() -> None:
     async def body(bench: ModelBench) -> None:
         driver = await bench.start(ConsoleDriver)
-        with pytest.raises(errors.UsedLengthError, match="queue=1 .*seen=1"):
+        with pytest.raises(errors.UsedLengthError, match=r"queue=1 .*seen=1"):
             await driver.send(b"x")
 
     on(LongConsole(Port()), body)
@@ -47,8 +47,8 @@ def test_event_of_another_length_is_an_error() -> None:
         port = bench.device.function.port  # type: ignore[attr-defined]
         driver = await bench.start(InputDriver)
         port.receive(InputEvent(0, 0, 0).item)
-        with pytest.raises(errors.UsedLengthError, match="queue=0 .*expected=8 seen=4"):
-            await driver.supply()
+        await driver.supply()
+        with pytest.raises(errors.UsedLengthError, match=r"queue=0 .*expected=8 seen=4"):
             await bench.run_until(lambda: bool(driver.events))
 
     on(HalfEvents(EventPort()), body)
