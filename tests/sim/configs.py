@@ -165,6 +165,10 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_interrupts", configs=("rng_packed", "rng_split", "rng", "blk"), icarus=("rng",)),
     Plan("test_faults", configs=("rng_packed", "rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_reset", configs=("rng_packed", "rng_split", "rng", "blk"), icarus=("rng",)),
+    Plan(
+        "test_resets",
+        configs=("rng", "rng_packed", "rng_packed32", "blk_split", "blk_packed", "blk_packed128", "blk_packed512"),
+    ),
     Plan("test_rng", configs=("rng_packed", "rng_split", "rng", "rng32")),
     Plan("test_blk", configs=("blk_packed", "blk_split", "blk", "blk128", *_BLK_WIDTHS), icarus=("blk",)),
     Plan("test_blk_features", configs=tuple(_BLK_WIDTHS), icarus=("blk_full",)),
