@@ -37,7 +37,7 @@ _UNIT = "tests/unit/"
 
 #: Requirements that neither a rule nor a test body names: where they are checked, or "-" and why they do not apply.
 OTHERS: Mapping[str, str] = {
-    "FEAT-DEV-001": "the network device offers MQ and other control features only with CTRL_VQ; the core's need no others",
+    "FEAT-DEV-001": "the network device offers MQ and other control features only with CTRL_VQ; the core's need none",
     "FEAT-DEV-004": "elaboration refuses `TransportFeatures` that the core does not know; identity.features_offered",
     "FEAT-DEV-006": f"{_UNIT}test_spec.py compares the bit numbers of model and RTL with the catalogue",
     "QUEUE-DEV-001": "elaboration: NumQueues is at most 1024",
@@ -80,13 +80,13 @@ OTHERS: Mapping[str, str] = {
     "MMIO-DEV-008": "negotiation.every_subset_is_accepted",
     "MMIO-DEV-009": "negotiation.every_subset_is_accepted",
     "MMIO-DEV-012": "queues.odd_sizes_are_served",
-    "MMIO-DEV-016": "every test with all transport features: bits 31:16 taken for the queue would break `VQ-NOTIFY-LOST`",
+    "MMIO-DEV-016": "every test with all transport features: bits 31:16 taken for the queue break `VQ-NOTIFY-LOST`",
     "MMIO-DEV-017": "`REG-ISR` in every test",
     "MMIO-DEV-021": "registers.shared_memory_does_not_exist",
     "MMIO-DEV-038": "elaboration: bit 41 is not among the bits that the core knows",
 }
 
-_ID = re.compile(r"\b([A-Z]+-(?:DEV|DRV)-)(\d{3})((?:(?:, | to )\d{3}\b)*)")
+_ID = re.compile(r"\b([A-Z]+-(?:DEV|DRV)-)(\d{3})((?:(?:,\s+|\s+to\s+)\d{3}\b)*)")
 
 
 def named(text: str) -> Iterator[str]:
@@ -94,8 +94,8 @@ def named(text: str) -> Iterator[str]:
     for prefix, first, rest in _ID.findall(text):
         yield prefix + first
         last = int(first)
-        for separator, number in re.findall(r"(, | to )(\d{3})", rest):
-            for each in range(last + 1 if separator == " to " else int(number), int(number) + 1):
+        for separator, number in re.findall(r"(,|to)\s+(\d{3})", rest):
+            for each in range(last + 1 if separator == "to" else int(number), int(number) + 1):
                 yield f"{prefix}{each:03}"
             last = int(number)
 
@@ -162,9 +162,9 @@ def page() -> str:
     lines = [
         "# Requirements on devices, and how they are held",
         "",
-        "Written by `python -m tests.requirements`. The catalogue's device requirements of the areas that the core answers",
-        "for, each with the rules of the scoreboard that stand for it (in every test), the test bodies that provoke it, or",
-        "the reason why it does not apply.",
+        "Written by `python -m tests.requirements`. The catalogue's device requirements of the areas that the core",
+        "answers for, each with the rules of the scoreboard that stand for it (in every test), the test bodies that",
+        "provoke it, or the reason why it does not apply.",
         "",
     ]
     for area in AREAS:
