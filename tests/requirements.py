@@ -32,7 +32,6 @@ AREAS = (
 
 _LEGACY = "legacy interface: this device is not transitional"
 _NO_SHM = "no region exists, `REG-SHM`"
-_MERGED = "buffers of one frame are made used one by one, in their order"
 _UNIT = "tests/unit/"
 
 #: Requirements that neither a rule nor a test body names: where they are checked, or "-" and why they do not apply.
@@ -72,7 +71,6 @@ OTHERS: Mapping[str, str] = {
     "PACKED-DEV-018": f"not made use of by the device; the bench takes it: {_UNIT}test_driver_packed.py",
     "PACKED-DEV-019": "does not apply, see PACKED-DEV-018",
     "PACKED-DEV-020": "does not apply, see PACKED-DEV-018",
-    "PACKED-DEV-021": f"NOT HELD by the network device with MRG_RXBUF: {_MERGED}; elsewhere a request is one buffer",
     "PACKED-DEV-030": "not made use of: writes go out in order",
     "PACKED-DEV-037": "not made use of",
     "PACKED-DEV-038": "made use of: several descriptors are read in one burst",

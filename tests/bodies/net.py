@@ -45,9 +45,11 @@ def frame(rig: Rig, length: int, to: bytes = BROADCAST, vlan: int | None = None)
 
 
 async def begin(rig: Rig, accept: int | None = None, pairs: int = 1, size: int | None = None) -> NetDriver:
-    """Start the driver, with the control queue if it is negotiated."""
+    """Start the driver, with the control queue if it is negotiated; `accept` are features of the device type."""
     offered = await work.offered_features(rig)
-    wanted = offered & NetDriver.class_features | features(32) if accept is None else accept & offered
+    wanted = offered & (NetDriver.common_features | NetDriver.class_features)
+    if accept is not None:
+        wanted &= NetDriver.common_features | accept
     driver = NetDriver(accept=lambda _: wanted, queue_pairs=pairs)
     queues = list(range(2 * pairs))
     if wanted & features(NetFeature.CTRL_VQ):
