@@ -44,7 +44,7 @@ module virtio_mmio_core #(
     parameter int AccessTimeout = 1024,  // longest wait of a register write, cycles
     parameter int MaxBurst = 16,  // beats of a DMA burst, power of two
     parameter int Outstanding = 16,  // bursts under way on each of the read and write channels, power of two
-    parameter int ReadBufferBeats = 64,  // power of two, at least MaxBurst
+    parameter int ReadBufferBeats = 256,  // power of two, at least MaxBurst
     localparam int Bytes = AxiDataWidth / 8
 ) (
     input  logic                    clk_i,
