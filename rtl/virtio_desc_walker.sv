@@ -46,7 +46,12 @@ module virtio_desc_walker #(
     output logic                                      chain_valid_o,
     input  logic                                      chain_ready_i,
     output virtio_pkg::chain_t                        chain_o,
-    output logic                   [            15:0] chain_slots_o       // its descriptors in the ring
+    output logic                   [            15:0] chain_slots_o,      // its descriptors in the ring
+    // Of which queues descriptors are still being read, needed or not
+    output logic                                      ahead_busy_o,
+    output logic                   [            15:0] ahead_queue_o,
+    output logic                                      asked_busy_o,
+    output logic                   [            15:0] asked_queue_o
 );
 
   import virtio_pkg::*;
@@ -70,6 +75,7 @@ module virtio_desc_walker #(
   state_e state_q, state_d;
   desc_head_t head_q;
   logic [15:0] count_q;  // descriptors with buffers so far
+  logic [15:0] ahead_queue_q, asked_queue_q;
   logic [15:0] id_q;  // of a list in a packed ring: that of its last descriptor
   logic [127:0] desc_q;
   logic err_q;
@@ -282,6 +288,8 @@ module virtio_desc_walker #(
       head_q          <= '0;
       count_q         <= '0;
       id_q            <= '0;
+      ahead_queue_q   <= '0;
+      asked_queue_q   <= '0;
       table_more_q    <= 1'b0;
       desc_q          <= '0;
       err_q           <= 1'b0;
@@ -302,6 +310,8 @@ module virtio_desc_walker #(
       stays_q         <= 1'b0;
     end else begin
       state_q <= state_d;
+      if (open_ahead) ahead_queue_q <= info_i.queue_index;
+      if (open_asked) asked_queue_q <= head_q.queue_index;
       case (state_q)
         Idle: begin
           head_q          <= info_i;
@@ -361,6 +371,11 @@ module virtio_desc_walker #(
       endcase
     end
   end
+
+  assign ahead_busy_o  = ahead_busy;
+  assign ahead_queue_o = ahead_queue_q;
+  assign asked_busy_o  = asked_busy;
+  assign asked_queue_o = asked_queue_q;
 
   // The table's place in memory is in base_q.
   wire unused_ok = ^{asked_done, head_q.fault, head_q.count, head_q.desc_addr};

@@ -251,7 +251,8 @@ module virtio_mmio_console #(
       .rsp_keep_i          (rsp_keep),
       .rsp_last_i          (rsp_last),
       .rsp_tail_i          (1'b0),
-      .rsp_tail_err_i      (8'd0)
+      .rsp_tail_err_i      (8'd0),
+      .rsp_more_i          (1'b0)
   );
 
   wire unused_ok = ^driver_features;

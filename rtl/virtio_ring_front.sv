@@ -14,6 +14,7 @@ module virtio_ring_front #(
     parameter int NumQueues = 2,
     parameter logic [15:0] IndexInit = 16'd0,
     parameter bit Indirect = 1'b1,  // INDIRECT_DESC is offered
+    parameter bit UsedTogether = 1'b0,  // completions with `more` come
     parameter bit Packed = 1'b0,  // RING_PACKED is offered
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
@@ -94,7 +95,8 @@ module virtio_ring_front #(
   logic [15:0] head;
   logic info_valid, info_ready, block_done;
   desc_head_t info;
-  logic walked, walked_ready;
+  logic walked, walked_ready, ahead_busy, asked_busy;
+  logic [15:0] ahead_queue, asked_queue;
   logic [15:0] walked_slots;
 
   // Both kinds of rings: `_s` split, `_p` packed.
@@ -160,6 +162,7 @@ module virtio_ring_front #(
   virtio_used_writer #(
       .AxiDataWidth(AxiDataWidth),
       .NumQueues   (NumQueues),
+      .UsedTogether(UsedTogether),
       .IndexInit   (IndexInit)
   ) u_used_writer (
       .clk_i,
@@ -271,7 +274,8 @@ module virtio_ring_front #(
 
     virtio_packed_used #(
         .AxiDataWidth(AxiDataWidth),
-        .NumQueues   (NumQueues)
+        .NumQueues   (NumQueues),
+        .UsedTogether(UsedTogether)
     ) u_packed_used (
         .clk_i,
         .rst_ni,
@@ -412,15 +416,21 @@ module virtio_ring_front #(
       .chain_valid_o    (walked),
       .chain_ready_i    (walked_ready),
       .chain_o,
-      .chain_slots_o    (walked_slots)
+      .chain_slots_o    (walked_slots),
+      .ahead_busy_o     (ahead_busy),
+      .ahead_queue_o    (ahead_queue),
+      .asked_busy_o     (asked_busy),
+      .asked_queue_o    (asked_queue)
   );
   assign walked_ready  = chain_ready_i && slots_room;
   assign chain_valid_o = walked && slots_room;
 
-  // A queue is busy while it is being visited or has chains that were taken and not yet made used.
+  // A queue is busy while it is being visited, has chains that were taken and not yet made used, or descriptors of it are still being read
+  // that nobody needs.
   for (genvar i = 0; i < NumQueues; i++) begin : g_busy
     assign busy_o[i] = (packed_rings ? in_flight_p[i] : in_flight_s[i]) ||
                        (avail_active && read_queue_o == QueueWidth'(i)) ||
+                       (ahead_busy && ahead_queue == 16'(i)) || (asked_busy && asked_queue == 16'(i)) ||
                        (used_active && used_queue_o == QueueWidth'(i));
   end
 

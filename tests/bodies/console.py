@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from cocotbext.virtio.backing import Response
 from cocotbext.virtio.buffers import Layout, bytewise, chunks, merged, random_framing
 from cocotbext.virtio.drivers import ConsoleDriver
 from cocotbext.virtio.identity import QueueRequest
@@ -235,6 +236,26 @@ async def emergency_write(rig: Rig) -> None:
     await driver.send(b".")
     await expect_sent(rig, b"in the store.")
     expect([item & 0xFF for item in rig.given_out() if item & EMERGENCY], list(b"ABBCDEFG"), "emergency bytes")
+
+
+@body(CONSOLE, used=1)
+async def emergency_write_while_a_reset_is_pending(rig: Rig) -> None:
+    """Also while the device, being reset, waits for the bus to become idle (CON-DEV-005)."""
+    assert rig.faults is not None
+    driver = await begin(rig)
+    pending = await driver.submit(b"never read", kick=False)
+    rig.faults.add(pending.chain[0][0], 1, write=False, response=Response.NEVER)
+    await driver.kick(_TRANSMIT)
+    await rig.delay(_CALM_NS)
+    await rig.bus.write(Reg.STATUS, 0)
+    await rig.bus.write(Reg.CONFIG + ConsoleConfig.EMERG_WR, 0x21)
+    await rig.delay(_CALM_NS)
+    expect(rig.given_out(), [EMERGENCY | 0x21], "items given out while the reset is pending")
+    rig.faults.clear()
+    await rig.delay(_CALM_NS)
+    driver = await begin(rig)
+    await driver.send(b"x")
+    await expect_sent(rig, b"x")
 
 
 @body(CONSOLE, used=1)

@@ -58,6 +58,8 @@ async def arrived(rig: Rig, driver: InputDriver, ns: int = _CALM_NS) -> list[Inp
 @body(INPUT, used=1)
 async def window(rig: Rig) -> None:
     """Name, serial number, ids and the event codes of a keyboard (INPUT-DEV-001, INPUT-DEV-002)."""
+    expect((await rig.transport.query()).device_id, 18, "DeviceID")
+    expect(len(await work.queue_sizes(rig)), 2, "queues")
     driver = await begin(rig)
     expect(driver.name, "VirtIO Keyboard", "name")
     expect(await driver.query(InputSelect.ID_SERIAL), b"0001", "serial number")

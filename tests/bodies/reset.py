@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
-from cocotbext.virtio.drivers import BlkDriver
-from virtio_model.spec import SECTOR, BlkType, Reg
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from cocotbext.virtio.backing import Response
+from cocotbext.virtio.buffers import Layout, random_framing
+from cocotbext.virtio.drivers import BlkDriver, Pending
+from cocotbext.virtio.errors import QueueFull
+from cocotbext.virtio.virtqueue import Virtqueue
+from virtio_model.spec import MAGIC, SECTOR, BlkType, Feature, Reg, Status
 
 from . import work
 from .rig import BLK, Rig, body
@@ -128,3 +135,104 @@ async def by_wire(rig: Rig) -> None:
         expect(await work.status(rig), 0, "Status after power-up")
         await work.start(rig)
         await work.serve(rig, 1)
+
+
+def _some_of(rig: Rig, offered: int) -> int:
+    """VERSION_1 and half of the other features."""
+    return offered & (rig.rng.getrandbits(64) | 1 << Feature.VERSION_1)
+
+
+async def _any_workload(rig: Rig) -> None:
+    """Some of the features, queues of any size, requests of any framing in flight."""
+    queues = range(rig.rng.randint(1, min(2, len(await work.queue_sizes(rig)))))
+    size = rig.rng.choice((4, 7, 16, 64))
+    await work.start(rig, queues, size, accept=lambda offered: _some_of(rig, offered), table_order=rig.rng)
+    if rig.rng.random() < 0.3:
+        rig.transport.queues[0].suppress_interrupts(True)
+    for index in queues:
+        for _ in range(rig.rng.randint(0, 6)):
+            direct = 0 if rig.driver.has(Feature.INDIRECT_DESC) and rig.rng.random() < 0.5 else None
+            layout = Layout(random_framing(rig.rng, 3), offset=None, rng=rig.rng, direct=direct)
+            try:
+                await work.ask(rig, index, kick=False, layout=layout)
+            except (QueueFull, ValueError):  # no room now, or for so many descriptors at all
+                break
+        await rig.transport.kick(index)
+
+
+@body(used=50, limit_us=200_000)
+async def at_any_cycle(rig: Rig) -> None:
+    """Any workload is cut off at any cycle, by Status, QueueReset or rst_ni, hundreds of times over; what comes after
+    is served (RESET-DEV-001, 002, HOST-093 to 097).
+    """
+    for step in range(300):
+        await _any_workload(rig)
+        await rig.delay(10 * rig.rng.randrange(rig.rng.choice((50, 400, 1500))))
+        if rig.driver.has(Feature.RING_RESET) and rig.rng.random() < 0.3:
+            await rig.transport.reset_queue(0)
+            await rig.delay(10 * rig.rng.randrange(100))
+        if rig.rng.random() < 0.2:
+            await rig.power_cycle()
+        else:
+            await rig.reset_device()
+        expect(await rig.bus.read(Reg.INTERRUPT_STATUS), 0, "InterruptStatus after a reset")
+        if step % 3 == 0:
+            await work.start(rig)
+            await work.serve(rig, 1)
+
+
+def _buffer(queue: Virtqueue, pending: Pending[object]) -> tuple[int, int]:
+    address, length, _ = pending.chain[-1]
+    return address, length
+
+
+#: What never comes to an end: (address, length, reads, writes) by queue and request.
+HANGS: dict[str, Callable[[Virtqueue, Pending[object]], tuple[int, int, bool, bool]]] = {
+    "descriptors": lambda queue, _: (queue.layout.desc_addr, queue.layout.desc_bytes, True, False),
+    "drivers_area": lambda queue, _: (queue.layout.driver_addr, queue.layout.driver_bytes, True, False),
+    "buffer": lambda queue, pending: (*_buffer(queue, pending), False, True),
+    "used": lambda queue, _: (
+        (queue.layout.device_addr, queue.layout.device_bytes, False, True)
+        if not queue.has(Feature.RING_PACKED)
+        else (queue.layout.desc_addr, queue.layout.desc_bytes, False, True)
+    ),
+}
+
+
+@body(used=8, cases=tuple(HANGS))
+async def memory_that_never_answers(rig: Rig, case: str) -> None:
+    """While the memory hangs, registers answer within a bound, also Status = 0; when it comes back the device does too
+    (HOST-085, 086, 095).
+    """
+    assert rig.faults is not None
+    for late_ns in (0, 300, 20_000):
+        await work.start(rig, size=16)
+        await work.serve(rig, 2)
+        await work.calm_down(rig)
+        pending = await work.ask(rig, kick=False)
+        address, length, read, write = HANGS[case](rig.transport.queues[0], pending)
+        rig.faults.add(address, length, read=read, write=write, response=Response.NEVER)
+        await rig.transport.kick(0)
+        await rig.delay(5000)
+        await _within(rig, 64, rig.bus.read(Reg.MAGIC_VALUE), MAGIC)
+        await _within(rig, 64, rig.bus.write(Reg.QUEUE_SEL, 1), None)
+        await _within(rig, 1200, rig.bus.write(Reg.STATUS, 0), None)
+        seen = await rig.bus.read(Reg.STATUS)
+        expect_true(seen in (0, Status.DEVICE_NEEDS_RESET), f"Status while the memory hangs: {seen:#x}")
+        await _within(rig, 64, rig.bus.read(Reg.CONFIG_GENERATION), None)
+        await rig.delay(late_ns)
+        rig.faults.clear()
+        await rig.delay(2000)
+        await rig.reset_device()
+        await work.start(rig)
+        await work.serve(rig, 2)
+
+
+async def _within(rig: Rig, cycles: int, access: Awaitable[Any], expected: object) -> None:
+    """A register access is answered within so many cycles, with this if it is not None."""
+    begun = rig.now_ns()
+    seen = await access
+    spent = (rig.now_ns() - begun) // 10
+    expect_true(spent <= cycles, f"a register access took {spent} cycles, expected at most {cycles}")
+    if expected is not None:
+        expect(seen, expected, "register")

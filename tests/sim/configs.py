@@ -161,6 +161,7 @@ PLANS: tuple[Plan, ...] = (
         icarus=("rng_packed", "blk_packed"),
     ),
     Plan("test_speed_rng", configs=("rng_packed",), timeout_s=300, memory="fast"),
+    Plan("test_speed_net", configs=("net",), timeout_s=300, memory="fast"),
     Plan("test_speed_blk", configs=("blk",), timeout_s=300, memory="fast"),
     Plan("test_registers", configs=("rng", "rng_split", "blk"), icarus=("blk",)),
     Plan("test_queues", configs=("rng_packed", "rng_split", "rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
@@ -176,6 +177,10 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_interrupts", configs=("rng_packed", "rng_split", "rng", "blk"), icarus=("rng",)),
     Plan("test_faults", configs=("rng_packed", "rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_reset", configs=("rng_packed", "rng_split", "rng", "blk"), icarus=("rng",)),
+    Plan(
+        "test_resets",
+        configs=("rng", "rng_packed", "rng_packed32", "blk_split", "blk_packed", "blk_packed128", "blk_packed512"),
+    ),
     Plan("test_rng", configs=("rng_packed", "rng_split", "rng", "rng32")),
     Plan("test_blk", configs=("blk_packed", "blk_split", "blk", "blk128", *_BLK_WIDTHS), icarus=("blk",)),
     Plan("test_blk_features", configs=tuple(_BLK_WIDTHS), icarus=("blk_full",)),

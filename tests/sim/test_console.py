@@ -70,6 +70,11 @@ async def emergency_write(dut: Any) -> None:
 
 
 @cocotb.test()
+async def emergency_write_while_a_reset_is_pending(dut: Any) -> None:
+    await on_device(dut, console.emergency_write_while_a_reset_is_pending)
+
+
+@cocotb.test()
 async def emergency_write_to_a_stalled_port(dut: Any) -> None:
     await on_device(dut, console.emergency_write_to_a_stalled_port)
 

@@ -8,7 +8,7 @@ from typing import Any
 import cocotb
 
 from tests.bodies import reset
-from tests.sim.harness import TIMINGS, on_device
+from tests.sim.harness import TIMINGS, cases, on_device
 
 
 @cocotb.test()
@@ -47,3 +47,9 @@ async def by_wire(dut: Any, timing: str) -> None:
 @cocotb.test()
 async def in_each_cycle_of_a_fault(dut: Any) -> None:
     await on_device(dut, reset.in_each_cycle_of_a_fault)
+
+
+@cocotb.test()
+@cocotb.parametrize(case=cases(reset.memory_that_never_answers))
+async def memory_that_never_answers(dut: Any, case: str) -> None:
+    await on_device(dut, reset.memory_that_never_answers, case, timing="none")

@@ -69,6 +69,7 @@ class InterruptChecker:
         """A reset: nothing is pending, the line may fall."""
         self._causes: list[Cause] = []
         self._undecided: dict[int, _Undecided] = {}
+        self._forgiven: set[int] = set()
         self.config_seen = False
         self._acknowledged = cycle
         self._acknowledging = dict.fromkeys(_BITS, -1)
@@ -105,14 +106,16 @@ class InterruptChecker:
             self._add(Interrupt.USED_BUFFER, cycle, cycle + self._irq_bound, True, "used idx", queue)
 
     def forgive(self, queue: int) -> None:
-        """Queue `queue` is reset: nothing is due for it any more; what has not been notified by now need never be."""
-        self._undecided.pop(queue, None)
+        """Queue `queue` is being reset: nothing is due for it any more, nor for what it still makes used."""
+        self._forgiven.add(queue)
         for cause in self._causes:
             if cause.queue == queue:
                 cause.must = False
 
     def withdraw(self, queue: int) -> None:
         """The reset of `queue` is complete: a notification of it that has not come must not come any more (2.6.1)."""
+        self._forgiven.discard(queue)
+        self._undecided.pop(queue, None)
         if not self.level:
             self._causes = [cause for cause in self._causes if cause.queue != queue]
 
@@ -218,13 +221,17 @@ class InterruptChecker:
         for queue, undecided in list(self._undecided.items()):
             if undecided.deadline < cycle:
                 del self._undecided[queue]
-                if not self.level and max(self.risen, self._acknowledged) < undecided.published:
+                if (
+                    queue not in self._forgiven
+                    and not self.level
+                    and max(self.risen, self._acknowledged) < undecided.published
+                ):
                     self._missing(undecided.cause, "the suppression flag was not read after used idx", cycle)
 
     def _add(
         self, bit: Interrupt, earliest: int, deadline: int, must: bool, why: str, queue: int | None = None
     ) -> Cause:
-        cause = Cause(bit, earliest, deadline, must, why, queue)
+        cause = Cause(bit, earliest, deadline, must and queue not in self._forgiven, why, queue)
         if earliest <= self._acknowledging[bit]:  # the write of InterruptACK was still on the bus then
             cause.must, cause.acknowledged = False, True
         self._causes.append(cause)

@@ -239,7 +239,8 @@ module virtio_mmio_own #(
       .rsp_keep_i          (rsp_keep),
       .rsp_last_i          (rsp_last),
       .rsp_tail_i          (rsp_tail),
-      .rsp_tail_err_i      (rsp_tail_err)
+      .rsp_tail_err_i      (rsp_tail_err),
+      .rsp_more_i          (1'b0)
   );
 
   // Nothing goes through the ports of the bench.
