@@ -149,7 +149,8 @@ module virtio_console #(
     end else if (tx_free) begin
       tx_valid_q <= emerg_valid || sent_valid;
       tx_emerg_q <= emerg_valid;
-      tx_data_q  <= emerg_valid ? emerg_data : sent_data;
+      if (emerg_valid) tx_data_q <= emerg_data;
+      else if (sent_valid) tx_data_q <= sent_data;
     end
   end
 

@@ -152,14 +152,15 @@ module virtio_input #(
 
   // Status events: eight bytes make one.
   logic out_valid, out_ready, out_end, status_room, status_push, status_want;
-  logic [7:0] out_data;
+  logic [ 7:0] out_data;
   logic [55:0] part_q;
-  logic [63:0] status_event;
+  logic [63:0] status_event, status_data;
   logic [2:0] parts_q;
   logic [StatusWidth-1:0] status_count;
 
   assign status_want = status_count <= StatusWidth'(StatusDepth / 2);
   assign status_push = out_valid && parts_q == 3'd7;
+  assign status_data_o = status_valid_o ? status_data : '0;
   assign status_event = {out_data, part_q};
   assign out_ready = parts_q != 3'd7 || status_room;
 
@@ -187,7 +188,7 @@ module virtio_input #(
       .in_data_i  (status_event),
       .out_valid_o(status_valid_o),
       .out_ready_i(status_ready_i),
-      .out_data_o (status_data_o),
+      .out_data_o (status_data),
       .count_o    (status_count)
   );
 

@@ -166,6 +166,7 @@ module virtio_mmio_input #(
       .NumQueues        (2),
       .QueueSizeMax     (QueueSizeMax),
       .CreditQueues     (2'b11),
+      .ReadBufferBeats  (64),                 // bytes go out one a cycle
       .TransportFeatures(TransportFeatures),
       .DeviceId         (DeviceId),
       .VendorId         (VendorId),

@@ -84,7 +84,7 @@ async def bytes_come_together(rig: Rig) -> None:
     expect([len(part) for part in driver.parts], [40, 20], "bytes by buffer")
 
 
-@body(CONSOLE, used=40, limit_us=40_000)
+@body(CONSOLE, used=25, limit_us=40_000)
 async def both_ways(rig: Rig) -> None:
     """Streams in both directions do not disturb each other, at a port that is in no hurry."""
     driver = await begin(rig)

@@ -478,6 +478,14 @@ _FAULTS: Mapping[str, Fault] = {
         "console.emergency_write",
         parameters=_CONSOLE,
     ),
+    "emergency_write_not_while_resetting": Fault(
+        "virtio_mmio_regs.sv",
+        "wr_addr_i >= REG_CONFIG && !Placeholder",
+        "wr_addr_i >= REG_CONFIG && !device_reset_o && !Placeholder",
+        ("PORT-EMERGENCY", "while the reset is pending"),
+        "console.emergency_write_while_a_reset_is_pending",
+        parameters=_CONSOLE,
+    ),
     "emergency_write_takes_turns": Fault(
         "virtio_console.sv",
         "assign sent_ready  = tx_free && !emerg_valid;",

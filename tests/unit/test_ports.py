@@ -47,7 +47,7 @@ class Console:
 
     def take(self, written: bytes, since: int = 0, room: int = 64) -> bytes:
         """What a chain has to hold into which the device wrote this."""
-        self.port.serving(chain(written, since))
+        self.port.serving(chain(written, since), 50)
         return bytes(self.port.take(room))
 
     def rules(self) -> set[str]:
@@ -206,7 +206,7 @@ class Events:
 
     def take(self, item: int | None) -> list[int]:
         """What a chain has to hold into which the device wrote this event."""
-        self.port.serving(chain(b"" if item is None else item.to_bytes(8, "little"), 0))
+        self.port.serving(chain(b"" if item is None else item.to_bytes(8, "little"), 0), 50)
         return self.port.take(1)
 
 

@@ -127,11 +127,11 @@ class ObservedPort(Port):
         """The device took an item."""
         raise NotImplementedError
 
-    def serving(self, chain: Chain) -> None:
-        """A chain is about to be served."""
+    def serving(self, chain: Chain, cycle: int) -> None:
+        """A chain that was used in `cycle` is about to be served."""
         self._given = bytes(_given(chain))
         self._since = chain.since
-        self._cycle = chain.last_response
+        self._cycle = cycle
 
     def changed(self, cycle: int) -> None:
         """A register write that was answered in `cycle` may have changed whether the device takes what comes in."""
@@ -153,11 +153,11 @@ class ObservedPort(Port):
     def finish(self, cycle: int) -> None:
         """The device is idle: report what was not given out, and what nobody had asked for."""
         self._match(last=True)
-        self._missing(self._expected, cycle)
+        self._missing("PORT-OUT", self._expected, cycle)
 
-    def _missing(self, expected: Expected, cycle: int) -> None:
+    def _missing(self, rule: str, expected: Expected, cycle: int) -> None:
         if not expected.may_be_over:
-            self._violate("PORT-OUT", "", expected.next, "nothing", cycle)
+            self._violate(rule, "", expected.next, None, cycle)
 
     def _match(self, last: bool = False) -> None:
         """Compare what was seen, as long as it cannot belong to a chain that is still to be used."""
@@ -171,8 +171,7 @@ class ObservedPort(Port):
         return []
 
     def _violate(self, rule: str, message: str, expected: object, seen: object, cycle: int) -> None:
-        shown = ["nothing" if value is None else value for value in (expected, seen)]
-        self._report(Violation(rule, message, expected=shown[0], seen=shown[1], cycle=cycle))
+        self._report(Violation(rule, message, None, None, _shown(expected), _shown(seen), cycle))
 
 
 class ObservedConsole(ObservedPort):
@@ -229,8 +228,7 @@ class ObservedConsole(ObservedPort):
 
     def finish(self, cycle: int) -> None:
         super().finish(cycle)
-        if not self._emergency.may_be_over:
-            self._violate("PORT-EMERGENCY", "", self._emergency.next, "nothing", cycle)
+        self._missing("PORT-EMERGENCY", self._emergency, cycle)
 
 
 class ObservedEvents(ObservedPort, EventPort):
@@ -292,6 +290,10 @@ def observed_port(function: DeviceFunction, report: Report, live: Callable[[], b
         function.port = port
         return port
     return None
+
+
+def _shown(item: object) -> object:
+    return "nothing" if item is None else item
 
 
 def _given(chain: Chain) -> Iterator[int]:

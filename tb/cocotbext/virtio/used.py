@@ -141,7 +141,7 @@ class UsedChecker:
         if self._frames is not None:
             self._serving(tracker, chain, seen_len)
         if self._port is not None:
-            self._port.serving(chain)
+            self._port.serving(chain, event.cycle)
         if self._entropy is not None:
             self._entropy.complete = not chain.failed_writes
             self._entropy.seen = self._begin_seen(chain)
