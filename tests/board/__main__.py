@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from cocotbext.virtio.board import Board, BoardError
-from cocotbext.virtio.errors import VirtioError
 from cocotbext.virtio.model_bench import run
 from tests.bodies import every_body, work
 from tests.bodies.rig import Body
@@ -30,7 +29,7 @@ from tests.sim.selection import UsageError, matches, number
 from virtio_model.spec import DeviceType, Reg
 
 from . import left_out
-from .isolated import Died, isolated
+from .isolated import Died, Failed, isolated
 from .rig import BoardRig
 
 _PROBE_S = 5
@@ -97,7 +96,7 @@ def find(board: Board) -> Found:
     async def look(rig: BoardRig) -> Found:
         info = await rig.transport.query()
         if info.placeholder:
-            raise BoardError("REGS: a device expected, seen DeviceID 0: a placeholder")
+            raise ValueError("DeviceID expected of a device, seen 0: a placeholder")
         offered, sizes = await work.offered_features(rig), tuple(await work.queue_sizes(rig))
         return Found(info.device_id, await rig.bus.read(Reg.VENDOR_ID), offered, sizes)
 
@@ -110,7 +109,7 @@ def find(board: Board) -> Found:
         return isolated(lambda: run(look(BoardRig(board))), _PROBE_S)
     except Died as end:
         raise BoardError(f"REGS: MagicValue expected to be readable, seen the process {end}") from None
-    except VirtioError as error:
+    except Failed as error:
         raise BoardError(f"REGS: {error}") from None
 
 
@@ -172,8 +171,8 @@ def execute(board: Board, chosen: Sequence[tuple[Body, str]], request: Request) 
                 find(board)
             except BoardError as error:
                 gone = f"device gone: {error}"
-        except Exception as error:
-            yield Verdict(name, FAILED, f"{type(error).__name__}: {error}", time.monotonic() - begun)
+        except Failed as error:
+            yield Verdict(name, FAILED, str(error), time.monotonic() - begun)
         else:
             yield Verdict(name, PASSED, "", time.monotonic() - begun, used, interrupts)
 

@@ -19,8 +19,12 @@ class Died(Exception):
     """The process ended without a result, or had to be ended."""
 
 
+class Failed(Exception):
+    """The function raised an error; this one's text names its kind and has its text."""
+
+
 def isolated(function: Callable[[], T], timeout_s: float) -> T:
-    """What `function` returns, by way of pickle. Raises what it raises, or `Died`."""
+    """What `function` returns, by way of pickle. Raises `Failed` or `Died`."""
     sys.stdout.flush()
     reader, writer = os.pipe()
     pid = os.fork()
@@ -41,7 +45,7 @@ def isolated(function: Callable[[], T], timeout_s: float) -> T:
         raise Died(f"killed by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}")
     good, value = pickle.loads(content)
     if not good:
-        raise value
+        raise Failed(value)
     result: T = value
     return result
 
@@ -50,12 +54,7 @@ def _outcome(function: Callable[[], Any]) -> bytes:
     try:
         return pickle.dumps((True, function()))
     except Exception as error:
-        try:
-            said = pickle.dumps((False, error))
-            pickle.loads(said)
-        except Exception:  # one that pickle cannot make again
-            return pickle.dumps((False, AssertionError(f"{type(error).__name__}: {error}")))
-        return said
+        return pickle.dumps((False, f"{type(error).__name__}: {error}"))
 
 
 def _read(file: int, deadline: float) -> bytes | None:

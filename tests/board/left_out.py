@@ -106,7 +106,6 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     ),
     "wild": (
         "faults.malformed_chain",
-        "features.malformed_table",
         "features.table_above_the_address_space",
         "packed.malformed_list",
     ),

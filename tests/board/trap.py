@@ -210,21 +210,20 @@ class TrappedWindow:
         """Find out what the instruction does at `offset`, do it to the registers, and have it executed."""
         saved = self._processor(pid)
         (after, seen), (after_inverse, seen_inverse) = (self._step(pid, saved, page) for page in (_TRIAL, _INVERSE))
-        if after != _TRIAL or after_inverse != _INVERSE:
-            before, then = (_TRIAL, _INVERSE), (after, after_inverse)
-            changed = [
-                i for i in range(WINDOW_SIZE) if any(old[i] != new[i] for old, new in zip(before, then, strict=True))
-            ]
-            size = len(changed)
-            stored, again = (page[offset : offset + size] for page in (after, after_inverse))
-            if changed != list(range(offset, offset + size)) or stored != again or size not in (1, 2, 4):
-                raise TrapError(f"store at {offset:#x}: expected one of 1, 2 or 4 bytes, seen bytes {changed} change")
+        if changed := _differences((after, _TRIAL), (after_inverse, _INVERSE)):
+            first, last = changed
+            size, stored = last - first, after[first:last]
+            if first != offset or size not in (1, 2, 4) or (stored, seen) != (after_inverse[first:last], seen_inverse):
+                raise TrapError(
+                    f"store at {offset:#x}: expected 1, 2 or 4 bytes from there on and no load, "
+                    f"seen {size} bytes from {first:#x} on{'' if seen == seen_inverse else ' and a load'}"
+                )
             access = Access(True, offset, size, int.from_bytes(stored, "little"))
             self._note(access)
             self._registers.write(offset, access.value, size)
             return
         if seen == seen_inverse:
-            raise TrapError(f"access at {offset:#x}: expected a load or a store, seen no effect")
+            raise TrapError(f"access at {offset:#x}: expected a load or a store of general registers, seen no effect on them")
         size = self._loaded(pid, saved, offset, seen)
         value = self._registers.read(offset, size)
         self._note(Access(False, offset, size, value))
@@ -276,3 +275,12 @@ class TrappedWindow:
     def _restore(self) -> None:
         """Make the file one that can be mapped."""
         os.ftruncate(self._file, self._base + max(WINDOW_SIZE, mmap.PAGESIZE))
+
+
+def _differences(*pairs: tuple[bytes, bytes]) -> tuple[int, int] | None:
+    """First and last + 1 position at which the bytes of any pair differ."""
+    differing = 0
+    for one, other in pairs:
+        differing |= int.from_bytes(one, "big") ^ int.from_bytes(other, "big")
+    bits = differing.to_bytes(WINDOW_SIZE, "big")
+    return (WINDOW_SIZE - len(bits.lstrip(b"\0")), len(bits.rstrip(b"\0"))) if differing else None
