@@ -112,6 +112,15 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
 }
 _POWER_OF = {name: power for power, names in LEFT_OUT.items() for name in names}
 
+#: Those that write to the disk, and expect that to succeed.
+WRITERS = (
+    "blk.every_framing_is_served",
+    "blk.status_is_the_last_writable_byte",
+    "data.buffers_at_the_end_of_memory",
+    "data.pages_are_crossed",
+    "data.sources_and_destinations_of_every_length_and_alignment",
+)
+
 #: Features without which the bodies of a theme have nothing to work on.
 THEMES: Mapping[str, tuple[type[Feature] | type[BlkFeature], int]] = {
     "features": (Feature, feature_sets.SPLIT),
@@ -133,6 +142,8 @@ def why(body: Body, offered: int, named: bool = False) -> str:
     power = _POWER_OF.get(body.name, "")
     if power and not (power == "wild" and named):
         return REASONS[power]
+    if body.name in WRITERS and offered & features(BlkFeature.RO):
+        return "writes to the disk, which is read-only"
     kind, needed = THEMES.get(body.name.partition(".")[0], (Feature, 0))
     missing = [bit.name or "" for bit in kind if features(bit) & needed & ~offered]
     return f"needs features that are not offered: {', '.join(missing)}" if missing else ""

@@ -22,7 +22,7 @@ from typing import Any
 
 from cocotbext.virtio.board import MappedMemory, Place
 from tests.bodies import reference
-from tests.board.trap import Access, TrapError, TrappedWindow
+from tests.board.trap import TrapError, TrappedWindow
 from tests.sim.configs import CONFIGS
 from virtio_model import MemoryStorage, MmioDevice
 from virtio_model.spec import SECTOR, WINDOW_SIZE, Interrupt, Reg
@@ -54,6 +54,22 @@ class _NoInterrupt(MmioDevice):
         served = super()._serve_one(queue)
         self.interrupt_status &= ~Interrupt.USED_BUFFER
         return served
+
+
+class _NoLine(MmioDevice):
+    """Tells of used buffers in InterruptStatus alone."""
+
+    @property
+    def irq(self) -> bool:
+        return False
+
+
+class _NoReset(MmioDevice):
+    """Ignores Status = 0 once it is live."""
+
+    def write(self, offset: int, value: int, size: int = 4) -> None:
+        if offset != Reg.STATUS or value or not self.live:
+            super().write(offset, value, size)
 
 
 class _Hanging(MmioDevice):
@@ -94,6 +110,8 @@ class _OtherMagic(MmioDevice):
 FAULTS: Mapping[str, type[MmioDevice]] = {
     "used_len": _LongUsed,
     "no_interrupt": _NoInterrupt,
+    "no_line": _NoLine,
+    "reset": _NoReset,
     "hang": _Hanging,
     "overrun": _Overrunning,
     "die": _Dying,
@@ -136,9 +154,7 @@ def device(config: str, view: MappedMemory, seed: int = 1, kind: type[MmioDevice
     return kind(function, view, **reference.device_options(parameters, function))
 
 
-def serve(
-    config: str, command: Sequence[str], irq: str = "poll", fault: str = "", accesses: list[Access] | None = None
-) -> int:
+def serve(config: str, command: Sequence[str], irq: str = "poll", fault: str = "") -> int:
     """Run `command` with the model behind its files; its exit status. Raises `TrapError`."""
     with tempfile.TemporaryDirectory(prefix="virtio-board-", dir="/dev/shm") as folder:
         registers, memory = Path(folder, "registers"), Path(folder, "memory")
@@ -148,8 +164,6 @@ def serve(
         model = device(config, MappedMemory(pages, BUS_ADDRESS, lambda: None), kind=FAULTS.get(fault, MmioDevice))
         uio = UioTerminal(model)
         window = TrappedWindow(registers, model, OFFSET, uio.master, uio.served)
-        if accesses is not None:
-            window.on_access = accesses.append
         places = {
             "REGS": f"{registers}@{OFFSET:#x}",
             "MEM": f"{memory}@{OFFSET:#x},{BUS_ADDRESS:#x}",
@@ -159,14 +173,17 @@ def serve(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    own = given[: given.index("--")] if "--" in given else given
+    command = given[len(own) + 1 :] or [sys.executable, "-m", "tests.board"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.usage = "%(prog)s [-h] [--irq poll|uio] [--fault NAME] config [-- command ...]"
     parser.add_argument("config", choices=[name for name, given in CONFIGS.items() if "Device" in given])
     parser.add_argument("--irq", choices=("poll", "uio"), default="poll")
     parser.add_argument("--fault", choices=tuple(FAULTS), default="", help="plant one into the model")
-    parser.add_argument("command", nargs="*", default=[sys.executable, "-m", "tests.board"])
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(own)
     try:
-        return serve(options.config, options.command, options.irq, options.fault)
+        return serve(options.config, command, options.irq, options.fault)
     except TrapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

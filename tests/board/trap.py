@@ -20,6 +20,7 @@ import os
 import random
 import select
 import signal
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,14 @@ from typing import Protocol
 from virtio_model.spec import WINDOW_SIZE
 
 _TRACEME, _CONT, _SINGLESTEP, _SYSCALL = 0, 7, 9, 24
-_SETOPTIONS, _GETSIGINFO, _GETREGSET, _SETREGSET = 0x4200, 0x4202, 0x4204, 0x4205
+_SETOPTIONS, _GETSIGINFO, _GETREGSET, _SETREGSET, _GET_SYSCALL_INFO = 0x4200, 0x4202, 0x4204, 0x4205, 0x420E
 #: Tell system calls from signals; follow fork, vfork, clone and exec.
 _OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x10
 _EVENT_EXEC = 4
 _GENERAL_REGISTERS = 1
 _WALL = 0x4000_0000
+#: What a system call stop is for, and where its description has the second to fourth argument.
+_ENTRY, _ARGUMENTS_AT = 1, 40
 #: Where siginfo has the address of a fault, on 64-bit processors.
 _ADDRESS_AT = 16
 _WIDEST = 4
@@ -52,6 +55,13 @@ class Registers(Protocol):
     def read(self, offset: int, size: int) -> int: ...
 
     def write(self, offset: int, value: int, size: int) -> None: ...
+
+
+class _Ended(Exception):
+    """A process has ended in the middle of an access."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
 
 
 class TrapError(Exception):
@@ -102,6 +112,7 @@ class TrappedWindow:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._traced: set[int] = set()
         self._mapped: dict[int, tuple[int, int]] = {}
+        self._mapping_calls: set[int] = set()
         self._restore()
 
     def run(self, command: Sequence[str], env: dict[str, str]) -> int:
@@ -146,16 +157,24 @@ class TrappedWindow:
                 if not pid:
                     break
                 if os.WIFSTOPPED(status):
-                    with contextlib.suppress(ProcessLookupError):
+                    try:
                         self._stopped(pid, status)
-                    continue
+                        continue
+                    except ProcessLookupError:  # killed: its end is still to come
+                        continue
+                    except _Ended as end:
+                        status = end.status
                 if pid == root:
                     result = os.waitstatus_to_exitcode(status)
-                self._traced.discard(pid)
-                self._mapped.pop(pid, None)
-                if not self._mapped:
-                    self._restore()
+                self._forget(pid)
         return result
+
+    def _forget(self, pid: int) -> None:
+        self._traced.discard(pid)
+        self._mapping_calls.discard(pid)
+        self._mapped.pop(pid, None)
+        if not self._mapped:
+            self._restore()
 
     def _stopped(self, pid: int, status: int) -> None:
         """Do what a stop is for, and let the process go on."""
@@ -166,7 +185,11 @@ class TrappedWindow:
             _ptrace(_SETOPTIONS, pid, None, _OPTIONS)
             self._look_for_mapping(pid)
         elif number == signal.SIGTRAP | 0x80:
-            self._look_for_mapping(pid)
+            if self._may_map(pid):
+                self._mapping_calls.add(pid)
+            elif pid in self._mapping_calls:
+                self._mapping_calls.discard(pid)
+                self._look_for_mapping(pid)
         elif event:
             if event == _EVENT_EXEC:
                 self._mapped.pop(pid, None)
@@ -176,6 +199,14 @@ class TrappedWindow:
         else:
             deliver = number
         _ptrace(_CONT if pid in self._mapped else _SYSCALL, pid, None, deliver)
+
+    def _may_map(self, pid: int) -> bool:
+        """Whether a process is about to enter a system call that may be mmap of the window, by its arguments."""
+        info = ctypes.create_string_buffer(128)
+        _ptrace(_GET_SYSCALL_INFO, pid, len(info), ctypes.addressof(info))
+        length, protection, flags = struct.unpack_from("<3Q", info.raw, _ARGUMENTS_AT)
+        wanted = (WINDOW_SIZE, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED)
+        return info.raw[0] == _ENTRY and (length, protection, flags) == wanted
 
     def _look_for_mapping(self, pid: int) -> None:
         if (mapping := self._mapping(pid)) is not None:
@@ -223,7 +254,9 @@ class TrappedWindow:
             self._registers.write(offset, access.value, size)
             return
         if seen == seen_inverse:
-            raise TrapError(f"access at {offset:#x}: expected a load or a store of general registers, seen no effect on them")
+            raise TrapError(
+                f"access at {offset:#x}: expected a load or a store of general registers, seen no effect on them"
+            )
         size = self._loaded(pid, saved, offset, seen)
         value = self._registers.read(offset, size)
         self._note(Access(False, offset, size, value))
@@ -257,7 +290,9 @@ class TrappedWindow:
         _, status = os.waitpid(pid, _WALL)
         after = os.pread(self._file, WINDOW_SIZE, self._base)
         os.ftruncate(self._file, self._base)
-        if not os.WIFSTOPPED(status) or os.WSTOPSIG(status) != signal.SIGTRAP:
+        if not os.WIFSTOPPED(status):
+            raise _Ended(status)
+        if os.WSTOPSIG(status) != signal.SIGTRAP:
             raise TrapError(f"process {pid}: expected to stop after one instruction, seen status {status:#x}")
         return after, self._processor(pid)
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from cocotbext.virtio.errors import VirtioError
 from cocotbext.virtio.model_bench import run
 from tests.bodies import every_body
 from tests.bodies.model_rig import ModelRig
 from tests.board import left_out
 from tests.board.rig import NoFaults, NoPowers, NotOnBoard
 from tests.sim.configs import CONFIGS
-from virtio_model.spec import DESC_BYTES, BlkFeature, features
+from virtio_model.spec import DESC_BYTES, BlkFeature, DeviceType, features
 
 from .test_bodies_on_model import runs
 
@@ -105,3 +106,18 @@ def test_why() -> None:
 def test_wild_bodies_are_those_with_buffers_beyond_memory(asked: dict[str, set[str]]) -> None:
     wild = {name for name, what in asked.items() if "wild" in what}
     assert wild - set(left_out.LEFT_OUT["bus"]) == set(left_out.LEFT_OUT["wild"])
+
+
+def test_writers_fail_on_a_read_only_disk() -> None:
+    parameters = CONFIGS["blk_ro"]
+    offered = ModelRig(parameters).device.device_features
+    failed: set[str] = set()
+    for body in every_body():
+        for case in body.cases or ("",) if DeviceType.BLK in body.devices else ():
+            if body.name not in left_out.WRITERS and left_out.why(body, offered):
+                continue
+            try:
+                run(body(ModelRig(parameters, seed=1), *([case] if case else [])))
+            except (AssertionError, VirtioError):
+                failed.add(body.name)
+    assert failed == set(left_out.WRITERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import time
 
 from virtio_model.spec import Reg
@@ -43,7 +44,7 @@ class UioInterrupt(PolledInterrupt):
     """`Interrupt` by a UIO device: 4 bytes to read for each event, which masks the line; 1 written unmasks it.
 
     `wait` believes UIO alone. An event that InterruptStatus does not explain any more came before the driver had
-    acknowledged it otherwise, and is dropped.
+    acknowledged it otherwise, and is dropped. Raises `BoardError` for a file that is none.
     """
 
     def __init__(self, window: RegisterWindow, path: str) -> None:
@@ -52,6 +53,8 @@ class UioInterrupt(PolledInterrupt):
             self._file = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError as error:
             raise BoardError(f"IRQ=uio: {path} cannot be opened: {error.strerror}") from None
+        if not stat.S_ISCHR(os.fstat(self._file).st_mode):  # nothing is to be written to a file of registers
+            raise BoardError(f"IRQ=uio: {path} expected to be a UIO device, seen another kind of file")
         try:
             self._unmask()
         except OSError as error:
