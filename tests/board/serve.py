@@ -10,6 +10,7 @@ The register window is a file in shared memory whose accesses are trapped (`trap
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import pty
 import random
@@ -21,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from cocotbext.virtio.board import MappedMemory, Place
-from tests.bodies import reference
 from tests.board.trap import TrapError, TrappedWindow
+from tests.bodies import reference
 from tests.sim.configs import CONFIGS
 from virtio_model import MemoryStorage, MmioDevice
-from virtio_model.spec import SECTOR, WINDOW_SIZE, Interrupt, Reg
+from virtio_model.spec import SECTOR, Interrupt, Reg
 from virtio_model.split import SplitQueue
 
 BUS_ADDRESS = 0x1_4000_0000
@@ -67,9 +68,9 @@ class _NoLine(MmioDevice):
 class _NoReset(MmioDevice):
     """Ignores Status = 0 once it is live."""
 
-    def write(self, offset: int, value: int, size: int = 4) -> None:
+    def write(self, offset: int, value: int, size: int = 4, strobe: int | None = None) -> None:
         if offset != Reg.STATUS or value or not self.live:
-            super().write(offset, value, size)
+            super().write(offset, value, size, strobe)
 
 
 class _Hanging(MmioDevice):
@@ -93,10 +94,10 @@ class _Overrunning(MmioDevice):
 class _Dying(MmioDevice):
     """Takes the server with it when a buffer is notified."""
 
-    def write(self, offset: int, value: int, size: int = 4) -> None:
+    def write(self, offset: int, value: int, size: int = 4, strobe: int | None = None) -> None:
         if offset == Reg.QUEUE_NOTIFY:
             os._exit(70)
-        super().write(offset, value, size)
+        super().write(offset, value, size, strobe)
 
 
 class _OtherMagic(MmioDevice):
@@ -133,10 +134,8 @@ class UioTerminal:
 
     def served(self) -> None:
         """Take what was written, and pass the interrupt on if it is not masked."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._enabled |= bool(os.read(self.master, 4096))
-        except BlockingIOError:
-            pass
         if self._enabled and self._device.irq:
             self._enabled = False
             self._count += 1

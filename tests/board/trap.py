@@ -116,7 +116,10 @@ class TrappedWindow:
         self._restore()
 
     def run(self, command: Sequence[str], env: dict[str, str]) -> int:
-        """Exit status of the command, negative for a signal, once all its descendants have ended. Raises `TrapError`."""
+        """Exit status of the command once all its descendants have ended, negative for a signal.
+
+        Raises `TrapError`.
+        """
         wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         before = signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(waker)

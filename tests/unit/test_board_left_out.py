@@ -10,18 +10,28 @@ import pytest
 
 from cocotbext.virtio.errors import VirtioError
 from cocotbext.virtio.model_bench import run
-from tests.bodies import every_body
-from tests.bodies.model_rig import ModelRig
 from tests.board import left_out
 from tests.board.rig import NoFaults, NoPowers, NotOnBoard
+from tests.bodies import every_body
+from tests.bodies.model_rig import ModelRig
 from tests.sim.configs import CONFIGS
 from virtio_model.spec import DESC_BYTES, BlkFeature, DeviceType, features
 
 from .test_bodies_on_model import runs
 
 #: Powers that a rig is asked for; what else is in the list is judged by hand.
-POWERS = ("faults", "fail_sector", "slow_down", "set_capacity", "image", "power_cycle", "inject", "set_link", "set_mac")
-POWERS += ("frames_sent",)
+POWERS = (
+    "faults",
+    "fail_sector",
+    "slow_down",
+    "set_capacity",
+    "image",
+    "power_cycle",
+    "inject",
+    "set_link",
+    "set_mac",
+    "frames_sent",
+)
 #: Shorter delays than this are a matter of clock cycles, in ns.
 CYCLES_NS = 500
 

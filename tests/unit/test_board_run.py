@@ -171,8 +171,13 @@ def test_memory_beyond_the_end_of_the_file_is_a_line(files: dict[str, str]) -> N
     """A file that shrinks, as a device that goes away, raises SIGBUS; that is told, not suffered."""
     pages = Place("MEM", files["memory"]).map()
     os.truncate(files["memory"], 0)
+
+    def access() -> int:
+        faulthandler.disable()  # pytest's report of it is of no use here
+        return int(memoryview(pages)[0])
+
     with pytest.raises(Died, match="killed by SIGBUS"):
-        isolated(lambda: (faulthandler.disable(), memoryview(pages)[0]), 5)
+        isolated(access, 5)
 
 
 def test_places() -> None:
@@ -183,9 +188,9 @@ def test_places() -> None:
 
 def test_isolated() -> None:
     assert isolated(lambda: {"a": 1}, 5) == {"a": 1}
-    with pytest.raises(Failed, match="KeyError: 7"):
-        isolated(lambda: {}[7], 5)
-    with pytest.raises(Died, match="no end within 0.2 s"):
+    with pytest.raises(Failed, match="KeyError: "):
+        isolated(lambda: os.environ["NO_SUCH_NAME"], 5)
+    with pytest.raises(Died, match=r"no end within 0\.2 s"):
         isolated(lambda: time.sleep(5), 0.2)
     with pytest.raises(Died, match="exited with status 3"):
         isolated(lambda: os._exit(3), 5)

@@ -33,15 +33,14 @@ class Place:
     def registers(cls, text: str, length: int) -> Place:
         """From REGS=file[@offset]. Raises `BoardError`."""
         path, numbers = _split("REGS", text, "file[@offset]", 1)
-        return cls("REGS", path, *numbers, length=length)
+        return cls("REGS", path, numbers[0] if numbers else 0, length=length)
 
     @classmethod
     def memory(cls, text: str) -> Place:
         """From MEM=file[@offset,bus_address[,length]]; without a bus address it is the offset. Raises `BoardError`."""
         path, numbers = _split("MEM", text, "file[@offset,bus_address[,length]]", 3)
-        if len(numbers) < 2:
-            numbers += [numbers[0] if numbers else 0] * (2 - len(numbers))
-        return cls("MEM", path, *numbers)
+        offset = numbers[0] if numbers else 0
+        return cls("MEM", path, offset, *(numbers[1:] or [offset]))
 
     def __str__(self) -> str:
         return f"{self.what}={self.path}@{self.offset:#x}"

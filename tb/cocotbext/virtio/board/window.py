@@ -17,14 +17,15 @@ from virtio_model.spec import WINDOW_SIZE
 
 from .errors import BoardError
 
-_FORMATS = {1: "B", 2: "H", 4: "I"}
+_SIZES = (1, 2, 4)
 
 
 def typed_views(pages: mmap.mmap) -> dict[int, memoryview]:
     """The same bytes as items of 1, 2 and 4 bytes. Raises `BoardError` on a big-endian machine."""
     if sys.byteorder != "little":
         raise BoardError("a little-endian machine expected, seen a big-endian one")
-    return {size: memoryview(pages).cast(kind) for size, kind in _FORMATS.items()}
+    view = memoryview(pages)
+    return {1: view.cast("B"), 2: view.cast("H"), 4: view.cast("I")}
 
 
 class RegisterWindow:
@@ -53,6 +54,6 @@ class RegisterWindow:
         self.store(offset, int(value), size)
 
     def _item(self, offset: int, size: int) -> tuple[memoryview, int]:
-        if size not in _FORMATS or offset % size or not 0 <= offset <= WINDOW_SIZE - size:
+        if size not in _SIZES or offset % size or not 0 <= offset <= WINDOW_SIZE - size:
             raise ValueError(f"access of {size} bytes at {offset:#x}: expected 1, 2 or 4, aligned, within the window")
         return self._views[size], offset // size
