@@ -8,6 +8,7 @@ passed, 1 something failed or nothing ran, 2 the request makes no sense or there
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import shlex
@@ -152,7 +153,15 @@ def run_body(board: Board, body: Body, case: str, seed: int) -> tuple[int, int]:
 
 
 def execute(board: Board, chosen: Sequence[tuple[Body, str]], request: Request) -> Iterator[Verdict]:
-    """Run the bodies one after another; once the device is gone, the rest are skipped."""
+    """Run the bodies one after another; once the device is gone, the rest are skipped. The device is left in reset."""
+    try:
+        yield from _execute(board, chosen, request)
+    finally:
+        with contextlib.suppress(Died):
+            isolated(lambda: board.window.store(Reg.STATUS, 0), _PROBE_S)
+
+
+def _execute(board: Board, chosen: Sequence[tuple[Body, str]], request: Request) -> Iterator[Verdict]:
     gone = ""
     for body, case in chosen:
         name = f"{body.name}/{case}" if case else body.name

@@ -27,9 +27,11 @@ from virtio_model.spec import WINDOW_SIZE
 
 def served(config: str, *arguments: str, json_path: Path, **env: str) -> tuple[int, list[str], dict[str, Any]]:
     """Status, lines and figures of `make board`'s program with the model of a configuration behind its files."""
-    program = [sys.executable, "-m", "tests.board", "--json", str(json_path)]
+    # Without any package of others, as it may have to on a board.
+    program = [sys.executable, "-S", "-m", "tests.board", "--json", str(json_path)]
     command = [sys.executable, "-m", "tests.board.serve", config, *arguments, "--", *program]
     given = {key: value for key, value in os.environ.items() if key not in ("TEST", "TIMEOUT")}
+    given["PYTHONPATH"] = f"{ROOT / 'tb'}:{ROOT / 'models'}"
     done = subprocess.run(
         command, cwd=ROOT, env={**given, "SEED": "7", **env}, capture_output=True, text=True, timeout=300, check=False
     )
