@@ -91,7 +91,7 @@ def parse(env: Mapping[str, str]) -> Request:
     )
 
 
-def find(board: Board) -> Found:
+def find(board: Board, request: Request) -> Found:
     """Look what device there is. Raises `BoardError` if there is none that a driver could be tested with."""
 
     async def look(rig: BoardRig) -> Found:
@@ -105,13 +105,15 @@ def find(board: Board) -> Found:
         # The ends of the memory first: nothing is there if this dies.
         isolated(lambda: _touch(board), _PROBE_S)
     except Died as end:
-        raise BoardError(f"MEM: access to its ends expected to work, seen the process {end}") from None
+        raise BoardError(f"MEM={request.memory}: access to its ends expected to work, seen the process {end}") from None
     try:
         return isolated(lambda: run(look(BoardRig(board))), _PROBE_S)
     except Died as end:
-        raise BoardError(f"REGS: MagicValue expected to be readable, seen the process {end}") from None
+        raise BoardError(
+            f"REGS={request.registers}: MagicValue expected to be readable, seen the process {end}"
+        ) from None
     except Failed as error:
-        raise BoardError(f"REGS: {error}") from None
+        raise BoardError(f"REGS={request.registers}: {error}") from None
 
 
 def select(request: Request, found: Found) -> tuple[list[tuple[Body, str]], dict[str, str]]:
@@ -177,7 +179,7 @@ def _execute(board: Board, chosen: Sequence[tuple[Body, str]], request: Request)
         except Died as end:
             yield Verdict(name, FAILED, f"the process running it: {end}", time.monotonic() - begun)
             try:
-                find(board)
+                find(board, request)
             except BoardError as error:
                 gone = f"device gone: {error}"
         except Failed as error:
@@ -210,7 +212,7 @@ def test_board(request: Request, json_path: Path) -> int:
     json_path.unlink(missing_ok=True)
     start = time.monotonic()
     board = Board.open(request.registers, request.memory, request.irq)
-    found = find(board)
+    found = find(board, request)
     chosen, absent = select(request, found)
     print(f"{found}; interrupt {request.irq}; seed {request.seed}", flush=True)
     verdicts: list[Verdict] = []

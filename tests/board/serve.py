@@ -65,6 +65,14 @@ class _NoLine(MmioDevice):
         return False
 
 
+class _StuckLine(MmioDevice):
+    """Holds its interrupt line high."""
+
+    @property
+    def irq(self) -> bool:
+        return True
+
+
 class _NoReset(MmioDevice):
     """Ignores Status = 0 once it is live."""
 
@@ -112,6 +120,7 @@ FAULTS: Mapping[str, type[MmioDevice]] = {
     "used_len": _LongUsed,
     "no_interrupt": _NoInterrupt,
     "no_line": _NoLine,
+    "stuck_line": _StuckLine,
     "reset": _NoReset,
     "hang": _Hanging,
     "overrun": _Overrunning,

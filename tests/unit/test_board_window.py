@@ -117,6 +117,18 @@ def test_bad_accesses() -> None:
         window.store(0, 1 << 32)
 
 
+def test_a_barrier_before_each_access(tmp_path: Path) -> None:
+    path = tmp_path / "registers"
+    path.write_bytes(bytes(WINDOW_SIZE))
+    pages = Place("REGS", str(path), length=WINDOW_SIZE).map()
+    seen: list[int] = []
+    window = RegisterWindow(pages, lambda: seen.append(pages[0]))
+    window.store(0, 1)
+    window.store(0, 2)
+    assert window.load(0) == 2
+    assert seen == [0, 1, 2]
+
+
 def test_memory_is_that_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "memory"
     path.write_bytes(bytes(3 * 4096))

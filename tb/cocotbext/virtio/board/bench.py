@@ -58,3 +58,8 @@ class BoardBench(Bench):
         memory = GuardedMemory(board.memory, [region], random.Random(f"memory {seed}"))
         super().__init__(board.window, memory, board.irq, time.monotonic_ns, seed)
         self.timeout_ns = timeout_ns
+
+    async def finish(self, min_used: int = 1) -> None:
+        """As that of any bench, and the interrupt line has to be low when InterruptStatus is 0."""
+        await super().finish(min_used)
+        self.board.irq.check_low()

@@ -17,6 +17,8 @@ from .window import RegisterWindow
 LEAST_WAIT_NS = 20_000_000
 #: Events in a row that InterruptStatus does not explain, until they are handed on instead of being taken for stale.
 STALE_EVENTS = 16
+#: A line that is high interrupts within this time once it is unmasked.
+_QUIET_S = 0.005
 _ENABLE = (1).to_bytes(4, "little")
 
 
@@ -38,6 +40,9 @@ class PolledInterrupt:
                 return False
             time.sleep(10e-6)
         return True
+
+    def check_low(self) -> None:
+        """Raise AssertionError if the line is seen high although InterruptStatus is 0. Nothing is seen by polling."""
 
 
 class UioInterrupt(PolledInterrupt):
@@ -71,6 +76,16 @@ class UioInterrupt(PolledInterrupt):
             if self.level:
                 return True
         return True
+
+    def check_low(self) -> None:
+        for _ in range(STALE_EVENTS):
+            self._unmask()
+            if not select.select([self._file], [], [], _QUIET_S)[0] or self.level:
+                return
+            os.read(self._file, 4)
+        raise AssertionError(
+            f"BOARD-IRQ-LOW interrupt line expected low with InterruptStatus 0, seen {STALE_EVENTS} events in a row"
+        )
 
     def _unmask(self) -> None:
         os.write(self._file, _ENABLE)
