@@ -194,9 +194,10 @@ package virtio_pkg;
     logic [31:0] writable_len;
   } chain_t;
 
-  // A chain that has been served: what its used element will say.
+  // A chain that has been served: what its used element will say. With `more` set it becomes used together with the next one of its queue.
   typedef struct packed {
     logic        fault;
+    logic        more;
     logic [15:0] queue_index;
     logic [15:0] head;
     logic [31:0] written_len;

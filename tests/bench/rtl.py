@@ -14,7 +14,7 @@ from rich.table import Table
 from .figures import Check
 
 #: Test modules that measure.
-MODULES = ("speed_rng", "speed_blk")
+MODULES = ("speed_rng", "speed_blk", "speed_net")
 
 #: Cycles by which a memory answers later than it could, and requests outstanding.
 LATENCIES = (1, 20, 200)
@@ -30,6 +30,7 @@ LEAST: Mapping[str, float] = {
     "blk_read_4k.lat20.qd4.bus_share": 0.90,
     "blk_write_4k.lat20.qd4.bus_share": 0.90,
     "blk_read_4k.lat200.qd16.bus_share": 0.80,
+    "net_1514_loop.lat20.bus_share": 0.85,
 }
 MOST: Mapping[str, float] = {
     "rng_64.lat20.qd16.cycles_per_request": 40,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transport features on split rings: indirect tables, events, order, notification data, queue reset (2.6, 2.7, 4.2.2).
+"""Transport features, on either kind of rings where it is not said: indirect tables, events, order, notification data,
+queue reset (2.6 to 2.8, 4.2.2).
 
 For devices that offer all of them.
 """
@@ -33,7 +34,9 @@ async def _start(rig: Rig, *needed: Feature, **options: Any) -> Any:
 
 @body(used=90)
 async def indirect_tables(rig: Rig) -> None:
-    """Requests in a table of their own, with 0 to 2 descriptors before it (SPLIT-DEV-019 to 024, HOST-045, 047)."""
+    """Requests in a table of their own, with 0 to 2 descriptors before it in split rings (SPLIT-DEV-013, 019 to 024,
+    PACKED-DEV-012, 014 to 017, HOST-045, 047).
+    """
     driver = await _start(rig, Feature.INDIRECT_DESC)
     driver.table_order = rig.rng
     framings = [pieces(count, rig.rng) for count in (3, 4, 5, 6, 7, 9)]
@@ -112,7 +115,7 @@ async def table_above_the_address_space(rig: Rig) -> None:
 
 @body(used=25)
 async def interrupt_when_used_event_is_reached(rig: Rig) -> None:
-    """With EVENT_IDX only the buffer that used_event names is notified, batches included (SPLIT-DEV-028 to 030)."""
+    """With EVENT_IDX only the buffer that used_event names is notified, batches included (SPLIT-DEV-028 to 031)."""
     await _start(rig, Feature.EVENT_IDX)
     await work.serve(rig, 1)
     queue = rig.transport.queues[0]
@@ -169,7 +172,9 @@ async def _reset_and_enable(rig: Rig, index: int, size: int | None) -> None:
 
 @body(used=20)
 async def queue_reset(rig: Rig) -> None:
-    """An idle queue is reset and enabled again with another size; it starts anew (QRESET-DEV-002, 003)."""
+    """An idle queue is reset and enabled again with another size; it starts anew (QRESET-DEV-002, 003, MMIO-DEV-024,
+    032 to 036).
+    """
     await _start(rig, Feature.RING_RESET)
     for size in (32, 16, None, 64):
         await work.serve(rig, 5)
@@ -197,7 +202,9 @@ async def queue_reset_of_what_is_not_ready(rig: Rig) -> None:
 
 @body(used=40, limit_us=60_000)
 async def queue_reset_under_load(rig: Rig) -> None:
-    """A queue is reset with requests in flight, at many moments, while another one is served (QRESET-DEV-001)."""
+    """A queue is reset with requests in flight, at many moments, while another one is served (QRESET-DEV-001,
+    MMIO-DEV-024).
+    """
     await _start(rig, Feature.RING_RESET, queues=[0, 1])
     for step in range(16):
         others = [await work.ask(rig, queue=1, kick=False) for _ in range(4)]

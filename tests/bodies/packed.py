@@ -35,7 +35,9 @@ def _queue(rig: Rig, index: int = 0) -> PackedVirtqueue:
 
 @body(used=150, limit_us=60_000)
 async def rings_wrap(rig: Rig) -> None:
-    """Ring and wrap counters go round many times, lists across the ring's end included (PACKED-DEV-002, 004, 006)."""
+    """Ring and wrap counters go round many times, lists across the ring's end included (PACKED-DEV-001, 002, 004,
+    006 to 009, 036).
+    """
     for size in (64, 5, 8, 7):
         queue = await _start(rig, size)
         served = 0
@@ -82,7 +84,7 @@ async def undefined_bits(rig: Rig) -> None:
 
 @body(used=9)
 async def idle_ring_asks_for_the_next_notification(rig: Rig) -> None:
-    """An idle queue asks for a notification with the very next descriptor, round after round (2.8.10)."""
+    """An idle queue asks for a notification with the very next descriptor, in each round (PACKED-DEV-023, 027, 039)."""
     queue = await _start(rig, 5)
     for _ in range(8):
         await work.settle(rig, [await work.ask(rig)])
@@ -98,7 +100,7 @@ async def idle_ring_asks_for_the_next_notification(rig: Rig) -> None:
 
 @body(used=8)
 async def notifications_stay_enabled(rig: Rig) -> None:
-    """Without EVENT_IDX the device leaves its structure alone or keeps to flags (PACKED, 2.8.10)."""
+    """Without EVENT_IDX the device leaves its structure alone (PACKED-DEV-024)."""
     queue = await _start(rig, 8, Feature.EVENT_IDX)
     for _ in range(8):
         await work.settle(rig, [await work.ask(rig)])
@@ -118,7 +120,7 @@ WISHES: dict[str, tuple[int, int, bool]] = {
 
 @body(used=6, cases=tuple(WISHES))
 async def interrupts_that_are_wanted(rig: Rig, case: str) -> None:
-    """What does not clearly suppress an interrupt does not suppress it (2.8.10)."""
+    """What does not clearly suppress an interrupt does not suppress it (PACKED-DEV-024, 026)."""
     place, flags, with_events = WISHES[case]
     queue = await _start(rig, 8, *([] if with_events else [Feature.EVENT_IDX]))
     for _ in range(6):
@@ -132,7 +134,7 @@ async def interrupts_that_are_wanted(rig: Rig, case: str) -> None:
 
 @body(used=60)
 async def interrupts_at_every_place(rig: Rig) -> None:
-    """A descriptor event at each place of the ring, passed by lists and batches of any size (2.8.10, SPLIT-DEV-028)."""
+    """A descriptor event at each place of the ring, passed by lists and batches of any size (PACKED-DEV-025)."""
     queue = await _start(rig, 7)
     for step in range(24):
         await work.calm_down(rig)

@@ -261,7 +261,7 @@ async def notified_while_busy(rig: Rig) -> None:
 
 @body(used=2)
 async def queue_reset_without_the_feature(rig: Rig) -> None:
-    """QueueReset does nothing while RING_RESET is not negotiated, and reads 0 (HOST-079)."""
+    """QueueReset does nothing while RING_RESET is not negotiated, and reads 0 (QRESET-DEV-004, HOST-079)."""
     await work.start(rig, accept=work.without(Feature.RING_RESET))
     await work.serve(rig, 1)
     await rig.bus.write(Reg.QUEUE_SEL, 0)

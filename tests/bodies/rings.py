@@ -159,7 +159,7 @@ async def undefined_bits_in_the_rings(rig: Rig) -> None:
 
 @body(used=8)
 async def event_fields_are_not_touched(rig: Rig) -> None:
-    """Without EVENT_IDX avail_event stays as it is, and used_event means nothing (SPLIT-DEV-005, 006, HOST-014)."""
+    """Without EVENT_IDX avail_event stays, and used_event means nothing (SPLIT-DEV-005, 006, 025, HOST-014)."""
     await work.start(rig, size=8, accept=work.on_split(Feature.EVENT_IDX))
     queue = work.split_queue(rig)
     rig.memory.write(queue.layout.used_event_address, b"\xff\x7f")

@@ -148,6 +148,22 @@ _FAULTS: Mapping[str, Fault] = {
         "features.idle_queue_asks_for_the_next_notification",
         parameters=_SPLIT,
     ),
+    "net_buffers_one_by_one": Fault(
+        "virtio_mmio_net.sv",
+        ".UsedTogether     (MrgRxbuf),",
+        ".UsedTogether     (1'b0),",
+        ("NET-TOGETHER",),
+        "net.frames_over_several_buffers",
+        parameters=_NET,
+    ),
+    "packed_first_not_last": Fault(
+        "virtio_packed_used.sv",
+        "assign opens      = UsedTogether &&",
+        "assign opens      = 1'b0 &&",
+        ("NET-TOGETHER",),
+        "net.frames_over_several_buffers",
+        parameters={**_PACKED, "Device": 1},
+    ),
     "packed_wrap_not_toggled": Fault(
         "virtio_packed_used.sv",
         "wrap_q[i] <= wrap ^ passes_end;",
@@ -198,8 +214,8 @@ _FAULTS: Mapping[str, Fault] = {
     ),
     "packed_event_one_late": Fault(
         "virtio_packed_used.sv",
-        "behind <= {1'b0, moved_q};",
-        "behind < {1'b0, moved_q};",
+        "behind <= {1'b0, moved};",
+        "behind < {1'b0, moved};",
         ("IRQ-MISSING", "DeviceTimeout"),
         "packed.interrupts_at_every_place",
         parameters=_PACKED,

@@ -92,8 +92,9 @@ class SplitTracker(QueueTracker[SplitQueue]):
         """Bytes written into the used ring; returns the new used idx if they hold it."""
         layout = self.layout
         flags, idx = layout.used_flags_address, layout.used_idx_address
-        if address <= flags and (value := int.from_bytes(data[flags - address :][:2], "little")) > 1:
-            self._violate("VQ-USED-FLAGS", "", None, "0 or 1", value, event)
+        most = 0 if self.queue.has(Feature.EVENT_IDX) else 1
+        if address <= flags and (value := int.from_bytes(data[flags - address :][:2], "little")) > most:
+            self._violate("VQ-USED-FLAGS", "", None, f"at most {most}", value, event)
         for slot, _ in self.write_elements(address, data, event):
             expected = f"one of {len(self.in_flight)} from slot {self.queue.used_slot}"
             self._violate("VQ-USED-SLOT", "", None, expected, slot, event)

@@ -68,6 +68,8 @@ class UsedChecker:
                 self._take_out(tracker, chain, event)
             else:
                 self._check_chain(tracker, chain, seen_len, event, driver_features)
+        if isinstance(self._function, Net) and self._function.receiving:
+            self._violate("NET-TOGETHER", "", tracker, None, "all buffers of a frame", "a part of them", event)
         return tracker.used - before
 
     def abandon(self, chain: Chain, driver_features: int) -> None:

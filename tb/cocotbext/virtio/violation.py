@@ -34,8 +34,12 @@ RULES: dict[str, Rule] = {
     "REG-CONFIG": Rule("configuration space", ("MMIO-DEV-026", "CONFIG-DEV-002", "CONFIG-DEV-004")),
     "REG-GENERATION": Rule("ConfigGeneration changes with the configuration only", ("MMIO-DEV-025", "MMIO-DEV-030")),
     "REG-UNDEFINED": Rule("write-only and unlisted registers read 0 (project decision)"),
-    "IRQ-MISSING": Rule("used buffers are notified unless suppressed", ("SPLIT-DEV-027", "SPLIT-DEV-032")),
-    "IRQ-UNDUE": Rule("no interrupt without an event", ("MMIO-DEV-028", "STATUS-DEV-001", "SPLIT-DEV-026")),
+    "IRQ-MISSING": Rule(
+        "used buffers are notified unless suppressed", ("SPLIT-DEV-027", "SPLIT-DEV-032", "PACKED-DEV-026")
+    ),
+    "IRQ-UNDUE": Rule(
+        "no interrupt without an event", ("MMIO-DEV-028", "STATUS-DEV-001", "SPLIT-DEV-026", "PACKED-DEV-025")
+    ),
     "IRQ-LEVEL": Rule("the line is high exactly while InterruptStatus is not 0", ("MMIO-DEV-037",)),
     "IRQ-CONFIG-MISSING": Rule("configuration changes are notified", ("STATUS-DEV-003", "OPER-DEV-001")),
     "DMA-BEFORE-DRIVER-OK": Rule("no DMA before DRIVER_OK", ("STATUS-DEV-001",)),
@@ -43,20 +47,26 @@ RULES: dict[str, Rule] = {
     "DMA-QUEUE-NOT-READY": Rule("no access to a queue while QueueReady is 0", ("MMIO-DEV-031",)),
     "DMA-READ-OUTSIDE": Rule("reads only rings of ready queues and buffers of chains in flight", ("SPLIT-DEV-045",)),
     "DMA-WRITE-OUTSIDE": Rule("writes only buffers of chains in flight and used rings", ("SPLIT-DEV-003",)),
-    "VQ-READ-WRITABLE": Rule("does not read device-writable buffers", ("SPLIT-DEV-015",)),
-    "VQ-WRITE-READABLE": Rule("does not write device-readable buffers", ("SPLIT-DEV-014",)),
-    "VQ-WRITE-RING": Rule("does not write the driver's parts of a queue", ("SPLIT-DEV-003", "SPLIT-DEV-017")),
-    "VQ-UNREAD": Rule("acts only on what it has read since it was made available", ("SPLIT-DEV-045",)),
+    "VQ-READ-WRITABLE": Rule("does not read device-writable buffers", ("SPLIT-DEV-015", "PACKED-DEV-033")),
+    "VQ-WRITE-READABLE": Rule("does not write device-readable buffers", ("SPLIT-DEV-014", "PACKED-DEV-032")),
+    "VQ-WRITE-RING": Rule(
+        "does not write the driver's parts of a queue",
+        ("SPLIT-DEV-003", "SPLIT-DEV-017", "PACKED-DEV-014", "PACKED-DEV-022"),
+    ),
+    "VQ-UNREAD": Rule("acts only on what it has read since it was made available", ("SPLIT-DEV-045", "PACKED-DEV-034")),
     "VQ-USED-ID": Rule("a used element names a chain in flight, once", ("SPLIT-DEV-007", "PACKED-DEV-031")),
     "VQ-USED-LEN": Rule("len is the number of bytes written", ("SPLIT-DEV-007", "PACKED-DEV-011", "QUEUE-DEV-002")),
     "VQ-USED-SLOT": Rule(
-        "used elements go to the next free slots", ("SPLIT-DEV-006", "SPLIT-DEV-008", "PACKED-DEV-008")
+        "used elements go to the next free slots",
+        ("SPLIT-DEV-006", "SPLIT-DEV-008", "PACKED-DEV-008", "PACKED-DEV-035"),
     ),
     "VQ-USED-WRAP": Rule("a used descriptor is marked with the wrap counter", ("PACKED-DEV-004", "PACKED-DEV-005")),
     "VQ-USED-WRITE": Rule("a used descriptor has WRITE set if anything was written", ("PACKED-DEV-010",)),
     "VQ-USED-IDX": Rule("used idx counts used elements", ("SPLIT-DEV-008",)),
-    "VQ-USED-FLAGS": Rule("used flags are 0 or 1", ("SPLIT-DEV-040",)),
-    "VQ-USED-ORDER": Rule("chains are used in the order made available", ("RSVD-DEV-005",)),
+    "VQ-USED-FLAGS": Rule("used flags are 0 or 1, with EVENT_IDX 0", ("SPLIT-DEV-040", "SPLIT-DEV-042")),
+    "VQ-USED-ORDER": Rule(
+        "chains are used in the order made available", ("RSVD-DEV-005", "PACKED-DEV-028", "PACKED-DEV-029")
+    ),
     "VQ-ORDER-PAYLOAD": Rule("payload is written before it is reported", ("SPLIT-DEV-034",)),
     "VQ-ORDER-ELEMENT": Rule("the used element is written before idx, or its flags", ("SPLIT-DEV-033",)),
     "VQ-DATA": Rule("the buffer holds what the request asks for", ("SPLIT-DEV-034",)),
@@ -64,11 +74,14 @@ RULES: dict[str, Rule] = {
     "BLK-FLUSH": Rule("a flush, or a write through the cache, is durable when it is reported", ("BLK-DEV-046",)),
     "VQ-FAULT-USED": Rule("a malformed chain is not used", ("STATUS-DEV-002",)),
     "VQ-FAULT-IGNORED": Rule("a malformed ring sets DEVICE_NEEDS_RESET", ("STATUS-DEV-002", "OPER-DEV-003")),
-    "VQ-EVENT": Rule("what asks for notifications is what the features allow", ("SPLIT-DEV-043",)),
+    "VQ-EVENT": Rule(
+        "what asks for notifications is what the features allow", ("SPLIT-DEV-043", "PACKED-DEV-023", "PACKED-DEV-027")
+    ),
     "VQ-UNUSED": Rule("every chain taken is used", ("INIT-DEV-001",)),
     "VQ-NOTIFY-LOST": Rule("a notified queue is looked at", ("MMIO-DEV-015", "INIT-DEV-001")),
     "MAC-KEEP": Rule("beats at the MAC port are full from lane 0 on, but for the last of a frame"),
     "NET-SENT": Rule("frames sent are those of the transmit queues, in order", ("NET-DEV-011",)),
+    "NET-TOGETHER": Rule("all buffers of a frame become used together", ("NET-DEV-046", "PACKED-DEV-021")),
     "BENCH-IDLE": Rule("the test did what it claims"),
 }
 
