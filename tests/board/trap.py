@@ -91,7 +91,8 @@ def _ptrace(request: int, pid: int, address: int | None = None, data: int | None
 class TrappedWindow:
     """Runs a program whose accesses to the window at `offset` of the file at `path` go to `registers`.
 
-    `watched` is a file whose readability calls `served`, which is called after each access too.
+    `watched` is a file whose readability calls `served`, which is called after each access too. `on_access` is told of
+    each access. Needs Linux 5.3 or later, and to be allowed to trace children.
     """
 
     def __init__(
@@ -103,7 +104,6 @@ class TrappedWindow:
         served: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
-        self.accesses = 0
         self.on_access: Callable[[Access], None] = lambda access: None
         self._registers = registers
         self._base = offset
@@ -161,9 +161,8 @@ class TrappedWindow:
                     break
                 if os.WIFSTOPPED(status):
                     try:
-                        self._stopped(pid, status)
-                        continue
-                    except ProcessLookupError:  # killed: its end is still to come
+                        with contextlib.suppress(ProcessLookupError):  # killed: its end is still to come
+                            self._stopped(pid, status)
                         continue
                     except _Ended as end:
                         status = end.status
@@ -253,7 +252,7 @@ class TrappedWindow:
                     f"seen {size} bytes from {first:#x} on{'' if seen == seen_inverse else ' and a load'}"
                 )
             access = Access(True, offset, size, int.from_bytes(stored, "little"))
-            self._note(access)
+            self.on_access(access)
             self._registers.write(offset, access.value, size)
             return
         if seen == seen_inverse:
@@ -262,7 +261,7 @@ class TrappedWindow:
             )
         size = self._loaded(pid, saved, offset, seen)
         value = self._registers.read(offset, size)
-        self._note(Access(False, offset, size, value))
+        self.on_access(Access(False, offset, size, value))
         page = bytearray(WINDOW_SIZE)
         page[offset : offset + size] = value.to_bytes(size, "little")
         self._step(pid, saved, bytes(page))
@@ -279,10 +278,6 @@ class TrappedWindow:
         if notices(offset + 2, offset + _WIDEST):
             return _WIDEST
         return 2 if notices(offset + 1, offset + 2) else 1
-
-    def _note(self, access: Access) -> None:
-        self.accesses += 1
-        self.on_access(access)
 
     def _step(self, pid: int, saved: bytes, page: bytes) -> tuple[bytes, bytes]:
         """Execute the one instruction with `page` in the window; the window and the processor's registers after it."""

@@ -44,7 +44,6 @@ def accesses(tmp_path: Path, program: str) -> list[Access]:
     window.on_access = seen.append
     status = window.run([sys.executable, "-c", OPEN + program, str(window.path)], {"PYTHONPATH": ":".join(sys.path)})
     assert status == 0
-    assert window.accesses == len(seen)
     return seen
 
 
