@@ -94,7 +94,8 @@ def hdl_files() -> list[Path]:
 
 def runner_files() -> list[Path]:
     """The modules beside the tests that run and measure them."""
-    files = sorted([*ROOT.glob("tests/*.py"), *ROOT.glob("tests/sim/*.py"), *ROOT.glob("tests/bench/*.py")])
+    folders = ("tests", "tests/sim", "tests/bench", "tests/board")
+    files = sorted(path for folder in folders for path in ROOT.glob(f"{folder}/*.py"))
     return [path for path in files if not path.name.startswith("test_")]
 
 
