@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from cocotbext.virtio.backing import Unmapped
-from cocotbext.virtio.drivers import BlkDriver, ConsoleDriver, DRIVERS, InputDriver, NetDriver, RngDriver
+from cocotbext.virtio.drivers import DRIVERS, BlkDriver, ConsoleDriver, InputDriver, NetDriver, RngDriver
 from cocotbext.virtio.errors import DeviceError, DeviceTimeout, VirtioError
 from cocotbext.virtio.interfaces import GuardError
 from cocotbext.virtio.model_bench import ModelBench, run
