@@ -225,6 +225,8 @@ class Scoreboard:
         if index in self._queues.trackers and self.model.driver_features >> Feature.RING_RESET & 1:
             self._resetting.add(index)
             self._queues.resetting(index)
+            if self._frames is not None:
+                self._frames.queue_reset()
 
     def _may_have_stopped(self, index: int, offset: int) -> None:
         """0 was read from a register of a queue that is stopping. In a queue reset QueueReset counts, else
