@@ -237,6 +237,8 @@ class Scoreboard:
             self._queues.resetting(index)
             if self._port is not None and index == 0:
                 self._port.forget(cycle)
+            if self._frames is not None:
+                self._frames.queue_reset()
 
     def _may_have_stopped(self, index: int, offset: int) -> None:
         """0 was read from a register of a queue that is stopping. In a queue reset QueueReset counts, else
