@@ -19,7 +19,8 @@
 //   queue_drop  level: that queue is being reset. Chains of it that the device type has or still gets are to be answered soon, with
 //             whatever (rsp_last with nothing will do): it reaches no driver.
 //   device_reset  level, during a device reset and while DEVICE_NEEDS_RESET is set: forget everything; no beat is taken or given.
-//   config_*  configuration space, byte offsets of aligned words, read combinationally; strobes on writes.
+//   config_*  configuration space, byte offsets of aligned words, read combinationally; strobes on writes, which come in every state of
+//             the device.
 //   config_changed  pulse, in the cycle in which a configuration field takes its new value.
 //   device_features_i  the bits of the device type; the core adds VERSION_1 and TransportFeatures.
 

@@ -180,7 +180,7 @@ module virtio_mmio_net #(
       .NumQueues        (NumQueues),
       .QueueSizeMax     (QueueSizeMax),
       .UsedTogether     (MrgRxbuf),
-      .ReadBufferBeats  (64),  // frames read further ahead hold up those received
+      .ReadBufferBeats  (64),                 // frames read further ahead hold up those received
       .CreditQueues     ({NumQueues{1'b1}}),
       .ChainsAhead      (ChainsAhead),
       .TransportFeatures(TransportFeatures),

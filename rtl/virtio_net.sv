@@ -532,7 +532,7 @@ module virtio_net #(
       assign free   = ctrl_here ? (order_pop && order_kind == Command) || (arrive && kind == None)
                                 : rooms_pop && rooms_pair == PairWidth'(i / 2);
     end
-    virtio_net_credit #(
+    virtio_credit #(
         .CountWidth(CountWidth)
     ) u_credit (
         .clk_i,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from cocotbext.virtio.backing import DeviceView, RegionMemory
@@ -45,6 +46,21 @@ class NoPowers(Rig):
 
     def frames_sent(self) -> list[bytes]:
         self._refuse("frames_sent")
+
+    async def give(self, items: Sequence[int], wait: bool = True) -> None:
+        self._refuse("give")
+
+    async def set_port(self, stall: bool = False, gap: int = 0) -> None:
+        self._refuse("set_port")
+
+    async def set_size(self, cols: int, rows: int) -> None:
+        self._refuse("set_size")
+
+    async def set_level(self, level: int) -> None:
+        self._refuse("set_level")
+
+    def given_out(self) -> list[int]:
+        self._refuse("given_out")
 
     def image(self) -> bytes:
         self._refuse("image")

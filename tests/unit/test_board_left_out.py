@@ -31,6 +31,11 @@ POWERS = (
     "set_link",
     "set_mac",
     "frames_sent",
+    "give",
+    "set_port",
+    "set_size",
+    "set_level",
+    "given_out",
 )
 #: Shorter delays than this are a matter of clock cycles, in ns.
 CYCLES_NS = 500

@@ -31,6 +31,8 @@ SPECIAL = {
 PACKED = ("rng_packed", "blk_packed")
 SPLIT = ("rng_split", "rng_split_wrap", "blk_split", *PACKED)
 ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", "blk_full", *SPLIT)
+ORDINARY += ("console", "console128_split", "console512_packed", "input", "input128_split", "input512_packed")
+ORDINARY += ("checksum", "checksum512_packed")
 ORDINARY += ("net", "net_mq", "net_plain", "net_split", "net_packed128")
 #: Themes for devices with features that others do not have.
 THEMES = {"features": SPLIT, "packed": PACKED}
