@@ -12,7 +12,7 @@
 //
 // The next request is taken, and its commands begun, while the answers of those before are still going.
 //
-//   req -> header, virtio_byte_pack -> steps, write data -> virtio_blk_port -> storage
+//   req -> header, realigned on buses wider than it -> steps, write data -> virtio_blk_port -> storage
 //   rsp <- virtio_blk_answer <- answers, read data       <-
 
 module virtio_blk #(
@@ -89,6 +89,8 @@ module virtio_blk #(
   localparam int OffsetWidth = $clog2(Bytes);
   localparam int HeaderBytes = 16;
   localparam int HeaderBeats = (Bytes < HeaderBytes) ? HeaderBytes / Bytes : 1;
+  localparam bit Discard = MaxDiscardSectors != 32'd0;
+  localparam bit WriteZeroes = MaxWriteZeroesSectors != 32'd0;
   localparam bit HeaderSharesBeat = Bytes > HeaderBytes;  // data may begin in the header's beat
   localparam int SectorWords = 512 / Bytes;
   localparam int WordWidth = $clog2(SectorWords);
@@ -135,7 +137,7 @@ module virtio_blk #(
   logic step_valid, step_ready, step_taken, last_left;
 
   // Data of a write, or segments
-  logic taking, first_data_q, pack_clear, pack_in_ready, pack_valid, pack_ready, pack_last, pack_err;
+  logic taking, pack_clear, pack_in_ready, pack_valid, pack_ready, pack_last, pack_err;
   logic [OffsetWidth:0] req_bytes;
   logic [DataWidth-1:0] pack_data;
   logic [Bytes-1:0] pack_keep;
@@ -196,8 +198,8 @@ module virtio_blk #(
   assign data_len = (req_type == BLK_T_IN) ? in_len : out_len;
   assign fits = data_len[8:0] == 9'd0 && in_range(sector, {41'd0, data_len[31:9]}, capacity);
   assign is_flush = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
-  assign is_discard = req_type == BLK_T_DISCARD && driver_features_i[BLK_F_DISCARD];
-  assign is_zero = req_type == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES];
+  assign is_discard = Discard && req_type == BLK_T_DISCARD && driver_features_i[BLK_F_DISCARD];
+  assign is_zero = WriteZeroes && req_type == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES];
   assign segments_fit = data_len[3:0] == 4'd0 && {4'd0, data_len[31:4]} <= max_seg;
   assign max_seg = is_discard ? MaxDiscardSeg : MaxWriteZeroesSeg;
 
@@ -319,7 +321,6 @@ module virtio_blk #(
       header_err_q   <= 1'b0;
       req_done_q     <= 1'b0;
       has_status_q   <= 1'b0;
-      first_data_q   <= 1'b0;
       sector_q       <= '0;
       left_q         <= '0;
       linked_q       <= 1'b0;
@@ -335,14 +336,12 @@ module virtio_blk #(
         header_beat_q  <= '0;
         header_err_q   <= 1'b0;
         req_done_q     <= 1'b0;
-        first_data_q   <= HeaderSharesBeat;
         linked_q       <= 1'b0;
         word_q         <= '0;
         sector_bad_q   <= 1'b0;
       end else begin
         if (req_valid_i && req_ready_o) req_done_q <= req_last_i || req_done_q;
         if (req_skip_o) req_done_q <= 1'b1;
-        if (req_valid_i && taking && pack_in_ready) first_data_q <= 1'b0;
       end
       if (state_q == Header && req_valid_i) begin
         header_beat_q <= header_beat_q + 2'd1;
@@ -378,26 +377,43 @@ module virtio_blk #(
   assign parsing    = state_q == Segments;
   assign seg_ready  = parsing && step_ready;
 
-  virtio_byte_pack #(
-      .DataWidth(DataWidth)
-  ) u_pack (
-      .clk_i,
-      .rst_ni,
-      .clear_i    (pack_clear),
-      .in_valid_i (taking && req_valid_i),
-      .in_ready_o (pack_in_ready),
-      .in_data_i  (req_data_i),
-      .in_offset_i(first_data_q ? OffsetWidth'(HeaderBytes) : '0),
-      .in_bytes_i (first_data_q ? req_bytes - (OffsetWidth + 1)'(HeaderBytes) : req_bytes),
-      .in_last_i  (req_last_i),
-      .in_err_i   (req_err_i),
-      .out_valid_o(pack_valid),
-      .out_ready_i(pack_ready),
-      .out_data_o (pack_data),
-      .out_keep_o (pack_keep),
-      .out_last_o (pack_last),
-      .out_err_o  (pack_err)
-  );
+  if (HeaderSharesBeat) begin : g_realign
+    logic first_data_q;  // the header's beat
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni || device_reset_i || state_q == Idle) first_data_q <= 1'b1;
+      else if (req_valid_i && taking && pack_in_ready) first_data_q <= 1'b0;
+    end
+
+    virtio_byte_pack #(
+        .DataWidth(DataWidth)
+    ) u_pack (
+        .clk_i,
+        .rst_ni,
+        .clear_i    (pack_clear),
+        .in_valid_i (taking && req_valid_i),
+        .in_ready_o (pack_in_ready),
+        .in_data_i  (req_data_i),
+        .in_offset_i(first_data_q ? OffsetWidth'(HeaderBytes) : '0),
+        .in_bytes_i (first_data_q ? req_bytes - (OffsetWidth + 1)'(HeaderBytes) : req_bytes),
+        .in_last_i  (req_last_i),
+        .in_err_i   (req_err_i),
+        .out_valid_o(pack_valid),
+        .out_ready_i(pack_ready),
+        .out_data_o (pack_data),
+        .out_keep_o (pack_keep),
+        .out_last_o (pack_last),
+        .out_err_o  (pack_err)
+    );
+  end else begin : g_aligned
+    // The header ends with a beat.
+    assign pack_valid    = taking && req_valid_i;
+    assign pack_in_ready = pack_ready;
+    assign pack_data     = req_data_i;
+    assign pack_keep     = req_keep_i;
+    assign pack_last     = req_last_i;
+    assign pack_err      = req_err_i;
+    wire unused_realign = ^{req_bytes, pack_clear};
+  end
 
   virtio_blk_segments #(
       .DataWidth(DataWidth)

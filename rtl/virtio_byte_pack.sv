@@ -37,8 +37,8 @@ module virtio_byte_pack #(
   logic push, pop, full_word;
   logic [  OffsetWidth:0] wr_pos;  // where the next byte goes, modulo 2 * Bytes
   logic [OffsetWidth-1:0] rotate;
-  logic [2*DataWidth-1:0] doubled;
-  logic [2*Bytes-1:0] wr_en, wr_mask;
+  logic [OffsetWidth+1:0] wr_end;  // where the one after goes
+  logic [2*Bytes-1:0] wr_en, from_pos, up_to_end;
   logic [DataWidth-1:0] rotated;
 
   assign full_word   = fill_q >= (OffsetWidth + 2)'(Bytes);
@@ -54,11 +54,19 @@ module virtio_byte_pack #(
 
   assign wr_pos      = {rd_word_q, {OffsetWidth{1'b0}}} + fill_q[OffsetWidth:0];
   assign rotate      = in_offset_i - wr_pos[OffsetWidth-1:0];
-  assign doubled     = {in_data_i, in_data_i} >> {rotate, 3'b000};
-  assign rotated     = doubled[DataWidth-1:0];
-  // Byte enables: `in_bytes_i` ones, rotated to start at wr_pos.
-  assign wr_mask     = ~({2 * Bytes{1'b1}} << in_bytes_i);
-  assign wr_en       = (wr_mask << wr_pos) | (wr_mask >> ((OffsetWidth + 2)'(2 * Bytes) - {1'b0, wr_pos}));
+  // Byte enables: `in_bytes_i` ones from wr_pos on, round the end of the ring.
+  assign wr_end      = {1'b0, wr_pos} + {1'b0, in_bytes_i};
+  assign from_pos    = {2 * Bytes{1'b1}} << wr_pos;
+  assign up_to_end   = ~({2 * Bytes{1'b1}} << wr_end[OffsetWidth:0]);
+  assign wr_en       = wr_end[OffsetWidth+1] ? from_pos | up_to_end : from_pos & up_to_end;
+
+  virtio_byte_rotate #(
+      .DataWidth(DataWidth)
+  ) u_rotate (
+      .data_i  (in_data_i),
+      .rotate_i(rotate),
+      .data_o  (rotated)
+  );
 
   always_comb begin
     fill_d = fill_q;

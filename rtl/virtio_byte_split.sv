@@ -26,18 +26,32 @@ module virtio_byte_split #(
 
   logic [DataWidth-1:0] word_q[2];
   logic [OffsetWidth+1:0] fill_q, fill_d;
-  logic [OffsetWidth:0] rd_pos_q, rotate;  // modulo 2 * Bytes
+  logic [OffsetWidth:0] rd_pos_q, first;  // modulo 2 * Bytes
   logic wr_word_q;
   logic push;
-  logic [4*DataWidth-1:0] doubled;
+  logic [Bytes-1:0] wrapped;
+  logic [DataWidth-1:0] chosen;
 
   // What is taken makes room in the same cycle, without which pieces that straddle words would take two each.
   assign in_ready_o = (out_take_i ? fill_q - {1'b0, out_bytes_i} : fill_q) <= (OffsetWidth + 2)'(Bytes);
   assign push       = in_valid_i && in_ready_o;
   assign fill_o     = fill_q;
-  assign rotate     = rd_pos_q - {1'b0, out_offset_i};
-  assign doubled    = {word_q[1], word_q[0], word_q[1], word_q[0]} >> {rotate, 3'b000};
-  assign out_data_o = doubled[DataWidth-1:0];
+
+  // The byte at `first` goes to lane 0, those after it to the next lanes: of the bytes in the same place in both words, those from it on are
+  // taken from its word, those before it from the other one.
+  assign first      = rd_pos_q - {1'b0, out_offset_i};
+  assign wrapped    = ~({Bytes{1'b1}} << first[OffsetWidth-1:0]);
+  for (genvar i = 0; i < Bytes; i++) begin : g_lane
+    assign chosen[8*i+:8] = (first[OffsetWidth] ^ wrapped[i]) ? word_q[1][8*i+:8] : word_q[0][8*i+:8];
+  end
+
+  virtio_byte_rotate #(
+      .DataWidth(DataWidth)
+  ) u_rotate (
+      .data_i  (chosen),
+      .rotate_i(first[OffsetWidth-1:0]),
+      .data_o  (out_data_o)
+  );
 
   always_comb begin
     fill_d = fill_q;

@@ -75,7 +75,8 @@ module virtio_chain_writer #(
   logic seg_held_q, seg_last_q, exhausted_q;  // exhausted: the last segment is gone
   logic [63:0] seg_addr_q;
   logic [31:0] seg_left_q;
-  logic take_seg, end_seg;
+  logic [31:0] advance;
+  logic take_seg, end_seg, to_tail;
 
   logic ended_q, tail_q;
   logic [15:0] tail_bytes_q;
@@ -150,6 +151,9 @@ module virtio_chain_writer #(
   assign seg_ready_o   = !exhausted_q && ((state_q == Data && !seg_held_q) ||
                                           ((state_q == Tail || state_q == Drop) && !(seg_held_q && seg_last_q)));
   assign take_seg = seg_valid_i && seg_ready_o;
+  // Beside moving on with the data, the address goes to the last writable byte on the way out.
+  assign to_tail = state_q == Drop && seg_held_q && seg_last_q;
+  assign advance = to_tail ? seg_left_q - 32'd1 : {{(31 - OffsetWidth) {1'b0}}, piece};
 
   always_comb begin
     state_d = state_q;
@@ -215,12 +219,12 @@ module virtio_chain_writer #(
         seg_left_q <= seg_i.len;
         seg_last_q <= seg_i.last;
       end else if (move) begin
-        seg_addr_q  <= seg_addr_q + {{(63 - OffsetWidth) {1'b0}}, piece};
         seg_left_q  <= seg_left_q - {{(31 - OffsetWidth) {1'b0}}, piece};
         seg_held_q  <= !end_seg;
         exhausted_q <= end_seg && seg_last_q;
         data_len_q  <= data_len_q + {{(31 - OffsetWidth) {1'b0}}, piece};
       end
+      if (!take_seg && (move || to_tail)) seg_addr_q <= seg_addr_q + {32'd0, advance};
       if (move) begin
         burst_open_q  <= !burst_close;
         burst_beats_q <= beats_now;
@@ -280,7 +284,7 @@ module virtio_chain_writer #(
   assign retire_o            = {chain_q.fault, chain_q.queue_index, chain_q.head, data_len_q};
   assign retire_tag_o        = tag_q;
   assign retire_tail_o       = tail_q && !exhausted_q;
-  assign retire_tail_addr_o  = seg_addr_q + {32'd0, seg_left_q} - 64'd1;
+  assign retire_tail_addr_o  = seg_addr_q;
   assign retire_tail_bytes_o = tail_bytes_q;
 
 `ifndef SYNTHESIS

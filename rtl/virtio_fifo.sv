@@ -35,7 +35,8 @@ module virtio_fifo #(
       .Message("virtio_fifo: Depth must be a power of two, at least 2")
   ) u_check_depth ();
 
-  logic [Width-1:0] mem[Depth];
+  // No word is read in the cycle in which it is written, so a block RAM needs no bypass around it.
+  (* no_rw_check *) logic [Width-1:0] mem[Depth];
   logic [CountWidth-1:0] head_q, tail_q, commit_q;  // free-running: one bit more than the address
   logic push, pop;
 
