@@ -4,8 +4,8 @@
 // The answer (`rsp_*`) is a packed byte stream that fills the writable part from its start. A beat with `rsp_tail_i` carries one byte that
 // goes to the very last writable byte instead (a status byte): lane 0 if all went well, `rsp_tail_err_i` if a write before it
 // failed. `rsp_last_i` ends the chain's answer; every chain gets one, if only an empty beat (`rsp_keep_i` = 0). Bytes beyond the writable
-// part are dropped. Bursts ask for the bus only when all their beats are buffered. What remains to be done once the writes are
-// answered goes to virtio_chain_retire.
+// part are dropped. Bursts end where `MaxBurst` words from a multiple of their size on end, hence never cross 4 KiB, and ask for the bus
+// only when all their beats are buffered. What remains to be done once the writes are answered goes to virtio_chain_retire.
 //
 //   rsp stream -> virtio_byte_split -> beats, bursts -> [dma_write]
 
@@ -139,8 +139,7 @@ module virtio_chain_writer #(
   assign end_seg = move && seg_left_q == {{(31 - OffsetWidth) {1'b0}}, piece};
 
   assign beats_now = (burst_open_q ? burst_beats_q : '0) + BurstWidth'(1);
-  assign burst_close = move && (end_seg || beats_now == BurstWidth'(MaxBurst) ||
-                                (word_addr[11:0] | 12'(Bytes - 1)) == 12'hfff ||
+  assign burst_close = move && (end_seg || seg_addr_q[OffsetWidth+:BurstWidth-1] == '1 ||
                                 (ended_q && fill == {1'b0, piece}));
   assign burst_push = burst_close || (state_q == Close && burst_open_q && cmd_room);
   assign cmd_addr = burst_open_q ? burst_addr_q : word_addr;

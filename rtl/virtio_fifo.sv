@@ -41,7 +41,7 @@ module virtio_fifo #(
   logic push, pop;
 
   // Words written but not yet committed count against the space, not as content.
-  assign in_ready_o = (head_q - tail_q) != CountWidth'(Depth);
+  assign in_ready_o = (head_q ^ tail_q) != CountWidth'(Depth);
   assign count_o    = commit_q - tail_q;
   assign push       = in_valid_i && in_ready_o;
   assign pop        = out_valid_o && out_ready_i;

@@ -85,7 +85,14 @@ def hdl_files() -> list[Path]:
 
 def runner_files() -> list[Path]:
     """The modules beside the tests that run and measure them."""
-    files = sorted([*ROOT.glob("tests/*.py"), *ROOT.glob("tests/sim/*.py"), *ROOT.glob("tests/bench/*.py")])
+    files = sorted(
+        [
+            *ROOT.glob("tests/*.py"),
+            *ROOT.glob("tests/sim/*.py"),
+            *ROOT.glob("tests/bench/*.py"),
+            *ROOT.glob("tests/synth/*.py"),
+        ]
+    )
     return [path for path in files if not path.name.startswith("test_")]
 
 
