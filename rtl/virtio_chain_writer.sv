@@ -84,7 +84,7 @@ module virtio_chain_writer #(
 
   logic split_in_valid, split_in_ready;
   logic [OffsetWidth:0] rsp_bytes, piece;
-  logic [OffsetWidth+1:0] fill;
+  logic [OffsetWidth+2:0] fill;
   logic [AxiDataWidth-1:0] split_data;
   logic [OffsetWidth-1:0] offset;
   logic [OffsetWidth:0] room;  // bytes up to the end of the word or of the segment
@@ -132,7 +132,7 @@ module virtio_chain_writer #(
   always_comb begin
     room = (OffsetWidth + 1)'(Bytes) - {1'b0, offset};
     if (seg_left_q < {{(31 - OffsetWidth) {1'b0}}, room}) room = seg_left_q[OffsetWidth:0];
-    starved = fill < {1'b0, room};
+    starved = fill < {2'b0, room};
     piece   = starved ? fill[OffsetWidth:0] : room;
   end
   assign move = state_q == Data && seg_held_q && fill != '0 && (!starved || ended_q) && beat_room && cmd_room;
@@ -140,7 +140,7 @@ module virtio_chain_writer #(
 
   assign beats_now = (burst_open_q ? burst_beats_q : '0) + BurstWidth'(1);
   assign burst_close = move && (end_seg || seg_addr_q[OffsetWidth+:BurstWidth-1] == '1 ||
-                                (ended_q && fill == {1'b0, piece}));
+                                (ended_q && fill == {2'b0, piece}));
   assign burst_push = burst_close || (state_q == Close && burst_open_q && cmd_room);
   assign cmd_addr = burst_open_q ? burst_addr_q : word_addr;
   assign cmd_len = (state_q == Close) ? 8'(burst_beats_q) - 8'd1 : 8'(beats_now) - 8'd1;
