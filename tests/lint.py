@@ -43,7 +43,7 @@ TOPS: Mapping[str, Sequence[Mapping[str, int]]] = {
     TOP: [{"Device": NET}, {"Device": RNG}, {"Device": BLK}, CONFIGS["rng_oddsize"]],
     BENCH_TOP: [CONFIGS["ends32"], CONFIGS["ends512"]],
 }
-PYTHON = ("models", "tb", "tests")
+PYTHON = ("models", "tb", "tests", "fpga")
 TYPED = ("models/virtio_model", "tb/cocotbext/virtio")
 
 

@@ -11,7 +11,7 @@ from migen import ClockSignal, Instance, ResetSignal, Signal
 
 RTL = Path(__file__).resolve().parents[2] / "rtl"
 ID_WIDTH = 4
-#: (AXI channel, whether the device drives it, fields) of the DMA master. What AXI4 has beyond these the device leaves at 0.
+#: (AXI channel, whether its master drives it, fields) of the DMA. What AXI4 has beyond these is left at 0.
 DMA_CHANNELS = (
     ("aw", True, ("addr", "len", "size", "burst", "lock", "cache", "prot", "id")),
     ("w", True, ("data", "strb", "last")),
@@ -19,7 +19,7 @@ DMA_CHANNELS = (
     ("ar", True, ("addr", "len", "size", "burst", "lock", "cache", "prot", "id")),
     ("r", False, ("data", "resp", "last", "id")),
 )
-#: The same of the register slave, as its master drives it.
+#: The same of the registers.
 REGISTER_CHANNELS = (
     ("aw", True, ("addr", "prot")),
     ("w", True, ("data", "strb")),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the Verilog wrappers that Vivado's IP packager wants as tops: `python3 fpga/vivado/wrap.py`.
 
-Ports and parameters are taken from the text of the RTL's tops; streams get the names of AXI4-Stream, and attributes say what
-clock, reset and interrupt are.
+Ports and parameters are taken from the text of the RTL's tops; streams get the names of AXI4-Stream, and attributes
+say what clock, reset and interrupt are.
 """
 
 from __future__ import annotations

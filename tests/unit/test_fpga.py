@@ -67,7 +67,7 @@ def test_a_port_that_the_rtl_lacks_is_found(tmp_path: Path) -> None:
     assert "interrupt_o" in done.stdout + done.stderr
 
 
-# Vivado's commands, as far as the script uses them: each is written down; what is asked for is found unless it is in `missing`.
+# Vivado's commands, as far as the script uses them; what is asked for is found unless it is in `missing`.
 STUBS = """
 set missing [list {missing}]
 proc note {{args}} {{ puts [join $args " "] }}
@@ -91,7 +91,9 @@ foreach name {{current_fileset get_files ipx::current_core ipx::get_address_bloc
 def package(tmp_path: Path, arguments: Sequence[str], missing: str = "") -> subprocess.CompletedProcess[str]:
     """Run package_ip.tcl with Vivado's commands replaced."""
     script = tmp_path / "run.tcl"
-    script.write_text(STUBS.format(missing=missing) + f"set argv [list {' '.join(arguments)}]\nsource {VIVADO}/package_ip.tcl\n")
+    script.write_text(
+        STUBS.format(missing=missing) + f"set argv [list {' '.join(arguments)}]\nsource {VIVADO}/package_ip.tcl\n"
+    )
     return subprocess.run(["tclsh", str(script)], capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -108,7 +110,9 @@ def test_tcl_packages_every_device(tmp_path: Path) -> None:
 
 
 @needs_tclsh
-@pytest.mark.parametrize(("missing", "text"), [("m_axi", "interface m_axi was not"), ("BlkSize", "no parameter BlkSize")])
+@pytest.mark.parametrize(
+    ("missing", "text"), [("m_axi", "interface m_axi was not"), ("BlkSize", "no parameter BlkSize")]
+)
 def test_tcl_says_what_it_did_not_find(tmp_path: Path, missing: str, text: str) -> None:
     done = package(tmp_path, [str(tmp_path / "ip"), "blk"], missing)
     assert done.returncode == 1
@@ -167,7 +171,11 @@ def test_litex_module_elaborates(tmp_path: Path, data_width: int, address_width:
     interfaces = (device.regs, device.dma, device.commands, device.write_data, device.read_data, device.responses)
     signals = {device.irq, device.capacity}
     for interface in interfaces:
-        signals |= set(interface.flatten() if hasattr(interface, "flatten") else [s for c in ("aw", "w", "b", "ar", "r") for s in getattr(interface, c).flatten()])
+        signals |= set(
+            interface.flatten()
+            if hasattr(interface, "flatten")
+            else [s for c in ("aw", "w", "b", "ar", "r") for s in getattr(interface, c).flatten()]
+        )
     path = tmp_path / "soc.v"
     verilog.convert(device, signals, name="soc").write(str(path))
     done = slang("soc", path)
