@@ -56,6 +56,7 @@ module virtio_queue_table #(
   };
 
   logic [NumQueues-1:0] ready_q, enabled_q, resetting_q;
+  logic [NumQueues-1:0] busy_q;  // that of the cycle before does to ignore writes: they come some cycles after what makes busy or idle
   logic [NumQueues-1:0] fresh_q;  // nothing has been said about it since reset
   logic write_q;  // the word written in the cycle before goes into its memory
 
@@ -74,7 +75,7 @@ module virtio_queue_table #(
   assign ready_o = exists && (ready_q[sel] || busy_i[sel]);
   assign resetting_o = exists && resetting_q[sel];
   assign resetting_all_o = resetting_q;
-  assign writable = wr_en_i && exists && !ready_q[sel] && !busy_i[sel] && !resetting_q[sel];
+  assign writable = wr_en_i && exists && !ready_q[sel] && !busy_q[sel] && !resetting_q[sel];
   assign ready_all_o = ready_q;
   assign enabled_o = enabled_q;
 
@@ -113,10 +114,12 @@ module virtio_queue_table #(
       enabled_q   <= '0;
       resetting_q <= '0;
       fresh_q     <= '1;
+      busy_q      <= '0;
       write_q     <= 1'b0;
     end else begin
       enabled_q <= '0;
       write_q   <= writable;
+      busy_q    <= busy_i;
       if (wr_en_i && exists && wr_addr_i == REG_QUEUE_READY && !wr_data_i[0]) ready_q[sel] <= 1'b0;
       if (writable) begin
         fresh_q[sel] <= 1'b0;
