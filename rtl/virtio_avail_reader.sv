@@ -74,7 +74,7 @@ module virtio_avail_reader #(
   state_e state_q, state_d;
   logic [QueueWidth-1:0] queue_q;
   logic [NumQueues-1:0][15:0] last_avail_q;
-  logic [15:0] slot_q[NumQueues];
+  (* ram_style = "distributed" *) logic [15:0] slot_q[NumQueues];
   logic [NumQueues-1:0] fresh_q;  // not visited since it was enabled: slot_q is not valid yet
   logic [15:0] idx_q, start_slot, batch_q;
   logic [15:0] asked_q, got_q, count_q, count;  // of this visit's entries
@@ -211,11 +211,9 @@ module virtio_avail_reader #(
     if (!rst_ni || clear_i) begin
       last_avail_q <= {NumQueues{IndexInit}};
       fresh_q      <= '1;
-      for (int i = 0; i < NumQueues; i++) slot_q[i] <= '0;
     end else begin
       if (state_q == Entries && all_got) begin
         last_avail_q[queue_q] <= last_avail_q[queue_q] + count_q;
-        slot_q[queue_q]       <= got_slot_q;
         fresh_q[queue_q]      <= 1'b0;
       end
       for (int i = 0; i < NumQueues; i++) begin
@@ -225,6 +223,10 @@ module virtio_avail_reader #(
         end
       end
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (state_q == Entries && all_got) slot_q[queue_q] <= got_slot_q;
   end
 
   virtio_fifo #(

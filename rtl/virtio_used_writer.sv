@@ -78,7 +78,7 @@ module virtio_used_writer #(
   completion_t cpl_q;
   logic [QueueWidth-1:0] queue_q;
   logic [NumQueues-1:0][15:0] used_idx_q;
-  logic [15:0] slot_q[NumQueues];
+  (* ram_style = "distributed" *) logic [15:0] slot_q[NumQueues];  // valid unless fresh
   logic [NumQueues-1:0] fresh_q;
   logic [15:0] count_q;  // elements of the batch
   logic [7:0] unanswered_q;
@@ -232,12 +232,8 @@ module virtio_used_writer #(
     if (!rst_ni || clear_i) begin
       used_idx_q <= {NumQueues{IndexInit}};
       fresh_q    <= '1;
-      for (int i = 0; i < NumQueues; i++) slot_q[i] <= '0;
     end else begin
-      if (written) begin
-        slot_q[queue_q]  <= next_slot;
-        fresh_q[queue_q] <= 1'b0;
-      end
+      if (written) fresh_q[queue_q] <= 1'b0;
       // The count moves only after the last use of what it was before: with the wish, or after an element dropped.
       if (state_q == WishWait && rd_rsp_valid_i) used_idx_q[queue_q] <= next_idx;
       if (state_q == Drop) used_idx_q[queue_q] <= used_idx_q[queue_q] + 16'd1;
@@ -248,6 +244,10 @@ module virtio_used_writer #(
         end
       end
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (written) slot_q[queue_q] <= next_slot;
   end
 
   // Seen from outside, an idx counts as published from the moment its write is on its way: the driver may act on it then.

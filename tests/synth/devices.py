@@ -36,7 +36,7 @@ MOST: Mapping[str, float] = {"default.lut4": 6000}
 LEAST: Mapping[str, float] = {"default.fmax_mhz": 100}
 
 #: Parts of the instance names of memories that each device must have: words of the queue table, stores of chains.
-TABLES = ("u_queue_table.g_word",)
+TABLES = ("u_queue_table.g_word", "u_avail_reader.slot_q", "u_used_writer.slot_q")
 STORES = ("u_ring.u_readable", "u_ring.u_writable", "u_ring.u_device_chains", "u_ring.u_completions")
 #: A memory of more words belongs in block RAM, a smaller one in distributed RAM (`ShallowDepth` of virtio_fifo).
 SHALLOW_WORDS = 32

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,11 +45,12 @@ class SynthError(Exception):
 
 @dataclass(frozen=True)
 class Memory:
-    """A memory of the RTL: the instance that it is in, its words and their bits."""
+    """A memory of the RTL: its name, or that of its instance where it is called `mem`; words, bits, write ports."""
 
     name: str
     words: int
     width: int
+    write_ports: int = 1
 
 
 def _load(path: Path) -> Any:
@@ -74,33 +76,36 @@ def memories(cells: Mapping[str, Any]) -> list[Memory]:
     """The memories among the cells before they were mapped."""
     found = []
     for name, cell in cells.items():
-        size, width = (int(cell["parameters"][key], 2) for key in ("SIZE", "WIDTH"))
-        found.append(Memory(name.removesuffix(".mem"), size, width))
+        size, width, ports = (int(cell["parameters"][key], 2) for key in ("SIZE", "WIDTH", "WR_PORTS"))
+        found.append(Memory(name.removesuffix(".mem"), size, width, ports))
     return found
 
 
 def ram_kinds(cells: Mapping[str, Any]) -> dict[str, str]:
-    """Instance -> the kind of RAM that its memory became."""
-    return {
-        name.split(".mem.")[0]: RAM_CELLS[cell["type"]] for name, cell in cells.items() if cell["type"] in RAM_CELLS
-    }
+    """Memory -> the kind of RAM that it became."""
+
+    def memory(cell: str) -> str:
+        return re.sub(r"\.\d+\.\d+$", "", cell).removesuffix(".mem")
+
+    return {memory(name): RAM_CELLS[cell["type"]] for name, cell in cells.items() if cell["type"] in RAM_CELLS}
 
 
 def misplaced(wanted: Iterable[Memory], kinds: Mapping[str, str]) -> list[str]:
     """A line for each memory that did not become the RAM in which it belongs, or is not there at all.
 
-    Deeper than `SHALLOW_WORDS`: block RAM. Shallower: distributed RAM. A single word is a register.
+    Deeper than `SHALLOW_WORDS`: block RAM. Shallower: distributed RAM. A single word is a register, and so are words of
+    which several may be written in a cycle, as by a reset.
     """
     found = list(wanted)
     lines = []
     for memory in found:
-        if memory.words < 2:
+        if memory.words < 2 or memory.write_ports > 1:
             continue
         expected = BLOCK if memory.words > SHALLOW_WORDS else DISTRIBUTED
         seen = kinds.get(memory.name, "flip-flops")
         if seen != expected:
             lines.append(f"{memory.name}: {memory.words} x {memory.width} bit: expected {expected} RAM, seen {seen}")
-    names = [memory.name for memory in found]
+    names = [memory.name for memory in found if memory.write_ports == 1]
     for part in (*TABLES, *STORES):
         if not any(part in name for name in names):
             lines.append(f"{part}: expected a memory, seen none")

@@ -59,21 +59,25 @@ def test_unreadable_reports_are_named(tmp_path: Path) -> None:
 
 
 def test_memories_and_what_became_of_them() -> None:
-    before = {"u_a.mem": cell("$mem_v2", SIZE=256, WIDTH=97), "u_t.g_word[0].mem": cell("$mem_v2", SIZE=2, WIDTH=32)}
-    assert netlist.memories(before) == [Memory("u_a", 256, 97), Memory("u_t.g_word[0]", 2, 32)]
+    before = {
+        "u_a.mem": cell("$mem_v2", SIZE=256, WIDTH=97, WR_PORTS=1),
+        "u_t.q": cell("$mem_v2", SIZE=2, WIDTH=32, WR_PORTS=3),
+    }
+    assert netlist.memories(before) == [Memory("u_a", 256, 97), Memory("u_t.q", 2, 32, 3)]
     after = {
         "u_a.mem.0.0": cell("DP16KD"),
         "u_a.mem.0.1": cell("DP16KD"),
         "u_t.g_word[0].mem.1.0": cell("TRELLIS_DPR16X4"),
+        "u_t.slot_q.0.0": cell("TRELLIS_DPR16X4"),
         "u_t.x": cell("LUT4"),
     }
-    assert netlist.ram_kinds(after) == {"u_a": BLOCK, "u_t.g_word[0]": DISTRIBUTED}
+    assert netlist.ram_kinds(after) == {"u_a": BLOCK, "u_t.g_word[0]": DISTRIBUTED, "u_t.slot_q": DISTRIBUTED}
 
 
 def test_memories_belong_in_ram_by_their_depth() -> None:
     shallow, deep = Memory("s", devices.SHALLOW_WORDS, 8), Memory("d", devices.SHALLOW_WORDS + 1, 8)
     good = {**KINDS, "s": DISTRIBUTED, "d": BLOCK}
-    assert netlist.misplaced([*WANTED, shallow, deep, Memory("one word", 1, 8)], good) == []
+    assert netlist.misplaced([*WANTED, shallow, deep, Memory("one word", 1, 8), Memory("reset", 4, 8, 5)], good) == []
     (line,) = netlist.misplaced([*WANTED, deep], {**KINDS, "d": DISTRIBUTED})
     assert line == "d: 33 x 8 bit: expected block RAM, seen distributed"
     (line,) = netlist.misplaced([*WANTED, shallow], KINDS)
@@ -81,7 +85,10 @@ def test_memories_belong_in_ram_by_their_depth() -> None:
 
 
 def test_memories_that_are_not_there_at_all_are_missed() -> None:
-    assert netlist.misplaced(WANTED[1:], KINDS) == [f"{devices.TABLES[0]}: expected a memory, seen none"]
+    expected = [f"{devices.TABLES[0]}: expected a memory, seen none"]
+    assert netlist.misplaced(WANTED[1:], KINDS) == expected
+    reset = Memory(WANTED[0].name, 2, 32, write_ports=3)
+    assert netlist.misplaced([reset, *WANTED[1:]], KINDS) == expected
 
 
 def test_fmax_is_the_median(tmp_path: Path) -> None:
