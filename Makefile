@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.stamp
 # Knobs of the targets below; each may be given on the command line or in the environment.
 export TEST CONFIG SEED SIM MEM WAVES DISK DISK_WRITE MAIN JOBS TIMEOUT RERUN WINDOW
 export SEEDS CYCLES CHAINS TIMING
-export BENCH ROUNDS REPEAT SOAK
+export BENCH ROUNDS REPEAT SOAK SYNTH
 export REGS IRQ
 
 sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus MEM=fast|axiram MAIN=native|cocotb WAVES=1 DISK=path DISK_WRITE=1 JOBS=n RERUN=n WINDOW=us
@@ -31,6 +31,10 @@ bench: $(STAMP) ## measure the RTL in cycles, and how fast the simulation is: BE
 plot: $(STAMP) ## draw docs/speed.png and .svg from the figures of make bench BENCH=rtl
 	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements-plot.txt
 	@$(PY) -m tests.bench.plot
+
+synth: $(STAMP) ## area and clock rate in an FPGA, by yosys and nextpnr: SYNTH=small,default,wide JOBS=n
+	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements-synth.txt
+	@$(PY) -m tests.synth.measure
 
 waves: $(STAMP) ## run TEST=name with waveforms and write a GTKWave save file with named registers and states
 	@$(PY) -m tests.sim.waves
@@ -59,4 +63,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak board bench plot waves lint format list deps clean help
+.PHONY: sim test soak board bench plot synth waves lint format list deps clean help

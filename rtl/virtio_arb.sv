@@ -18,23 +18,28 @@ module virtio_arb #(
 );
 
   logic [Requests-1:0] mask_q;  // requests after the last grant
-  logic [Requests-1:0] masked, chosen;
+  logic [Requests-1:0] masked, chosen, after;
 
   assign masked  = request_i & mask_q;
   assign chosen  = (masked != '0) ? masked : request_i;
   assign valid_o = request_i != '0;
-  assign grant_o = chosen & (~chosen + 1'b1);
 
-  always_comb begin
-    index_o = '0;
-    for (int i = 0; i < Requests; i++) begin
-      if (grant_o[i]) index_o = IndexWidth'(i);
-    end
+  // The lowest one; no carry chain, for much hangs on it.
+  for (genvar i = 0; i < Requests; i++) begin : g_grant
+    localparam logic [Requests-1:0] Lower = (Requests'(1) << i) - Requests'(1);
+    assign grant_o[i] = chosen[i] && (chosen & Lower) == '0;
+    assign after[i]   = (grant_o & Lower) != '0;
   end
+
+  function automatic logic [IndexWidth-1:0] index_of(input logic [Requests-1:0] one_hot);
+    index_of = '0;
+    for (int i = 0; i < Requests; i++) if (one_hot[i]) index_of = index_of | IndexWidth'(i);
+  endfunction
+  assign index_o = index_of(grant_o);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) mask_q <= '0;
-    else if (advance_i) mask_q <= ~(grant_o | (grant_o - 1'b1));
+    else if (advance_i) mask_q <= after;
   end
 
 endmodule

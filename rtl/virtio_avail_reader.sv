@@ -74,7 +74,7 @@ module virtio_avail_reader #(
   state_e state_q, state_d;
   logic [QueueWidth-1:0] queue_q;
   logic [NumQueues-1:0][15:0] last_avail_q;
-  logic [15:0] slot_q[NumQueues];
+  (* ram_style = "distributed" *) logic [15:0] slot_q[NumQueues];
   logic [NumQueues-1:0] fresh_q;  // not visited since it was enabled: slot_q is not valid yet
   logic [15:0] idx_q, start_slot, batch_q;
   logic [15:0] asked_q, got_q, count_q, count;  // of this visit's entries
@@ -85,7 +85,8 @@ module virtio_avail_reader #(
   logic [63:0] event_addr;
 
   logic [15:0] distance, in_flight, value;
-  logic [63:0] entry_addr, value_addr;
+  logic [17:0] ask_offset;
+  logic [LaneWidth-1:0] value_lane;
   logic head_push, head_room, head_bad, head_faulty;
   logic [$clog2(HeadFifoDepth):0] head_count;
   logic all_got, idx_bad, more;
@@ -104,10 +105,9 @@ module virtio_avail_reader #(
   assign start_slot = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
 
   // The 16-bit value asked for lies in the lanes of its address.
-  assign entry_addr = cfg_i.driver_addr + 64'd4 + {47'd0, ask_slot_q, 1'b0};
-  assign value_addr = (state_q == WaitIdx) ? cfg_i.driver_addr + 64'd2
-                                           : cfg_i.driver_addr + 64'd4 + {47'd0, got_slot_q, 1'b0};
-  assign value = 16'(rd_rsp_data_i >> {value_addr[LaneWidth-1:0], 3'b000});
+  assign value_lane = cfg_i.driver_addr[LaneWidth-1:0] +
+                      LaneWidth'((state_q == WaitIdx) ? 17'd2 : {got_slot_q + 16'd2, 1'b0});
+  assign value = 16'(rd_rsp_data_i >> {value_lane, 3'b000});
   assign head_bad = rd_rsp_err_i || value >= cfg_i.size;
   assign head_push = (state_q == Entries && rd_rsp_valid_i && !bad_q && !head_bad) || head_faulty;
   assign head_faulty = state_q == Fault;
@@ -115,9 +115,10 @@ module virtio_avail_reader #(
   // A visit needs room for its whole batch and a fault mark.
   assign visit_ready_o = state_q == Idle && head_count < ($clog2(HeadFifoDepth) + 1)'(HeadFifoDepth - Batch);
   assign rd_req_valid_o = state_q == AskIdx || (state_q == Entries && asked_q != count_q);
-  assign rd_req_addr_o = (state_q == AskIdx) ? cfg_i.driver_addr + 64'd2 : entry_addr;
+  assign ask_offset = (state_q == AskIdx) ? 18'd2 : {{1'b0, ask_slot_q} + 17'd2, 1'b0};
+  assign rd_req_addr_o = cfg_i.driver_addr + {46'd0, ask_offset};
 
-  assign event_addr = cfg_i.device_addr + 64'd4 + {45'd0, cfg_i.size, 3'd0};
+  assign event_addr = cfg_i.device_addr + {45'd0, cfg_i.size, 3'b100};
   assign wr_req_valid_o = state_q == Event;
   assign wr_req_addr_o = {event_addr[63:LaneWidth], {LaneWidth{1'b0}}};
   assign wr_data_o = {(Bytes / 2) {last_avail_q[queue_q]}};
@@ -210,11 +211,9 @@ module virtio_avail_reader #(
     if (!rst_ni || clear_i) begin
       last_avail_q <= {NumQueues{IndexInit}};
       fresh_q      <= '1;
-      for (int i = 0; i < NumQueues; i++) slot_q[i] <= '0;
     end else begin
       if (state_q == Entries && all_got) begin
         last_avail_q[queue_q] <= last_avail_q[queue_q] + count_q;
-        slot_q[queue_q]       <= got_slot_q;
         fresh_q[queue_q]      <= 1'b0;
       end
       for (int i = 0; i < NumQueues; i++) begin
@@ -224,6 +223,10 @@ module virtio_avail_reader #(
         end
       end
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (state_q == Entries && all_got) slot_q[queue_q] <= got_slot_q;
   end
 
   virtio_fifo #(

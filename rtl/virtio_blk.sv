@@ -12,7 +12,7 @@
 //
 // The next request is taken, and its commands begun, while the answers of those before are still going.
 //
-//   req -> header, virtio_byte_pack -> steps, write data -> virtio_blk_port -> storage
+//   req -> header, realigned on buses wider than it -> steps, write data -> virtio_blk_port -> storage
 //   rsp <- virtio_blk_answer <- answers, read data       <-
 
 module virtio_blk #(
@@ -89,14 +89,17 @@ module virtio_blk #(
   localparam int OffsetWidth = $clog2(Bytes);
   localparam int HeaderBytes = 16;
   localparam int HeaderBeats = (Bytes < HeaderBytes) ? HeaderBytes / Bytes : 1;
+  localparam bit Discard = MaxDiscardSectors != 32'd0;
+  localparam bit WriteZeroes = MaxWriteZeroesSectors != 32'd0;
   localparam bit HeaderSharesBeat = Bytes > HeaderBytes;  // data may begin in the header's beat
   localparam int SectorWords = 512 / Bytes;
   localparam int WordWidth = $clog2(SectorWords);
 
-  typedef enum logic [2:0] {
+  typedef enum logic [3:0] {
     Idle,
     Refuse,
     Header,
+    Examine,   // what the request is, and how far its sectors may go
     Decide,
     Read,
     Write,
@@ -116,9 +119,11 @@ module virtio_blk #(
   logic writethrough;
 
   // A request as a whole
-  logic [31:0] req_type, in_len, out_len, data_len, max_seg, max_sectors;
+  logic [31:0] type_seen, in_len, out_len, data_len, max_seg, max_sectors;
   logic [63:0] sector;
-  logic fits, segments_fit, is_flush, is_discard, is_zero, req_used;
+  logic [ 5:0] kind_q;
+  logic [64:0] sectors_q;
+  logic is_in, is_out, fits, segments_fit, is_flush, is_discard, is_zero, req_used;
   logic is_id, is_known, transfer_ok, go, go_read, go_write, go_segments, go_flush, ends_at_once;
   logic [7:0] status_at_once;
   logic [4:0] id_bytes;
@@ -135,7 +140,7 @@ module virtio_blk #(
   logic step_valid, step_ready, step_taken, last_left;
 
   // Data of a write, or segments
-  logic taking, first_data_q, pack_clear, pack_in_ready, pack_valid, pack_ready, pack_last, pack_err;
+  logic taking, pack_clear, pack_in_ready, pack_valid, pack_ready, pack_last, pack_err;
   logic [OffsetWidth:0] req_bytes;
   logic [DataWidth-1:0] pack_data;
   logic [Bytes-1:0] pack_keep;
@@ -189,28 +194,26 @@ module virtio_blk #(
   // What is asked.
   assign answerable = chain_readable_len_i >= 32'(HeaderBytes) && chain_writable_len_i != 32'd0;
   assign header_done = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
-  assign req_type = header_q[31:0];
+  assign type_seen = header_q[31:0];
   assign sector = header_q[127:64];
   assign in_len = writable_len_q - 32'd1;
   assign out_len = readable_len_q - 32'(HeaderBytes);
-  assign data_len = (req_type == BLK_T_IN) ? in_len : out_len;
-  assign fits = data_len[8:0] == 9'd0 && in_range(sector, {41'd0, data_len[31:9]}, capacity);
-  assign is_flush = req_type == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH];
-  assign is_discard = req_type == BLK_T_DISCARD && driver_features_i[BLK_F_DISCARD];
-  assign is_zero = req_type == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES];
+  assign data_len = is_in ? in_len : out_len;
+  // Sectors from the first one to the end; negative: it is beyond.
+  assign fits = data_len[8:0] == 9'd0 && !sectors_q[64] && {41'd0, data_len[31:9]} <= sectors_q[63:0];
+  assign {is_in, is_out, is_flush, is_discard, is_zero, is_id} = kind_q;
   assign segments_fit = data_len[3:0] == 4'd0 && {4'd0, data_len[31:4]} <= max_seg;
   assign max_seg = is_discard ? MaxDiscardSeg : MaxWriteZeroesSeg;
 
   // What becomes of it: steps, or a status at once.
-  assign is_id = req_type == BLK_T_GET_ID;
-  assign transfer_ok  = (req_type == BLK_T_IN && fits) || (req_type == BLK_T_OUT && fits && !ReadOnly) ||
+  assign transfer_ok  = (is_in && fits) || (is_out && fits && !ReadOnly) ||
                         ((is_discard || is_zero) && segments_fit && !ReadOnly);
   assign go = !header_err_q && transfer_ok && data_len != 32'd0;
-  assign go_read = go && req_type == BLK_T_IN;
-  assign go_write = go && req_type == BLK_T_OUT;
+  assign go_read = go && is_in;
+  assign go_write = go && is_out;
   assign go_segments = go && (is_discard || is_zero);
   assign go_flush = !header_err_q && is_flush;
-  assign is_known = req_type == BLK_T_IN || req_type == BLK_T_OUT || is_discard || is_zero || is_id;
+  assign is_known = is_in || is_out || is_discard || is_zero || is_id;
   assign ends_at_once = !go && !go_flush;
   assign id_bytes = (header_err_q || !is_id) ? 5'd0 : (in_len > 32'(BLK_ID_BYTES)) ? 5'(BLK_ID_BYTES) : in_len[4:0];
   assign status_at_once = (!header_err_q && !is_known) ? BLK_S_UNSUPP :
@@ -288,7 +291,8 @@ module virtio_blk #(
         if (chain_valid_i && answerable) state_d = Header;
         else if (chain_valid_i) state_d = Refuse;
       end
-      Header:  if (header_done) state_d = Decide;
+      Header:  if (header_done) state_d = Examine;
+      Examine: state_d = Decide;
       Decide: begin
         if (go_read) state_d = Read;
         if (go_write) state_d = Write;
@@ -319,13 +323,14 @@ module virtio_blk #(
       header_err_q   <= 1'b0;
       req_done_q     <= 1'b0;
       has_status_q   <= 1'b0;
-      first_data_q   <= 1'b0;
       sector_q       <= '0;
       left_q         <= '0;
       linked_q       <= 1'b0;
       discard_q      <= 1'b0;
       word_q         <= '0;
       sector_bad_q   <= 1'b0;
+      kind_q         <= '0;
+      sectors_q      <= '0;
     end else begin
       state_q <= state_d;
       if (state_q == Idle) begin
@@ -335,20 +340,29 @@ module virtio_blk #(
         header_beat_q  <= '0;
         header_err_q   <= 1'b0;
         req_done_q     <= 1'b0;
-        first_data_q   <= HeaderSharesBeat;
         linked_q       <= 1'b0;
         word_q         <= '0;
         sector_bad_q   <= 1'b0;
       end else begin
         if (req_valid_i && req_ready_o) req_done_q <= req_last_i || req_done_q;
         if (req_skip_o) req_done_q <= 1'b1;
-        if (req_valid_i && taking && pack_in_ready) first_data_q <= 1'b0;
       end
       if (state_q == Header && req_valid_i) begin
         header_beat_q <= header_beat_q + 2'd1;
         header_err_q  <= header_err_q || req_err_i;
         if (Bytes < HeaderBytes) header_q <= 128'({req_data_i, header_q} >> DataWidth);
         else header_q <= 128'(req_data_i);
+      end
+      if (state_q == Examine) begin
+        kind_q <= {
+          type_seen == BLK_T_IN,
+          type_seen == BLK_T_OUT,
+          type_seen == BLK_T_FLUSH && driver_features_i[BLK_F_FLUSH],
+          Discard && type_seen == BLK_T_DISCARD && driver_features_i[BLK_F_DISCARD],
+          WriteZeroes && type_seen == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES],
+          type_seen == BLK_T_GET_ID
+        };
+        sectors_q <= {1'b0, capacity} - {1'b0, sector};
       end
       if (state_q == Decide) begin
         sector_q  <= sector;
@@ -378,26 +392,43 @@ module virtio_blk #(
   assign parsing    = state_q == Segments;
   assign seg_ready  = parsing && step_ready;
 
-  virtio_byte_pack #(
-      .DataWidth(DataWidth)
-  ) u_pack (
-      .clk_i,
-      .rst_ni,
-      .clear_i    (pack_clear),
-      .in_valid_i (taking && req_valid_i),
-      .in_ready_o (pack_in_ready),
-      .in_data_i  (req_data_i),
-      .in_offset_i(first_data_q ? OffsetWidth'(HeaderBytes) : '0),
-      .in_bytes_i (first_data_q ? req_bytes - (OffsetWidth + 1)'(HeaderBytes) : req_bytes),
-      .in_last_i  (req_last_i),
-      .in_err_i   (req_err_i),
-      .out_valid_o(pack_valid),
-      .out_ready_i(pack_ready),
-      .out_data_o (pack_data),
-      .out_keep_o (pack_keep),
-      .out_last_o (pack_last),
-      .out_err_o  (pack_err)
-  );
+  if (HeaderSharesBeat) begin : g_realign
+    logic first_data_q;  // the header's beat
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni || device_reset_i || state_q == Idle) first_data_q <= 1'b1;
+      else if (req_valid_i && taking && pack_in_ready) first_data_q <= 1'b0;
+    end
+
+    virtio_byte_pack #(
+        .DataWidth(DataWidth)
+    ) u_pack (
+        .clk_i,
+        .rst_ni,
+        .clear_i    (pack_clear),
+        .in_valid_i (taking && req_valid_i),
+        .in_ready_o (pack_in_ready),
+        .in_data_i  (req_data_i),
+        .in_offset_i(first_data_q ? OffsetWidth'(HeaderBytes) : '0),
+        .in_bytes_i (first_data_q ? req_bytes - (OffsetWidth + 1)'(HeaderBytes) : req_bytes),
+        .in_last_i  (req_last_i),
+        .in_err_i   (req_err_i),
+        .out_valid_o(pack_valid),
+        .out_ready_i(pack_ready),
+        .out_data_o (pack_data),
+        .out_keep_o (pack_keep),
+        .out_last_o (pack_last),
+        .out_err_o  (pack_err)
+    );
+  end else begin : g_aligned
+    // The header ends with a beat.
+    assign pack_valid    = taking && req_valid_i;
+    assign pack_in_ready = pack_ready;
+    assign pack_data     = req_data_i;
+    assign pack_keep     = req_keep_i;
+    assign pack_last     = req_last_i;
+    assign pack_err      = req_err_i;
+    wire unused_realign = ^{req_bytes, pack_clear};
+  end
 
   virtio_blk_segments #(
       .DataWidth(DataWidth)

@@ -5,7 +5,9 @@
 // only the last one of a packet may be shorter (`out_keep_o`, contiguous from lane 0; none for an empty packet). `out_err_o` is set
 // on the words that hold bytes of a piece with `in_err_i`. Takes a piece and gives a word in every cycle.
 //
-//   in -> rotate -> [ word 0 | word 1 ] -> out      two words used as a ring, filled bytewise, emptied wordwise
+//   in -> rotate -> ring of words -> out      filled bytewise, a RAM for each byte lane, and emptied wordwise
+//
+// Ready to take does not hang on ready to give in the same cycle: there is room for that in the ring.
 
 module virtio_byte_pack #(
     parameter int DataWidth = 64,
@@ -30,66 +32,75 @@ module virtio_byte_pack #(
     output logic                   out_err_o
 );
 
-  logic [2*DataWidth-1:0] words_q;
-  logic [1:0] err_q;
-  logic [OffsetWidth+1:0] fill_q, fill_d;  // bytes held, 0 to 2 * Bytes
-  logic rd_word_q, last_q;
-  logic push, pop, full_word;
-  logic [  OffsetWidth:0] wr_pos;  // where the next byte goes, modulo 2 * Bytes
-  logic [OffsetWidth-1:0] rotate;
-  logic [2*DataWidth-1:0] doubled;
-  logic [2*Bytes-1:0] wr_en, wr_mask;
+  localparam int Words = 4;
+  localparam int WordWidth = $clog2(Words);
+  localparam int FillWidth = OffsetWidth + WordWidth + 1;
+
+  logic [FillWidth-1:0] fill_q, fill_d;  // bytes held
+  logic [WordWidth-1:0] rd_word_q, wr_word;
+  logic [Words-1:0] err_q;
+  logic last_q, push, pop, full_word;
+  logic [OffsetWidth-1:0] wr_lane;  // where the next byte goes
+  logic [  OffsetWidth:0] wr_end;  // and the one after the piece
+  logic [Bytes-1:0] from_lane, up_to_end, wr_en;
   logic [DataWidth-1:0] rotated;
 
-  assign full_word   = fill_q >= (OffsetWidth + 2)'(Bytes);
-  // A word given makes room in the same cycle, without which pieces that straddle words would take two each.
-  assign in_ready_o  = (fill_q <= (OffsetWidth + 2)'(Bytes) || out_ready_i) && !last_q;
-  assign out_valid_o = full_word || last_q;
-  assign out_last_o  = last_q && fill_q <= (OffsetWidth + 2)'(Bytes);
-  assign out_data_o  = rd_word_q ? words_q[2*DataWidth-1:DataWidth] : words_q[DataWidth-1:0];
-  assign out_err_o   = err_q[rd_word_q];
-  assign out_keep_o  = full_word ? '1 : ~({Bytes{1'b1}} << fill_q[OffsetWidth-1:0]);
-  assign push        = in_valid_i && in_ready_o;
-  assign pop         = out_valid_o && out_ready_i;
+  assign full_word          = fill_q >= FillWidth'(Bytes);
+  assign in_ready_o         = fill_q <= FillWidth'((Words - 1) * Bytes) && !last_q;
+  assign out_valid_o        = full_word || last_q;
+  assign out_last_o         = last_q && fill_q <= FillWidth'(Bytes);
+  assign out_err_o          = err_q[rd_word_q];
+  assign out_keep_o         = full_word ? '1 : ~({Bytes{1'b1}} << fill_q[OffsetWidth-1:0]);
+  assign push               = in_valid_i && in_ready_o;
+  assign pop                = out_valid_o && out_ready_i;
 
-  assign wr_pos      = {rd_word_q, {OffsetWidth{1'b0}}} + fill_q[OffsetWidth:0];
-  assign rotate      = in_offset_i - wr_pos[OffsetWidth-1:0];
-  assign doubled     = {in_data_i, in_data_i} >> {rotate, 3'b000};
-  assign rotated     = doubled[DataWidth-1:0];
-  // Byte enables: `in_bytes_i` ones, rotated to start at wr_pos.
-  assign wr_mask     = ~({2 * Bytes{1'b1}} << in_bytes_i);
-  assign wr_en       = (wr_mask << wr_pos) | (wr_mask >> ((OffsetWidth + 2)'(2 * Bytes) - {1'b0, wr_pos}));
+  // The piece goes to its lanes: those from the next free one on are in the word being filled, those before it in the one after.
+  assign {wr_word, wr_lane} = {rd_word_q, {OffsetWidth{1'b0}}} + fill_q[FillWidth-2:0];
+  assign wr_end             = {1'b0, wr_lane} + in_bytes_i;
+  assign from_lane          = {Bytes{1'b1}} << wr_lane;
+  assign up_to_end          = ~({Bytes{1'b1}} << wr_end[OffsetWidth-1:0]);
+  assign wr_en              = wr_end[OffsetWidth] ? from_lane | up_to_end : from_lane & up_to_end;
+
+  virtio_byte_rotate #(
+      .DataWidth(DataWidth)
+  ) u_rotate (
+      .data_i  (in_data_i),
+      .rotate_i(in_offset_i - wr_lane),
+      .data_o  (rotated)
+  );
+
+  for (genvar i = 0; i < Bytes; i++) begin : g_lane
+    logic [7:0] mem[Words];
+    logic [WordWidth-1:0] word;
+    assign word = from_lane[i] ? wr_word : wr_word + 1'b1;
+    always_ff @(posedge clk_i) begin
+      if (push && wr_en[i]) mem[word] <= rotated[8*i+:8];
+    end
+    assign out_data_o[8*i+:8] = mem[rd_word_q];
+  end
 
   always_comb begin
     fill_d = fill_q;
-    if (push) fill_d = fill_d + {1'b0, in_bytes_i};
-    if (pop) fill_d = full_word ? fill_d - (OffsetWidth + 2)'(Bytes) : '0;
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (push) begin
-      for (int i = 0; i < 2 * Bytes; i++) begin
-        if (wr_en[i]) words_q[8*i+:8] <= rotated[8*(i%Bytes)+:8];
-      end
-    end
+    if (push) fill_d = fill_d + FillWidth'(in_bytes_i);
+    if (pop) fill_d = full_word ? fill_d - FillWidth'(Bytes) : '0;
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       fill_q    <= '0;
-      rd_word_q <= 1'b0;
+      rd_word_q <= '0;
       last_q    <= 1'b0;
-      err_q     <= 2'b00;
+      err_q     <= '0;
     end else begin
       fill_q <= fill_d;
       if (pop) begin
-        rd_word_q        <= !out_last_o && !rd_word_q;
+        rd_word_q        <= out_last_o ? '0 : rd_word_q + 1'b1;
         err_q[rd_word_q] <= 1'b0;
       end
       if (push) begin
         last_q <= in_last_i;
-        if (in_err_i && wr_en[Bytes-1:0] != '0) err_q[0] <= 1'b1;
-        if (in_err_i && wr_en[2*Bytes-1:Bytes] != '0) err_q[1] <= 1'b1;
+        if (in_err_i && in_bytes_i != '0) err_q[wr_word] <= 1'b1;
+        if (in_err_i && wr_end > (OffsetWidth + 1)'(Bytes)) err_q[wr_word+1'b1] <= 1'b1;
       end else if (pop && out_last_o) begin
         last_q <= 1'b0;
       end

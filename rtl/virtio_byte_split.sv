@@ -2,8 +2,12 @@
 // Cuts a packed byte stream into pieces placed on any byte lanes.
 //
 // In: words with `in_bytes_i` bytes from lane 0; only the word before a `restart_i` may be shorter than full. Out: `fill_o` says how
-// many bytes are held; `out_take_i` takes `out_bytes_i` of them, shown on `out_data_o` from lane `out_offset_i` on (other
+// many bytes are held, up to four words; `out_take_i` takes `out_bytes_i` of them, shown on `out_data_o` from lane `out_offset_i` on (other
 // lanes carry bytes of no meaning). `restart_i` begins a new packet with an empty store.
+//
+//   in -> ring of words -> rotate -> out      filled wordwise and emptied bytewise, a RAM for each byte lane
+//
+// Ready to take does not hang on what is taken in the same cycle: there is room for that in the ring.
 
 module virtio_byte_split #(
     parameter int DataWidth = 64,
@@ -17,47 +21,65 @@ module virtio_byte_split #(
     output logic                   in_ready_o,
     input  logic [  DataWidth-1:0] in_data_i,
     input  logic [  OffsetWidth:0] in_bytes_i,
-    output logic [OffsetWidth+1:0] fill_o,
+    output logic [OffsetWidth+2:0] fill_o,
     input  logic                   out_take_i,
     input  logic [  OffsetWidth:0] out_bytes_i,
     input  logic [OffsetWidth-1:0] out_offset_i,
     output logic [  DataWidth-1:0] out_data_o
 );
 
-  logic [DataWidth-1:0] word_q[2];
-  logic [OffsetWidth+1:0] fill_q, fill_d;
-  logic [OffsetWidth:0] rd_pos_q, rotate;  // modulo 2 * Bytes
-  logic wr_word_q;
-  logic push;
-  logic [4*DataWidth-1:0] doubled;
+  localparam int Words = 4;
+  localparam int WordWidth = $clog2(Words);
+  localparam int FillWidth = OffsetWidth + WordWidth + 1;
 
-  // What is taken makes room in the same cycle, without which pieces that straddle words would take two each.
-  assign in_ready_o = (out_take_i ? fill_q - {1'b0, out_bytes_i} : fill_q) <= (OffsetWidth + 2)'(Bytes);
-  assign push       = in_valid_i && in_ready_o;
-  assign fill_o     = fill_q;
-  assign rotate     = rd_pos_q - {1'b0, out_offset_i};
-  assign doubled    = {word_q[1], word_q[0], word_q[1], word_q[0]} >> {rotate, 3'b000};
-  assign out_data_o = doubled[DataWidth-1:0];
+  logic [FillWidth-1:0] fill_q, fill_d;
+  logic [FillWidth-2:0] rd_pos_q;
+  logic [WordWidth-1:0] wr_word_q, first_word;
+  logic [OffsetWidth-1:0] first_lane;
+  logic push;
+  logic [Bytes-1:0] before_first;
+  logic [DataWidth-1:0] chosen;
+
+  assign in_ready_o = fill_q <= FillWidth'((Words - 1) * Bytes);
+  assign push = in_valid_i && in_ready_o;
+  assign fill_o = fill_q;
+
+  // The byte that goes to lane 0 comes from the lane and word `first`; those in the lanes before that come from the next word.
+  assign {first_word, first_lane} = rd_pos_q - (FillWidth - 1)'(out_offset_i);
+  assign before_first = ~({Bytes{1'b1}} << first_lane);
+  for (genvar i = 0; i < Bytes; i++) begin : g_lane
+    logic [7:0] mem[Words];
+    logic [WordWidth-1:0] word;
+    always_ff @(posedge clk_i) begin
+      if (push) mem[wr_word_q] <= in_data_i[8*i+:8];
+    end
+    assign word = before_first[i] ? first_word + 1'b1 : first_word;
+    assign chosen[8*i+:8] = mem[word];
+  end
+
+  virtio_byte_rotate #(
+      .DataWidth(DataWidth)
+  ) u_rotate (
+      .data_i  (chosen),
+      .rotate_i(first_lane),
+      .data_o  (out_data_o)
+  );
 
   always_comb begin
     fill_d = fill_q;
-    if (push) fill_d = fill_d + {1'b0, in_bytes_i};
-    if (out_take_i) fill_d = fill_d - {1'b0, out_bytes_i};
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (push) word_q[wr_word_q] <= in_data_i;
+    if (push) fill_d = fill_d + FillWidth'(in_bytes_i);
+    if (out_take_i) fill_d = fill_d - FillWidth'(out_bytes_i);
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || restart_i) begin
       fill_q    <= '0;
       rd_pos_q  <= '0;
-      wr_word_q <= 1'b0;
+      wr_word_q <= '0;
     end else begin
       fill_q <= fill_d;
-      if (push) wr_word_q <= !wr_word_q;
-      if (out_take_i) rd_pos_q <= rd_pos_q + out_bytes_i;
+      if (push) wr_word_q <= wr_word_q + 1'b1;
+      if (out_take_i) rd_pos_q <= rd_pos_q + (FillWidth - 1)'(out_bytes_i);
     end
   end
 

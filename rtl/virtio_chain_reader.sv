@@ -2,9 +2,9 @@
 // Fetches the device-readable part of each chain and gives it to the device type as a packed byte stream.
 //
 // Segments come in chain order, the last one of a chain's readable part marked. Each becomes read bursts that touch exactly its
-// bytes: full-width bursts from an unaligned start, and naturally aligned narrow ones for a ragged tail. A burst is asked for only
-// when the buffer has room for all of it. `req_skip_i` (a pulse, before the last word of the chain was taken) drops the rest of the
-// chain's readable part, fetched or not.
+// bytes: full-width bursts from an unaligned start, and naturally aligned narrow ones for a ragged tail. A burst ends where `MaxBurst`
+// words from a multiple of their size on end, hence never crosses 4 KiB, and is asked for only when the buffer has room for the
+// longest. `req_skip_i` (a pulse, before the last word of the chain was taken) drops the rest of the chain's readable part, fetched or not.
 //
 //   segments -> bursts -> [dma_read] -> buffer -> virtio_byte_pack -> req stream
 
@@ -43,7 +43,7 @@ module virtio_chain_reader #(
 
   localparam int OffsetWidth = $clog2(Bytes);
   localparam int RoomWidth = $clog2(BufferBeats) + 1;
-  localparam int PageBeats = 4096 / Bytes;
+  localparam int BeatWidth = $clog2(MaxBurst);
   localparam int BurstsAhead = 16;
   localparam int AheadWidth = $clog2(BufferBeats + BurstsAhead) + 1;
 
@@ -57,7 +57,8 @@ module virtio_chain_reader #(
   logic [OffsetWidth-1:0] offset;
   logic [OffsetWidth:0] to_word_end;
   logic narrow;
-  logic [32:0] whole_beats, beats;
+  logic beyond;  // the segment goes on after this burst
+  logic [BeatWidth:0] beats, words, to_burst_end;
   logic [31:0] burst_bytes;
   logic [ 2:0] burst_size;
   logic issue, issue_last, mark, take_seg;
@@ -65,11 +66,12 @@ module virtio_chain_reader #(
   logic [ RoomWidth-1:0] reserved_q;
   logic [AheadWidth-1:0] ahead_q;  // chains whose last burst was issued but whose last word was not yet given
 
-  logic info_room, info_valid, info_pop, info_mark, info_last;
+  logic info_room, info_valid, info_pop, info_last;
   logic [OffsetWidth-1:0] info_offset;
   logic [OffsetWidth:0] info_bytes;
   logic [$clog2(BurstsAhead):0] info_count;
   logic first_q;
+  logic mark_q;  // a mark, which found nothing before it, goes into the buffer now
 
   logic buf_valid, buf_ready, buf_in_valid, buf_in_ready;
   logic [AxiDataWidth-1:0] buf_data;
@@ -83,19 +85,18 @@ module virtio_chain_reader #(
 
   // Bursts.
   always_comb begin
-    offset      = addr_q[OffsetWidth-1:0];
+    offset = addr_q[OffsetWidth-1:0];
     to_word_end = (OffsetWidth + 1)'(Bytes) - {1'b0, offset};
-    narrow      = left_q < {{(31 - OffsetWidth) {1'b0}}, to_word_end};
-    whole_beats = ({1'b0, left_q} + {{(33 - OffsetWidth) {1'b0}}, offset}) >> OffsetWidth;
-    beats       = whole_beats;
-    if (beats > 33'(MaxBurst)) beats = 33'(MaxBurst);
-    if (beats > 33'(PageBeats) - {21'd0, addr_q[11:0] >> OffsetWidth}) begin
-      beats = 33'(PageBeats) - {21'd0, addr_q[11:0] >> OffsetWidth};
-    end
-    burst_bytes = (beats[31:0] << OffsetWidth) - {{(32 - OffsetWidth) {1'b0}}, offset};
-    burst_size  = 3'(OffsetWidth);
+    narrow = left_q < {{(31 - OffsetWidth) {1'b0}}, to_word_end};
+    // Whole words: those that the segment has, or those up to the burst's end.
+    words        = (BeatWidth + 1)'(({1'b0, left_q[OffsetWidth+BeatWidth-1:0]} + (OffsetWidth + BeatWidth + 1)'(offset)) >> OffsetWidth);
+    to_burst_end = (BeatWidth + 1)'(MaxBurst) - {1'b0, addr_q[OffsetWidth+:BeatWidth]};
+    beyond = left_q[31:OffsetWidth+BeatWidth] != '0 || words > to_burst_end;
+    beats = beyond ? to_burst_end : words;
+    burst_bytes = 32'({beats, {OffsetWidth{1'b0}}} - (OffsetWidth + BeatWidth + 1)'(offset));
+    burst_size = 3'(OffsetWidth);
     if (narrow) begin
-      beats       = 33'd1;
+      beats       = (BeatWidth + 1)'(1);
       burst_bytes = 32'd1;
       burst_size  = 3'd0;
       for (int k = 1; k < OffsetWidth; k++) begin
@@ -107,10 +108,9 @@ module virtio_chain_reader #(
     end
   end
 
-  assign rd_req_valid_o = busy_q && !cut_q && info_room && !(info_valid && info_mark) &&
-                          {1'b0, reserved_q} + (RoomWidth + 1)'(beats) <= (RoomWidth + 1)'(BufferBeats);
+  assign rd_req_valid_o = busy_q && !cut_q && info_room && !mark_q && reserved_q <= RoomWidth'(BufferBeats - MaxBurst);
   assign rd_req_addr_o = addr_q;
-  assign rd_req_len_o = beats[7:0] - 8'd1;
+  assign rd_req_len_o = 8'(beats) - 8'd1;
   assign rd_req_size_o = burst_size;
   assign issue = rd_req_valid_o && rd_req_ready_i;
   assign issue_last = issue && seg_last_q && left_q == burst_bytes;
@@ -152,7 +152,7 @@ module virtio_chain_reader #(
 
   // What is known of each burst asked for, until its beats have come.
   virtio_fifo #(
-      .Width(2 * OffsetWidth + 3),
+      .Width(2 * OffsetWidth + 2),
       .Depth(BurstsAhead)
   ) u_info (
       .clk_i,
@@ -162,23 +162,28 @@ module virtio_chain_reader #(
       .rollback_i (1'b0),
       .in_valid_i (issue || mark),
       .in_ready_o (info_room),
-      .in_data_i  ({mark, mark || issue_last, offset, narrow ? burst_bytes[OffsetWidth:0] : to_word_end}),
+      .in_data_i  ({mark || issue_last, offset, narrow ? burst_bytes[OffsetWidth:0] : to_word_end}),
       .out_valid_o(info_valid),
       .out_ready_i(info_pop),
-      .out_data_o ({info_mark, info_last, info_offset, info_bytes}),
+      .out_data_o ({info_last, info_offset, info_bytes}),
       .count_o    (info_count)
   );
 
-  assign info_pop      = info_valid && (info_mark || (rd_rsp_valid_i && rd_rsp_last_i));
-  assign buf_in_valid  = rd_rsp_valid_i || (info_valid && info_mark);
+  assign info_pop      = mark_q || (rd_rsp_valid_i && rd_rsp_last_i);
+  assign buf_in_valid  = rd_rsp_valid_i || mark_q;
   assign buf_in_offset = first_q ? info_offset : '0;
-  assign buf_in_bytes  = info_mark ? '0 : first_q ? info_bytes : (OffsetWidth + 1)'(Bytes);
-  assign buf_in_last   = info_last && (info_mark || rd_rsp_last_i);
-  assign buf_in_err    = !info_mark && rd_rsp_err_i;
+  assign buf_in_bytes  = mark_q ? '0 : first_q ? info_bytes : (OffsetWidth + 1)'(Bytes);
+  assign buf_in_last   = info_last && (mark_q || rd_rsp_last_i);
+  assign buf_in_err    = !mark_q && rd_rsp_err_i;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) first_q <= 1'b1;
-    else if (rd_rsp_valid_i) first_q <= rd_rsp_last_i;
+    if (!rst_ni || clear_i) begin
+      first_q <= 1'b1;
+      mark_q  <= 1'b0;
+    end else begin
+      if (rd_rsp_valid_i) first_q <= rd_rsp_last_i;
+      mark_q <= mark;
+    end
   end
 
   virtio_fifo #(
@@ -232,8 +237,9 @@ module virtio_chain_reader #(
   end
 
 `ifndef SYNTHESIS
-  // Room was reserved before the burst was asked for.
+  // Room was reserved before the burst was asked for, and what is known of it stays until its last beat.
   always_ff @(posedge clk_i) begin
+    if (rst_ni && !clear_i && info_pop && !info_valid) $fatal(1, "virtio_chain_reader: beats of no burst");
     if (rst_ni && !clear_i && buf_in_valid && !buf_in_ready) begin
       $fatal(1, "virtio_chain_reader: buffer overrun (%0d words held)", buf_count);
     end

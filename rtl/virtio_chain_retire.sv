@@ -56,7 +56,7 @@ module virtio_chain_retire #(
 
   state_e state_q, state_d;
   logic [7:0] outstanding_q[Tags];
-  logic [Tags-1:0] failed_q;
+  logic [Tags-1:0] failed_q, issued, done;
   logic fault_q, tail_written_q;
 
   completion_t chain;
@@ -84,6 +84,8 @@ module virtio_chain_retire #(
       .count_o    (held_count)
   );
 
+  assign issued  = {{(Tags - 1) {1'b0}}, burst_issued_i} << burst_tag_i;
+  assign done    = {{(Tags - 1) {1'b0}}, burst_done_i} << burst_done_tag_i;
   assign settled = outstanding_q[tag] == 8'd0;
   assign pop     = cpl_valid_o && cpl_ready_i;
 
@@ -109,8 +111,7 @@ module virtio_chain_retire #(
     end else begin
       state_q <= state_d;
       for (int i = 0; i < Tags; i++) begin
-        outstanding_q[i] <= outstanding_q[i] + ((burst_issued_i && burst_tag_i == TagWidth'(i)) ? 8'd1 : 8'd0)
-                                             - ((burst_done_i && burst_done_tag_i == TagWidth'(i)) ? 8'd1 : 8'd0);
+        if (issued[i] != done[i]) outstanding_q[i] <= outstanding_q[i] + (issued[i] ? 8'd1 : 8'hff);
       end
       if (burst_done_i && burst_done_err_i) failed_q[burst_done_tag_i] <= 1'b1;
       if (state_q == TailWait && wr_done_i) begin

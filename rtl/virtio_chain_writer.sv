@@ -4,8 +4,8 @@
 // The answer (`rsp_*`) is a packed byte stream that fills the writable part from its start. A beat with `rsp_tail_i` carries one byte that
 // goes to the very last writable byte instead (a status byte): lane 0 if all went well, `rsp_tail_err_i` if a write before it
 // failed. `rsp_last_i` ends the chain's answer; every chain gets one, if only an empty beat (`rsp_keep_i` = 0). Bytes beyond the writable
-// part are dropped. Bursts ask for the bus only when all their beats are buffered. What remains to be done once the writes are
-// answered goes to virtio_chain_retire.
+// part are dropped. Bursts end where `MaxBurst` words from a multiple of their size on end, hence never cross 4 KiB, and ask for the bus
+// only when all their beats are buffered. What remains to be done once the writes are answered goes to virtio_chain_retire.
 //
 //   rsp stream -> virtio_byte_split -> beats, bursts -> [dma_write]
 
@@ -76,7 +76,8 @@ module virtio_chain_writer #(
   logic seg_held_q, seg_last_q, exhausted_q;  // exhausted: the last segment is gone
   logic [63:0] seg_addr_q;
   logic [31:0] seg_left_q;
-  logic take_seg, end_seg;
+  logic [31:0] advance;
+  logic take_seg, end_seg, to_tail;
 
   logic ended_q, tail_q, more_q;
   logic [15:0] tail_bytes_q;
@@ -84,7 +85,7 @@ module virtio_chain_writer #(
 
   logic split_in_valid, split_in_ready;
   logic [OffsetWidth:0] rsp_bytes, piece;
-  logic [OffsetWidth+1:0] fill;
+  logic [OffsetWidth+2:0] fill;
   logic [AxiDataWidth-1:0] split_data;
   logic [OffsetWidth-1:0] offset;
   logic [OffsetWidth:0] room;  // bytes up to the end of the word or of the segment
@@ -132,16 +133,15 @@ module virtio_chain_writer #(
   always_comb begin
     room = (OffsetWidth + 1)'(Bytes) - {1'b0, offset};
     if (seg_left_q < {{(31 - OffsetWidth) {1'b0}}, room}) room = seg_left_q[OffsetWidth:0];
-    starved = fill < {1'b0, room};
+    starved = fill < {2'b0, room};
     piece   = starved ? fill[OffsetWidth:0] : room;
   end
   assign move = state_q == Data && seg_held_q && fill != '0 && (!starved || ended_q) && beat_room && cmd_room;
   assign end_seg = move && seg_left_q == {{(31 - OffsetWidth) {1'b0}}, piece};
 
   assign beats_now = (burst_open_q ? burst_beats_q : '0) + BurstWidth'(1);
-  assign burst_close = move && (end_seg || beats_now == BurstWidth'(MaxBurst) ||
-                                (word_addr[11:0] | 12'(Bytes - 1)) == 12'hfff ||
-                                (ended_q && fill == {1'b0, piece}));
+  assign burst_close = move && (end_seg || seg_addr_q[OffsetWidth+:BurstWidth-1] == '1 ||
+                                (ended_q && fill == {2'b0, piece}));
   assign burst_push = burst_close || (state_q == Close && burst_open_q && cmd_room);
   assign cmd_addr = burst_open_q ? burst_addr_q : word_addr;
   assign cmd_len = (state_q == Close) ? 8'(burst_beats_q) - 8'd1 : 8'(beats_now) - 8'd1;
@@ -151,6 +151,9 @@ module virtio_chain_writer #(
   assign seg_ready_o   = !exhausted_q && ((state_q == Data && !seg_held_q) ||
                                           ((state_q == Tail || state_q == Drop) && !(seg_held_q && seg_last_q)));
   assign take_seg = seg_valid_i && seg_ready_o;
+  // Beside moving on with the data, the address goes to the last writable byte on the way out.
+  assign to_tail = state_q == Drop && seg_held_q && seg_last_q;
+  assign advance = to_tail ? seg_left_q - 32'd1 : {{(31 - OffsetWidth) {1'b0}}, piece};
 
   always_comb begin
     state_d = state_q;
@@ -219,12 +222,12 @@ module virtio_chain_writer #(
         seg_left_q <= seg_i.len;
         seg_last_q <= seg_i.last;
       end else if (move) begin
-        seg_addr_q  <= seg_addr_q + {{(63 - OffsetWidth) {1'b0}}, piece};
         seg_left_q  <= seg_left_q - {{(31 - OffsetWidth) {1'b0}}, piece};
         seg_held_q  <= !end_seg;
         exhausted_q <= end_seg && seg_last_q;
         data_len_q  <= data_len_q + {{(31 - OffsetWidth) {1'b0}}, piece};
       end
+      if (!take_seg && (move || to_tail)) seg_addr_q <= seg_addr_q + {32'd0, advance};
       if (move) begin
         burst_open_q  <= !burst_close;
         burst_beats_q <= beats_now;
@@ -284,7 +287,7 @@ module virtio_chain_writer #(
   assign retire_o            = {chain_q.fault, more_q, chain_q.queue_index, chain_q.head, data_len_q};
   assign retire_tag_o        = tag_q;
   assign retire_tail_o       = tail_q && !exhausted_q;
-  assign retire_tail_addr_o  = seg_addr_q + {32'd0, seg_left_q} - 64'd1;
+  assign retire_tail_addr_o  = seg_addr_q;
   assign retire_tail_bytes_o = tail_bytes_q;
 
 `ifndef SYNTHESIS

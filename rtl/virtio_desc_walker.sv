@@ -110,7 +110,6 @@ module virtio_desc_walker #(
       stays_q,
       stored_q;
   logic table_more, table_more_q;
-  logic [64:0] last_byte;
   logic [32:0] total;
   logic part_ends, chain_ends, give, store_ready;
 
@@ -213,14 +212,14 @@ module virtio_desc_walker #(
 
   // A buffer or table that passes the end of the address space can be reached by no bus; a part of more than 2^32 - 1 bytes by no
   // length.
-  assign last_byte = {1'b0, desc_addr} + {33'd0, desc_len} - 65'd1;
   assign total = {1'b0, desc_writable ? writable_len_q : readable_len_q} + {1'b0, desc_len};
   assign bad_table = !indirect_i || in_table_q || desc_has_next || empty || desc_len[3:0] != 4'd0 ||
                      (packed_i && count_q != 16'd1);
   assign bad_next = {12'd0, desc_next} >= entries_q || count_q == head_q.size;
   assign bad_buffer = (writable_seen_q && !desc_writable) || count_q > head_q.size || total[32];
-  assign malformed      = err_q || (!empty && (last_byte >> AxiAddrWidth) != 65'd0) || (desc_has_next && bad_next) ||
-                          (desc_indirect ? bad_table : bad_buffer);
+  assign malformed = err_q || (!empty && out_of_reach(
+      desc_addr, desc_len, AxiAddrWidth
+  )) || (desc_has_next && bad_next) || (desc_indirect ? bad_table : bad_buffer);
 
   // Whether the next descriptor is the next one of the block.
   assign stays = !desc_indirect && desc_has_next && desc_next == index_q + 16'd1 && block_left_q > 3'd1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// AXI4 read master shared by several clients, one burst a request.
+// AXI4 read master shared by several clients, one burst a request, the first client first.
 //
 // A client asks for a burst (`req_*`: start address, AxLEN, AxSIZE; not across 4 KiB) and gets exactly AxLEN + 1 beats back on
 // `rsp_*`, which it must take at once: it asks only when it has room. Lanes are those of the bus. `rsp_err_o` marks a beat that
@@ -50,7 +50,7 @@ module virtio_dma_read #(
   wire [ Clients*8-1:0] req_len = req_len_i;
   wire [ Clients*3-1:0] req_size = req_size_i;
 
-  logic req_any, accept, ar_free;
+  logic room, accept, ar_free;
   logic [Clients-1:0] grant;
   logic [ClientWidth-1:0] req_client;
 
@@ -69,21 +69,22 @@ module virtio_dma_read #(
   logic beat, beat_expected, beat_final, burst_done;
 
   // Address channel.
-  virtio_arb #(
-      .Requests(Clients)
-  ) u_arb (
-      .clk_i,
-      .rst_ni,
-      .request_i(req_valid_i),
-      .advance_i(accept),
-      .valid_o  (req_any),
-      .grant_o  (grant),
-      .index_o  (req_client)
-  );
+  function automatic logic [ClientWidth-1:0] index_of(input logic [Clients-1:0] one_hot);
+    index_of = '0;
+    for (int i = 0; i < Clients; i++) if (one_hot[i]) index_of = index_of | ClientWidth'(i);
+  endfunction
+
+  // The lowest client first: rings before buffers, for a ring is never asked about much at a time, and others wait for what it says.
+  for (genvar i = 0; i < Clients; i++) begin : g_grant
+    localparam logic [Clients-1:0] Before = (Clients'(1) << i) - Clients'(1);
+    assign grant[i] = req_valid_i[i] && (req_valid_i & Before) == '0;
+  end
+  assign req_client  = index_of(grant);
 
   assign ar_free     = !ar_valid_q || m_axi_arready;
-  assign accept      = req_any && ar_free && flight_room && !flush_i;
-  assign req_ready_o = grant & {Clients{accept}};
+  assign room        = ar_free && flight_room && !flush_i;
+  assign accept      = req_valid_i != '0 && room;
+  assign req_ready_o = grant & {Clients{room}};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// AXI4 write master shared by several clients, one burst a request.
+// AXI4 write master shared by several clients, one burst a request, the first client first.
 //
 // A client asks for a burst (`req_*`: word-aligned start address, AxLEN, a tag of its own; not across 4 KiB) and holds all its
 // beats ready on `w_*` when it does; `w_pop_o` takes them one by one. `done_*` reports each write response with the tag, in the
@@ -57,7 +57,7 @@ module virtio_dma_write #(
   wire [Clients*AxiDataWidth-1:0] w_data = w_data_i;
   wire [Clients*StrbWidth-1:0] w_strb = w_strb_i;
 
-  logic req_any, accept;
+  logic room, accept;
   logic [Clients-1:0] grant;
   logic [ClientWidth-1:0] req_client;
 
@@ -78,24 +78,25 @@ module virtio_dma_write #(
   logic [TagWidth-1:0] flight_tag;
   logic [$clog2(Outstanding):0] flight_count;
 
-  virtio_arb #(
-      .Requests(Clients)
-  ) u_arb (
-      .clk_i,
-      .rst_ni,
-      .request_i(req_valid_i),
-      .advance_i(accept),
-      .valid_o  (req_any),
-      .grant_o  (grant),
-      .index_o  (req_client)
-  );
+  function automatic logic [ClientWidth-1:0] index_of(input logic [Clients-1:0] one_hot);
+    index_of = '0;
+    for (int i = 0; i < Clients; i++) if (one_hot[i]) index_of = index_of | ClientWidth'(i);
+  endfunction
+
+  // The lowest client first: rings before buffers, for a ring is never asked about much at a time, and others wait for what it says.
+  for (genvar i = 0; i < Clients; i++) begin : g_grant
+    localparam logic [Clients-1:0] Before = (Clients'(1) << i) - Clients'(1);
+    assign grant[i] = req_valid_i[i] && (req_valid_i & Before) == '0;
+  end
+  assign req_client  = index_of(grant);
 
   assign aw_free     = !aw_valid_q || m_axi_awready;
   assign w_free      = !w_valid_q || m_axi_wready;
   assign w_load      = w_active_q && w_free;
   assign w_ends      = w_load && w_left_q == 8'd0;
-  assign accept      = req_any && aw_free && (!w_active_q || w_ends) && flight_room && !flush_i;
-  assign req_ready_o = grant & {Clients{accept}};
+  assign room        = aw_free && (!w_active_q || w_ends) && flight_room && !flush_i;
+  assign accept      = req_valid_i != '0 && room;
+  assign req_ready_o = grant & {Clients{room}};
 
   for (genvar i = 0; i < Clients; i++) begin : g_client
     assign w_pop_o[i]      = w_load && w_client_q == i && !w_void_q && !flush_i;

@@ -35,12 +35,13 @@ module virtio_fifo #(
       .Message("virtio_fifo: Depth must be a power of two, at least 2")
   ) u_check_depth ();
 
-  logic [Width-1:0] mem[Depth];
+  // No word is read in the cycle in which it is written, so a block RAM needs no bypass around it.
+  (* no_rw_check *) logic [Width-1:0] mem[Depth];
   logic [CountWidth-1:0] head_q, tail_q, commit_q;  // free-running: one bit more than the address
   logic push, pop;
 
   // Words written but not yet committed count against the space, not as content.
-  assign in_ready_o = (head_q - tail_q) != CountWidth'(Depth);
+  assign in_ready_o = (head_q ^ tail_q) != CountWidth'(Depth);
   assign count_o    = commit_q - tail_q;
   assign push       = in_valid_i && in_ready_o;
   assign pop        = out_valid_o && out_ready_i;

@@ -554,7 +554,7 @@ module virtio_net #(
   logic sending_q;  // data of the chain at hand
   logic [31:0] chain_left_q;
   logic restart, split_ready, feed, beat, is_receive;
-  logic [OffsetWidth+1:0] fill;
+  logic [OffsetWidth+2:0] fill;
   logic [  OffsetWidth:0] piece;
   logic [DataWidth-1:0] patched, split_data;
   logic [15:0] fed_q;
@@ -569,7 +569,7 @@ module virtio_net #(
     rsp_keep_o  = '0;
     rsp_last_o  = 1'b1;
     if (sending_q) begin
-      rsp_valid_o = fill >= {1'b0, piece};
+      rsp_valid_o = fill >= {2'b0, piece};
       rsp_keep_o  = ~({Bytes{1'b1}} << piece);
       rsp_last_o  = 32'(piece) == chain_left_q || 16'(piece) == left_q;
     end else if (order_valid) begin

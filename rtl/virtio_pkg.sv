@@ -177,6 +177,17 @@ package virtio_pkg;
     logic promisc;
   } net_rx_mode_t;
 
+  // Whether `length` bytes (not 0) from `addr` on pass the end of an address space of `width` bits, 32 to 64.
+  function automatic logic out_of_reach(input logic [63:0] addr, input logic [31:0] length, input int width);
+    logic [31:0] beyond;  // upper address bits that must be 0
+    logic [32:0] sum;
+    beyond = 32'(33'h1_ffff_ffff << (width - 32));
+    sum = {1'b0, addr[31:0]} + {1'b0, length};
+    // The last byte is the one before the sum.
+    out_of_reach = (addr[63:32] & beyond) != 32'd0 ||
+                   ((addr[63:32] | beyond) == 32'hffff_ffff && sum[32] && sum[31:0] != 32'd0);
+  endfunction
+
   // What the queue table holds of one queue while it is ready.
   typedef struct packed {
     logic [15:0] size;

@@ -5,6 +5,10 @@
 // becomes ready only with a usable set-up: 1 <= size <= maximum, aligned areas that do not pass the end of the address space.
 // A queue reset (2.6.1) stops the queue and, once it is no longer busy, clears what the driver has said about it.
 // Three read ports serve the ring front end.
+//
+// Sizes and addresses are in distributed RAM, a word each, so that they cost the same for 2 queues and for 16. What a reset leaves in it
+// counts for nothing (`fresh_q`): the first write to a queue clears all words, and only then writes its own. For that
+// `wr_addr_i` and `wr_data_i` are to hold for a cycle after `wr_en_i`.
 
 module virtio_queue_table #(
     parameter int NumQueues = 2,
@@ -39,87 +43,90 @@ module virtio_queue_table #(
 
   import virtio_pkg::*;
 
-  logic [31:0] size_q[NumQueues];
-  logic [63:0] desc_addr_q[NumQueues];
-  logic [63:0] driver_addr_q[NumQueues];
-  logic [63:0] device_addr_q[NumQueues];
+  // The words that a driver writes, in the order of queue_cfg_t from its lowest bit on.
+  localparam int Words = 7;
+  localparam logic [Words*12-1:0] Registers = {
+    REG_QUEUE_SIZE,
+    REG_QUEUE_DESC_HIGH,
+    REG_QUEUE_DESC_LOW,
+    REG_QUEUE_DRIVER_HIGH,
+    REG_QUEUE_DRIVER_LOW,
+    REG_QUEUE_DEVICE_HIGH,
+    REG_QUEUE_DEVICE_LOW
+  };
+
   logic [NumQueues-1:0] ready_q, enabled_q, resetting_q;
+  logic [NumQueues-1:0] busy_q;  // that of the cycle before does to ignore writes: they come some cycles after what makes busy or idle
+  logic [NumQueues-1:0] fresh_q;  // nothing has been said about it since reset
+  logic write_q;  // the word written in the cycle before goes into its memory
 
-  logic exists, writable, usable;
+  logic exists, writable, areas_usable, usable, clear_words;
   logic [QueueWidth-1:0] sel;
-  logic [31:0] size;
+  logic [31:0] size, word;
   logic [63:0] desc_addr, driver_addr, device_addr;
-  logic split_usable, packed_usable, areas_usable;
-
-  // Whether `length` bytes from `addr` stay within the bus's address space.
-  function automatic logic reachable(input logic [63:0] addr, input logic [63:0] length);
-    logic [64:0] last;
-    last = {1'b0, addr} + {1'b0, length} - 65'd1;
-    reachable = (last >> AxiAddrWidth) == 65'd0;
-  endfunction
+  logic [31:0] driver_length, device_length;
+  wire [Words*32-1:0] sel_words, read_words, desc_words, used_words;
 
   assign exists = sel_i < NumQueues;
   assign sel = sel_i[QueueWidth-1:0];
-  assign size = size_q[sel];
-  assign desc_addr = desc_addr_q[sel];
-  assign driver_addr = driver_addr_q[sel];
-  assign device_addr = device_addr_q[sel];
+  assign {size, desc_addr, driver_addr, device_addr} = sel_words;
   assign size_max_o = exists ? QueueSizeMax[16*sel+:16] : 16'd0;
   assign stopping_o = exists && !ready_q[sel] && busy_i[sel];
   assign ready_o = exists && (ready_q[sel] || busy_i[sel]);
   assign resetting_o = exists && resetting_q[sel];
   assign resetting_all_o = resetting_q;
-  assign writable = wr_en_i && exists && !ready_q[sel] && !busy_i[sel] && !resetting_q[sel];
+  assign writable = wr_en_i && exists && !ready_q[sel] && !busy_q[sel] && !resetting_q[sel];
   assign ready_all_o = ready_q;
   assign enabled_o = enabled_q;
 
   // Area lengths by 2.7: 16 N, 6 + 2 N, 6 + 8 N; by 2.8: 16 N, 4, 4. The product of N and 16 fits, N being at most 32768 here.
-  assign areas_usable = size != 32'd0 && size <= {16'd0, size_max_o} && desc_addr[3:0] == 4'd0 && reachable(
-      desc_addr, {44'd0, size[15:0], 4'd0}
+  assign driver_length = packed_i ? 32'd4 : {15'd0, size[15:0], 1'd0} + 32'd6;
+  assign device_length = packed_i ? 32'd4 : {13'd0, size[15:0], 3'd0} + 32'd6;
+  assign areas_usable = desc_addr[3:0] == 4'd0 && driver_addr[0] == 1'b0 && !(packed_i && driver_addr[1]) &&
+                        device_addr[1:0] == 2'd0 && !out_of_reach(
+      desc_addr, {12'd0, size[15:0], 4'd0}, AxiAddrWidth
+  ) && !out_of_reach(
+      driver_addr, driver_length, AxiAddrWidth
+  ) && !out_of_reach(
+      device_addr, device_length, AxiAddrWidth
   );
-  assign split_usable = driver_addr[0] == 1'b0 && device_addr[1:0] == 2'd0 && reachable(
-      driver_addr, {47'd0, size[15:0], 1'd0} + 64'd6
-  ) && reachable(
-      device_addr, {45'd0, size[15:0], 3'd0} + 64'd6
-  );
-  assign packed_usable = driver_addr[1:0] == 2'd0 && device_addr[1:0] == 2'd0 && reachable(
-      driver_addr, 64'd4
-  ) && reachable(
-      device_addr, 64'd4
-  );
-  assign usable = areas_usable && (packed_i ? packed_usable : split_usable);
+  assign usable = !fresh_q[sel] && size != 32'd0 && size <= {16'd0, size_max_o} && areas_usable;
+
+  assign clear_words = writable && fresh_q[sel];
+  assign word = write_q ? wr_data_i : 32'd0;
+  for (genvar i = 0; i < Words; i++) begin : g_word
+    (* ram_style = "distributed" *) logic [31:0] mem[NumQueues];
+    always_ff @(posedge clk_i) begin
+      if (clear_words || (write_q && wr_addr_i == Registers[12*i+:12])) mem[sel] <= word;
+    end
+    assign sel_words[32*i+:32]  = mem[sel];
+    assign read_words[32*i+:32] = mem[read_queue_i];
+    assign desc_words[32*i+:32] = mem[desc_queue_i];
+    assign used_words[32*i+:32] = mem[used_queue_i];
+  end
+  assign read_cfg_o = read_words[$bits(queue_cfg_t)-1:0];
+  assign desc_cfg_o = desc_words[$bits(queue_cfg_t)-1:0];
+  assign used_cfg_o = used_words[$bits(queue_cfg_t)-1:0];
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       ready_q     <= '0;
       enabled_q   <= '0;
       resetting_q <= '0;
-      for (int i = 0; i < NumQueues; i++) begin
-        size_q[i]        <= '0;
-        desc_addr_q[i]   <= '0;
-        driver_addr_q[i] <= '0;
-        device_addr_q[i] <= '0;
-      end
+      fresh_q     <= '1;
+      busy_q      <= '0;
+      write_q     <= 1'b0;
     end else begin
       enabled_q <= '0;
+      write_q   <= writable;
+      busy_q    <= busy_i;
       if (wr_en_i && exists && wr_addr_i == REG_QUEUE_READY && !wr_data_i[0]) ready_q[sel] <= 1'b0;
       if (writable) begin
-        case (wr_addr_i)
-          REG_QUEUE_SIZE:        size_q[sel] <= wr_data_i;
-          REG_QUEUE_DESC_LOW:    desc_addr_q[sel] <= {desc_addr[63:32], wr_data_i};
-          REG_QUEUE_DESC_HIGH:   desc_addr_q[sel] <= {wr_data_i, desc_addr[31:0]};
-          REG_QUEUE_DRIVER_LOW:  driver_addr_q[sel] <= {driver_addr[63:32], wr_data_i};
-          REG_QUEUE_DRIVER_HIGH: driver_addr_q[sel] <= {wr_data_i, driver_addr[31:0]};
-          REG_QUEUE_DEVICE_LOW:  device_addr_q[sel] <= {device_addr[63:32], wr_data_i};
-          REG_QUEUE_DEVICE_HIGH: device_addr_q[sel] <= {wr_data_i, device_addr[31:0]};
-          REG_QUEUE_READY: begin
-            if (wr_data_i[0] && usable) begin
-              ready_q[sel]   <= 1'b1;
-              enabled_q[sel] <= 1'b1;
-            end
-          end
-          default:               ;
-        endcase
+        fresh_q[sel] <= 1'b0;
+        if (wr_addr_i == REG_QUEUE_READY && wr_data_i[0] && usable) begin
+          ready_q[sel]   <= 1'b1;
+          enabled_q[sel] <= 1'b1;
+        end
       end
       if (wr_en_i && exists && ring_reset_i && wr_addr_i == REG_QUEUE_RESET && wr_data_i[0]) begin
         ready_q[sel]     <= 1'b0;
@@ -127,24 +134,14 @@ module virtio_queue_table #(
       end
       for (int i = 0; i < NumQueues; i++) begin
         if (resetting_q[i] && !busy_i[i]) begin
-          resetting_q[i]   <= 1'b0;
-          size_q[i]        <= '0;
-          desc_addr_q[i]   <= '0;
-          driver_addr_q[i] <= '0;
-          device_addr_q[i] <= '0;
+          resetting_q[i] <= 1'b0;
+          fresh_q[i]     <= 1'b1;
         end
       end
     end
   end
 
-  assign read_cfg_o = {
-    size_q[read_queue_i][15:0], desc_addr_q[read_queue_i], driver_addr_q[read_queue_i], device_addr_q[read_queue_i]
-  };
-  assign desc_cfg_o = {
-    size_q[desc_queue_i][15:0], desc_addr_q[desc_queue_i], driver_addr_q[desc_queue_i], device_addr_q[desc_queue_i]
-  };
-  assign used_cfg_o = {
-    size_q[used_queue_i][15:0], desc_addr_q[used_queue_i], driver_addr_q[used_queue_i], device_addr_q[used_queue_i]
-  };
+  // Size was checked against its maximum of 16 bits.
+  wire unused_ok = ^{read_words, desc_words, used_words};
 
 endmodule

@@ -81,7 +81,7 @@ module virtio_used_writer #(
   completion_t cpl_q;
   logic [QueueWidth-1:0] queue_q;
   logic [NumQueues-1:0][15:0] used_idx_q;
-  logic [15:0] slot_q[NumQueues];
+  (* ram_style = "distributed" *) logic [15:0] slot_q[NumQueues];  // valid unless fresh
   logic [NumQueues-1:0] fresh_q;
   logic [15:0] count_q;  // elements of the batch
   logic [15:0] held_q, held;  // elements before it that wait for idx, and if they are of this queue
@@ -90,54 +90,57 @@ module virtio_used_writer #(
   logic failed_q, early_q;
 
   logic [15:0] slot, next_slot, next_idx, past_event;
-  logic [63:0] element_addr, write_addr, wish_addr;
+  logic [63:0] write_addr, wish_addr;
+  logic [19:0] write_offset;
   logic goes_on, straddles, popped, written, confirmed, begin_early, joins, take, published;
   logic [AxiDataWidth-1:0] element_data;
-  logic [Bytes-1:0] element_strb;
+  logic [17:0] wish_offset;
   logic [15:0] wish;
   logic wanted;
 
-  assign slot         = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
-  assign next_slot    = (slot + 16'd1 == cfg_i.size) ? 16'd0 : slot + 16'd1;
-  assign held         = (UsedTogether && held_queue_q == queue_q) ? held_q : 16'd0;
-  assign next_idx     = used_idx_q[queue_q] + held + count_q;
-  assign element_addr = cfg_i.device_addr + 64'd4 + {45'd0, slot, 3'd0};
+  assign slot      = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
+  assign next_slot = (slot + 16'd1 == cfg_i.size) ? 16'd0 : slot + 16'd1;
+  assign held      = (UsedTogether && held_queue_q == queue_q) ? held_q : 16'd0;
+  assign next_idx  = used_idx_q[queue_q] + held + count_q;
   // With 32 bits every element straddles; wider, one that starts in the last four bytes of a word.
-  assign straddles    = element_addr[LaneWidth-1:0] == LaneWidth'(Bytes - 4);
+  assign straddles = write_addr[LaneWidth-1:0] == LaneWidth'(Bytes - 4);
 
-  // id and len alternate over the 32-bit lanes, so that either half of the element lies where it belongs.
+  // id and len alternate over the 32-bit lanes, so that either half of the element lies where it belongs: elements start 4 bytes after a
+  // multiple of 8 from the start of the area.
   for (genvar i = 0; i < Bytes / 4; i++) begin : g_lane
     if (Bytes == 4) begin : g_narrow
       assign element_data[31:0] = (state_q == Rest || state_q == RestPop) ? cpl_q.written_len : {16'd0, cpl_q.head};
     end else begin : g_wide
-      assign element_data[32*i+:32] = (element_addr[2] == 1'(i)) ? {16'd0, cpl_q.head} : cpl_q.written_len;
+      assign element_data[32*i+:32] = (cfg_i.device_addr[2] != 1'(i)) ? {16'd0, cpl_q.head} : cpl_q.written_len;
     end
   end
 
   always_comb begin
-    write_addr   = element_addr;
-    element_strb = Bytes'(8'hff) << element_addr[LaneWidth-1:0];
+    // idx is at 2, the elements at 4 and every 8 bytes on, their second halves 4 bytes later.
+    write_offset = {1'b0, slot, 3'b100};
     wr_data_o    = element_data;
-    wr_strb_o    = element_strb;
+    wr_strb_o    = Bytes'(8'hff) << write_addr[LaneWidth-1:0];
     case (state_q)
       Rest, RestPop: begin
-        write_addr = element_addr + 64'd4;
-        wr_strb_o  = Bytes'(4'hf);
+        write_offset = {{1'b0, slot} + 17'd1, 3'b000};
+        wr_strb_o    = Bytes'(4'hf);
       end
       Idx, IdxWait: begin
-        write_addr = cfg_i.device_addr + 64'd2;
-        wr_data_o  = {(Bytes / 2) {next_idx}};
-        wr_strb_o  = Bytes'(2'b11) << write_addr[LaneWidth-1:0];
+        write_offset = 20'd2;
+        wr_data_o    = {(Bytes / 2) {next_idx}};
+        wr_strb_o    = Bytes'(2'b11) << write_addr[LaneWidth-1:0];
       end
       default: ;
     endcase
   end
+  assign write_addr = cfg_i.device_addr + {44'd0, write_offset};
 
   assign wr_req_valid_o = state_q == Element || state_q == Rest || state_q == Idx;
   assign wr_req_addr_o = {write_addr[63:LaneWidth], {LaneWidth{1'b0}}};
 
   // The driver's wish: used_event, or the flag in avail flags. Of a batch any element that reaches used_event counts.
-  assign wish_addr = event_idx_i ? cfg_i.driver_addr + 64'd4 + {47'd0, cfg_i.size, 1'b0} : cfg_i.driver_addr;
+  assign wish_offset = event_idx_i ? {{1'b0, cfg_i.size} + 17'd2, 1'b0} : 18'd0;
+  assign wish_addr = cfg_i.driver_addr + {46'd0, wish_offset};
   assign rd_req_valid_o = state_q == Wish;
   assign rd_req_addr_o = wish_addr;
   assign wish = 16'(rd_rsp_data_i >> {wish_addr[LaneWidth-1:0], 3'b000});
@@ -250,12 +253,8 @@ module virtio_used_writer #(
     if (!rst_ni || clear_i) begin
       used_idx_q <= {NumQueues{IndexInit}};
       fresh_q    <= '1;
-      for (int i = 0; i < NumQueues; i++) slot_q[i] <= '0;
     end else begin
-      if (written) begin
-        slot_q[queue_q]  <= next_slot;
-        fresh_q[queue_q] <= 1'b0;
-      end
+      if (written) fresh_q[queue_q] <= 1'b0;
       // The count moves only after the last use of what it was before: with the wish, or after an element dropped.
       if (state_q == WishWait && rd_rsp_valid_i) used_idx_q[queue_q] <= next_idx;
       if (state_q == Drop) used_idx_q[queue_q] <= used_idx_q[queue_q] + held + 16'd1;
@@ -266,6 +265,10 @@ module virtio_used_writer #(
         end
       end
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (written) slot_q[queue_q] <= next_slot;
   end
 
   // Seen from outside, an idx counts as published from the moment its write is on its way: the driver may act on it then.

@@ -52,7 +52,7 @@ TOPS: Mapping[str, Sequence[Mapping[str, int]]] = {
     ],
     BENCH_TOP: [CONFIGS["ends32"], CONFIGS["ends512"]],
 }
-PYTHON = ("models", "tb", "tests")
+PYTHON = ("models", "tb", "tests", "fpga")
 TYPED = ("models/virtio_model", "tb/cocotbext/virtio")
 
 
@@ -94,7 +94,7 @@ def hdl_files() -> list[Path]:
 
 def runner_files() -> list[Path]:
     """The modules beside the tests that run and measure them."""
-    folders = ("tests", "tests/sim", "tests/bench", "tests/board")
+    folders = ("tests", "tests/sim", "tests/bench", "tests/board", "tests/synth")
     files = sorted(path for folder in folders for path in ROOT.glob(f"{folder}/*.py"))
     return [path for path in files if not path.name.startswith("test_")]
 
