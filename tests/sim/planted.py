@@ -128,7 +128,7 @@ _FAULTS: Mapping[str, Fault] = {
     ),
     "set_up_not_locked": Fault(
         "virtio_queue_table.sv",
-        "exists && !ready_q[sel] && !busy_i[sel] && !resetting_q[sel];",
+        "exists && !ready_q[sel] && !busy_q[sel] && !resetting_q[sel];",
         "exists;",
         ("DMA-READ-OUTSIDE", "DMA-WRITE-OUTSIDE"),
         "queues.set_up_is_locked_while_ready",
