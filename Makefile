@@ -11,6 +11,7 @@ STAMP  := $(VENV)/.stamp
 export TEST CONFIG SEED SIM MEM WAVES DISK DISK_WRITE MAIN JOBS TIMEOUT RERUN WINDOW
 export SEEDS CYCLES CHAINS TIMING
 export BENCH ROUNDS REPEAT SOAK SYNTH
+export REGS IRQ
 
 sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus MEM=fast|axiram MAIN=native|cocotb WAVES=1 DISK=path DISK_WRITE=1 JOBS=n RERUN=n WINDOW=us
 	@$(PY) -m tests.sim.regress
@@ -20,6 +21,9 @@ test: $(STAMP) ## run everything that CI runs: unit tests, simulation on Verilat
 
 soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CONFIG=name TIMING=none|light|heavy SEED=first JOBS=n, and those of sim
 	@$(PY) -m tests.sim.soak
+
+board: $(STAMP) ## test a device on a board, mapped from files (docs/board.md): REGS=file[@offset] MEM=file[@offset,bus_address] IRQ=uio|poll TEST=name SEED=n
+	@$(PY) -m tests.board
 
 bench: $(STAMP) ## measure the RTL in cycles, and how fast the simulation is: BENCH=rtl,speed,regression,soak ROUNDS=n REPEAT=n SOAK=n JOBS=n
 	@$(PY) -m tests.bench.measure
@@ -59,4 +63,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak bench plot synth waves lint format list deps clean help
+.PHONY: sim test soak board bench plot synth waves lint format list deps clean help

@@ -44,7 +44,8 @@ module virtio_chain_reader #(
   localparam int OffsetWidth = $clog2(Bytes);
   localparam int RoomWidth = $clog2(BufferBeats) + 1;
   localparam int BeatWidth = $clog2(MaxBurst);
-  localparam int BurstsAhead = 8;
+  localparam int BurstsAhead = 16;
+  localparam int AheadWidth = $clog2(BufferBeats + BurstsAhead) + 1;
 
   // Segment being turned into bursts.
   logic busy_q;
@@ -62,8 +63,8 @@ module virtio_chain_reader #(
   logic [ 2:0] burst_size;
   logic issue, issue_last, mark, take_seg;
 
-  logic [RoomWidth-1:0] reserved_q;
-  logic [3:0] ahead_q;  // chains whose last burst was issued but whose last word was not yet given
+  logic [ RoomWidth-1:0] reserved_q;
+  logic [AheadWidth-1:0] ahead_q;  // chains whose last burst was issued but whose last word was not yet given
 
   logic info_room, info_valid, info_pop, info_last;
   logic [OffsetWidth-1:0] info_offset;
@@ -145,7 +146,7 @@ module virtio_chain_reader #(
       else if (req_skip_i && ahead_q == '0 && !issue_last) cut_q <= 1'b1;
       reserved_q <= reserved_q + (issue ? RoomWidth'(beats) : '0) + (mark ? RoomWidth'(1) : '0)
                     - ((buf_valid && buf_ready) ? RoomWidth'(1) : '0);
-      ahead_q <= ahead_q + ((issue_last || mark) ? 4'd1 : 4'd0) - (chain_given ? 4'd1 : 4'd0);
+      ahead_q <= ahead_q + AheadWidth'(issue_last || mark) - AheadWidth'(chain_given);
     end
   end
 

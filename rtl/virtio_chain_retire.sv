@@ -137,6 +137,7 @@ module virtio_chain_retire #(
   assign cpl_valid_o = state_q == Report || (state_q == Collect && valid && settled && !tail);
   assign cpl_o = {
     chain.fault || fault_q,
+    chain.more,
     chain.queue_index,
     chain.head,
     (failed_q[tag] ? 32'd0 : chain.written_len) + {31'd0, tail_written_q}

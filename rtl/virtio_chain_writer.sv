@@ -32,6 +32,7 @@ module virtio_chain_writer #(
     input  logic                                       rsp_last_i,
     input  logic                                       rsp_tail_i,
     input  logic                    [             7:0] rsp_tail_err_i,
+    input  logic                                       rsp_more_i,
     // DMA write client
     output logic                                       wr_req_valid_o,
     input  logic                                       wr_req_ready_i,
@@ -78,7 +79,7 @@ module virtio_chain_writer #(
   logic [31:0] advance;
   logic take_seg, end_seg, to_tail;
 
-  logic ended_q, tail_q;
+  logic ended_q, tail_q, more_q;
   logic [15:0] tail_bytes_q;
   logic [31:0] data_len_q;
 
@@ -192,6 +193,7 @@ module virtio_chain_writer #(
       seg_left_q    <= '0;
       ended_q       <= 1'b0;
       tail_q        <= 1'b0;
+      more_q        <= 1'b0;
       tail_bytes_q  <= '0;
       data_len_q    <= '0;
       burst_open_q  <= 1'b0;
@@ -205,11 +207,13 @@ module virtio_chain_writer #(
         exhausted_q <= chain_i.writable_len == 32'd0;
         ended_q     <= 1'b0;
         tail_q      <= 1'b0;
+        more_q      <= 1'b0;
         data_len_q  <= '0;
       end
       if (accept_rsp) begin
         ended_q <= rsp_last_i || rsp_tail_i;
         tail_q  <= rsp_tail_i;
+        more_q  <= rsp_more_i;
         if (rsp_tail_i) tail_bytes_q <= {rsp_tail_err_i, rsp_data_i[7:0]};
       end
       if (take_seg) begin
@@ -280,7 +284,7 @@ module virtio_chain_writer #(
   assign burst_tag_o         = tag_q;
 
   assign retire_valid_o      = state_q == Retire;
-  assign retire_o            = {chain_q.fault, chain_q.queue_index, chain_q.head, data_len_q};
+  assign retire_o            = {chain_q.fault, more_q, chain_q.queue_index, chain_q.head, data_len_q};
   assign retire_tag_o        = tag_q;
   assign retire_tail_o       = tail_q && !exhausted_q;
   assign retire_tail_addr_o  = seg_addr_q;

@@ -299,7 +299,8 @@ module virtio_mmio_blk #(
       .rsp_keep_i          (rsp_keep),
       .rsp_last_i          (rsp_last),
       .rsp_tail_i          (rsp_tail),
-      .rsp_tail_err_i      (rsp_tail_err)
+      .rsp_tail_err_i      (rsp_tail_err),
+      .rsp_more_i          (1'b0)
   );
 
   wire unused_ok = ^{chain_queue, queue_live, queue_drop};

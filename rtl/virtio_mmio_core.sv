@@ -8,7 +8,9 @@
 //             req_err marks bytes that could not be read. All beats are to be taken, or the rest dropped by a pulse on req_skip: not for an
 //             empty part, and at the latest in the cycle of the last beat; either no later than the cycle of rsp_last, for the chain is
 //             given back then.
-//   rsp_*     the answer; see virtio_chain_writer. Exactly one rsp_last a chain; a beat with rsp_tail is its last.
+//   rsp_*     the answer; see virtio_chain_writer. Exactly one rsp_last a chain; a beat with rsp_tail is its last. With rsp_more in that
+//             beat the chain becomes used together with the next one of its queue, which is to follow; of one queue at a time, and
+//             only with `UsedTogether`.
 //   queue_want  level: that queue's ring may be visited now. Chains taken before it fell still come.
 //   queue_credit  for the queues in CreditQueues instead: a pulse allows one more chain to be taken (up to 255 of them). For queues whose
 //             chains wait for something to happen: with a credit given only when there is something to put into a chain, none of
@@ -17,7 +19,8 @@
 //   queue_drop  level: that queue is being reset. Chains of it that the device type has or still gets are to be answered soon, with
 //             whatever (rsp_last with nothing will do): it reaches no driver.
 //   device_reset  level, during a device reset and while DEVICE_NEEDS_RESET is set: forget everything; no beat is taken or given.
-//   config_*  configuration space, byte offsets of aligned words, read combinationally; strobes on writes.
+//   config_*  configuration space, byte offsets of aligned words, read combinationally; strobes on writes, which come in every state of
+//             the device.
 //   config_changed  pulse, in the cycle in which a configuration field takes its new value.
 //   device_features_i  the bits of the device type; the core adds VERSION_1 and TransportFeatures.
 
@@ -28,6 +31,7 @@ module virtio_mmio_core #(
     parameter int NumQueues = 2,
     parameter logic [NumQueues*16-1:0] QueueSizeMax = {NumQueues{16'd256}},
     parameter logic [NumQueues-1:0] CreditQueues = '0,
+    parameter bit UsedTogether = 1'b0,  // rsp_more is used
     parameter int ChainsAhead = 4,  // chains fetched and not yet being answered, power of two
     parameter logic [63:0] TransportFeatures = '0,  // offered ones of virtio_pkg::TRANSPORT_FEATURES
     parameter logic [3:0] AxiCache = 4'b0011,  // normal memory, non-cacheable, bufferable
@@ -41,7 +45,7 @@ module virtio_mmio_core #(
     parameter int AccessTimeout = 1024,  // longest wait of a register write, cycles
     parameter int MaxBurst = 16,  // beats of a DMA burst, power of two
     parameter int Outstanding = 16,  // bursts under way on each of the read and write channels, power of two
-    parameter int ReadBufferBeats = 64,  // power of two, at least MaxBurst
+    parameter int ReadBufferBeats = 256,  // power of two, at least MaxBurst
     localparam int Bytes = AxiDataWidth / 8
 ) (
     input  logic                    clk_i,
@@ -136,7 +140,8 @@ module virtio_mmio_core #(
     input  logic [       Bytes-1:0] rsp_keep_i,
     input  logic                    rsp_last_i,
     input  logic                    rsp_tail_i,
-    input  logic [             7:0] rsp_tail_err_i
+    input  logic [             7:0] rsp_tail_err_i,
+    input  logic                    rsp_more_i
 );
 
   import virtio_pkg::*;
@@ -332,6 +337,7 @@ module virtio_mmio_core #(
       .AxiAddrWidth     (AxiAddrWidth),
       .NumQueues        (NumQueues),
       .CreditQueues     (CreditQueues),
+      .UsedTogether     (UsedTogether),
       .ChainsAhead      (ChainsAhead),
       .MaxChain         (MaxChain),
       .IndexInit        (IndexInit),
@@ -452,6 +458,7 @@ module virtio_mmio_core #(
       .rsp_last_i,
       .rsp_tail_i,
       .rsp_tail_err_i,
+      .rsp_more_i         (UsedTogether && rsp_more_i),
       .wr_req_valid_o     (wr_req_valid[3]),
       .wr_req_ready_i     (wr_req_ready[3]),
       .wr_req_addr_o      (wr_req_addr[3]),

@@ -112,7 +112,7 @@ module virtio_mmio_net #(
   logic req_valid, req_ready, req_last, req_err, req_skip;
   logic [AxiDataWidth-1:0] req_data;
   logic [Bytes-1:0] req_keep;
-  logic rsp_valid, rsp_ready, rsp_last;
+  logic rsp_valid, rsp_ready, rsp_last, rsp_more;
   logic [AxiDataWidth-1:0] rsp_data;
   logic [Bytes-1:0] rsp_keep;
 
@@ -169,7 +169,8 @@ module virtio_mmio_net #(
       .rsp_ready_i         (rsp_ready),
       .rsp_data_o          (rsp_data),
       .rsp_keep_o          (rsp_keep),
-      .rsp_last_o          (rsp_last)
+      .rsp_last_o          (rsp_last),
+      .rsp_more_o          (rsp_more)
   );
 
   virtio_mmio_core #(
@@ -178,6 +179,8 @@ module virtio_mmio_net #(
       .AxiIdWidth       (AxiIdWidth),
       .NumQueues        (NumQueues),
       .QueueSizeMax     (QueueSizeMax),
+      .UsedTogether     (MrgRxbuf),
+      .ReadBufferBeats  (64),                 // frames read further ahead hold up those received
       .CreditQueues     ({NumQueues{1'b1}}),
       .ChainsAhead      (ChainsAhead),
       .TransportFeatures(TransportFeatures),
@@ -275,7 +278,8 @@ module virtio_mmio_net #(
       .rsp_keep_i          (rsp_keep),
       .rsp_last_i          (rsp_last),
       .rsp_tail_i          (1'b0),
-      .rsp_tail_err_i      (8'd0)
+      .rsp_tail_err_i      (8'd0),
+      .rsp_more_i          (rsp_more)
   );
 
   wire unused_ok = ^{config_wr_en, config_wr_offset, config_wr_data, config_wr_strb};

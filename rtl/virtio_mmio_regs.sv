@@ -181,7 +181,7 @@ module virtio_mmio_regs #(
   assign wr_wait_o          = wait_left_q != '0 && (device_reset_o || queue_stopping || queue_resetting);
 
   assign config_rd_offset_o = rd_addr_i - REG_CONFIG;
-  assign config_wr_en_o     = wr_en_i && wr_addr_i >= REG_CONFIG && !device_reset_o && !Placeholder;
+  assign config_wr_en_o     = wr_en_i && wr_addr_i >= REG_CONFIG && !Placeholder;
   assign config_wr_offset_o = wr_addr_i - REG_CONFIG;
   assign config_wr_data_o   = wr_data_i;
   assign config_wr_strb_o   = wr_strb_i;

@@ -219,7 +219,8 @@ module virtio_mmio_rng #(
       .rsp_keep_i          (rsp_keep),
       .rsp_last_i          (rsp_last),
       .rsp_tail_i          (1'b0),
-      .rsp_tail_err_i      (8'd0)
+      .rsp_tail_err_i      (8'd0),
+      .rsp_more_i          (1'b0)
   );
 
   wire unused_ok = ^{driver_features, config_rd_offset, config_wr_en, config_wr_offset, config_wr_data, config_wr_strb,

@@ -77,7 +77,8 @@ module virtio_net #(
     input  logic                 rsp_ready_i,
     output logic [DataWidth-1:0] rsp_data_o,
     output logic [    Bytes-1:0] rsp_keep_o,
-    output logic                 rsp_last_o
+    output logic                 rsp_last_o,
+    output logic                 rsp_more_o             // the frame goes on in the next chain
 );
 
   import virtio_pkg::*;
@@ -531,7 +532,7 @@ module virtio_net #(
       assign free   = ctrl_here ? (order_pop && order_kind == Command) || (arrive && kind == None)
                                 : rooms_pop && rooms_pair == PairWidth'(i / 2);
     end
-    virtio_net_credit #(
+    virtio_credit #(
         .CountWidth(CountWidth)
     ) u_credit (
         .clk_i,
@@ -584,6 +585,7 @@ module virtio_net #(
       endcase
     end
   end
+  assign rsp_more_o = sending_q && 16'(piece) != left_q;
   assign beat = rsp_valid_o && rsp_ready_i;
   assign order_pop = beat && rsp_last_o;
   assign answered = order_pop && order_kind == Receive;

@@ -3,6 +3,8 @@
 // batch are answered, reads how far the driver wants to be left alone (2.8.10), then interrupts. A chain comes here only when its data
 // is answered.
 //
+// Of chains that become used together (`more`) the first one's used descriptor goes last: until then the driver sees none of them.
+//
 // len, id and flags of a used descriptor go in one beat; on a 32-bit bus len goes first, and id and flags once it is answered. A
 // failed write, or a completion marked as a fault, is reported on `fatal_o` and ends all work until `clear_i`. A wish that cannot be
 // read means that the interrupt is wanted. What completes on a queue in reset is only counted.
@@ -11,6 +13,7 @@ module virtio_packed_used #(
     parameter int AxiDataWidth = 64,
     parameter int NumQueues = 2,
     parameter int Batch = 8,  // used descriptors before the driver's wish is read, at most
+    parameter bit UsedTogether = 1'b0,  // completions with `more` come, of one queue at a time
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
 ) (
@@ -60,6 +63,7 @@ module virtio_packed_used #(
     LenWait,
     Flags,
     FlagsPop,
+    Keep,      // the first of several that become used together
     Next,      // another one for the batch?
     Settle,    // wait for the answers to all
     Wish,
@@ -79,11 +83,20 @@ module virtio_packed_used #(
   logic [15:0] moved_q;  // descriptors of the batch
   logic failed_q;
 
-  logic [15:0] slot, flags;
+  // Chains that become used together: the first one, and how many descriptors wait for its used descriptor.
+  logic group_q, first_now_q;  // there is a first one; it is being written
+  logic [QueueWidth-1:0] group_queue_q;
+  completion_t first_q;
+  logic [15:0] first_slot_q, first_slots_q, held_q;
+  logic first_wrap_q;
+  logic in_group, opens, goes_on, closes;
+
+  logic [15:0] slot, flags, write_slot;
   logic [16:0] next_slot;
-  logic wrap, passes_end, joins, take, written, issued;
+  logic wrap, write_wrap, passes_end, joins, take, written, steps, issued;
   logic [63:0] slot_addr, write_addr;
   logic [31:0] wish;
+  logic [15:0] moved;
   logic [16:0] position, event_position, behind, ring;
   logic wanted;
 
@@ -91,13 +104,20 @@ module virtio_packed_used #(
   assign wrap       = wrap_q[queue_q];
   assign next_slot  = {1'b0, slot} + {1'b0, slots_q};
   assign passes_end = next_slot >= {1'b0, cfg_i.size};
-  assign slot_addr  = cfg_i.desc_addr + {44'd0, slot, 4'd0};
+  assign write_slot = first_now_q ? first_slot_q : slot;
+  assign write_wrap = first_now_q ? first_wrap_q : wrap;
+  assign slot_addr  = cfg_i.desc_addr + {44'd0, write_slot, 4'd0};
+
+  assign in_group   = UsedTogether && group_q && group_queue_q == queue_q;
+  assign opens      = UsedTogether && cpl_i.more && !(group_q && group_queue_q == cpl_i.queue_index[QueueWidth-1:0]);
+  assign goes_on    = in_group && cpl_q.more && !first_now_q;
+  assign closes     = in_group && !cpl_q.more && !first_now_q;
 
   // WRITE tells whether anything was written.
   always_comb begin
     flags = '0;
-    flags[DESC_AVAIL_BIT] = wrap;
-    flags[DESC_USED_BIT] = wrap;
+    flags[DESC_AVAIL_BIT] = write_wrap;
+    flags[DESC_USED_BIT] = write_wrap;
     flags[DESC_WRITE_BIT] = cpl_q.written_len != 32'd0;
   end
 
@@ -124,6 +144,7 @@ module virtio_packed_used #(
   end else begin : g_wish
     assign wish = rd_rsp_data_i[31:0];
   end
+  assign moved = moved_q + (in_group ? held_q : 16'd0);
   assign ring = {1'b0, cfg_i.size};
   assign position = {1'b0, slot} + (wrap ? 17'd0 : ring);
   assign event_position = {2'b0, wish[14:0]} + (wish[15] ? 17'd0 : ring);
@@ -132,23 +153,25 @@ module virtio_packed_used #(
   always_comb begin
     wanted = wish[17:16] != RING_EVENT_FLAGS_DISABLE[1:0];
     if (wish[17:16] == RING_EVENT_FLAGS_DESC[1:0] && event_idx_i && {1'b0, wish[14:0]} < cfg_i.size) begin
-      wanted = behind != 17'd0 && behind <= {1'b0, moved_q};
+      wanted = behind != 17'd0 && behind <= {1'b0, moved};
     end
   end
 
   // The next completion joins while it is there already and belongs to the same queue.
   assign joins = cpl_valid_i && !cpl_i.fault && cpl_i.queue_index[QueueWidth-1:0] == queue_q &&
                  !dropping_i[queue_q] && count_q < 8'(Batch);
-  assign cpl_ready_o = state_q == Idle || (state_q == Next && joins);
+  assign cpl_ready_o = state_q == Idle || (state_q == Next && joins && !closes && !first_now_q);
   assign take = cpl_valid_i && cpl_ready_o;
   assign written = state_q == FlagsPop && wr_pop_i;
+  assign steps = (written && !first_now_q) || state_q == Keep;
   assign issued = wr_req_valid_o && wr_req_ready_i;
 
   always_comb begin
     state_d = state_q;
     case (state_q)
       Idle: begin
-        if (cpl_valid_i) state_d = Narrow ? Len : Flags;
+        if (cpl_valid_i) state_d = Flags;
+        if (cpl_valid_i && opens) state_d = Keep;
         if (cpl_valid_i && dropping_i[cpl_i.queue_index[QueueWidth-1:0]]) state_d = Drop;
         if (cpl_valid_i && cpl_i.fault) state_d = Fatal;
       end
@@ -161,18 +184,23 @@ module virtio_packed_used #(
       FlagsPop: if (wr_pop_i) state_d = Next;
       Next: begin
         state_d = Settle;
-        if (joins) state_d = Narrow ? Len : Flags;
+        if (take) state_d = Flags;
+        if (take && opens) state_d = Keep;
       end
       Settle: begin
         if (unanswered_q == '0) state_d = Wish;
+        if (unanswered_q == '0 && goes_on) state_d = Idle;
+        if (unanswered_q == '0 && closes) state_d = Flags;
         if (unanswered_q == '0 && failed_q) state_d = Fatal;
       end
       Wish: if (rd_req_ready_i) state_d = WishWait;
       WishWait: if (rd_rsp_valid_i) state_d = Idle;
+      Keep: state_d = Next;
       Drop: state_d = Idle;
       Fatal: state_d = Halted;
       default: ;
     endcase
+    if (Narrow && state_d == Flags && state_q != LenWait && state_q != Flags) state_d = Len;
   end
 
   always_ff @(posedge clk_i) begin
@@ -191,11 +219,14 @@ module virtio_packed_used #(
         cpl_q   <= cpl_i;
         slots_q <= cpl_slots_i;
         queue_q <= cpl_i.queue_index[QueueWidth-1:0];
+      end else if (state_q == Settle && unanswered_q == '0 && closes) begin
+        cpl_q   <= first_q;
+        slots_q <= first_slots_q;
       end
       if (state_q == Idle) begin
         count_q <= '0;
         moved_q <= '0;
-      end else if (written) begin
+      end else if (steps) begin
         count_q <= count_q + 8'd1;
         moved_q <= moved_q + slots_q;
       end
@@ -210,15 +241,44 @@ module virtio_packed_used #(
       if (!rst_ni || clear_i || enabled_i[i]) begin
         used_q[i] <= '0;
         wrap_q[i] <= 1'b1;
-      end else if (written && queue_q == QueueWidth'(i)) begin
+      end else if (steps && queue_q == QueueWidth'(i)) begin
         used_q[i] <= passes_end ? next_slot[15:0] - cfg_i.size : next_slot[15:0];
         wrap_q[i] <= wrap ^ passes_end;
       end
     end
   end
 
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      group_q       <= 1'b0;
+      group_queue_q <= '0;
+      first_now_q   <= 1'b0;
+      first_q       <= '0;
+      first_slot_q  <= '0;
+      first_slots_q <= '0;
+      first_wrap_q  <= 1'b0;
+      held_q        <= '0;
+    end else begin
+      if (UsedTogether && state_q == Keep) begin
+        group_q       <= 1'b1;
+        group_queue_q <= queue_q;
+        first_q       <= cpl_q;
+        first_slot_q  <= slot;
+        first_slots_q <= slots_q;
+        first_wrap_q  <= wrap;
+        held_q        <= '0;
+      end
+      if (state_q == Settle && state_d == Idle) held_q <= held_q + moved_q;
+      if (state_q == Settle && unanswered_q == '0 && closes) first_now_q <= 1'b1;
+      if ((state_q == WishWait && rd_rsp_valid_i && in_group) || (state_q == Drop && in_group)) begin
+        group_q     <= 1'b0;
+        first_now_q <= 1'b0;
+      end
+    end
+  end
+
   assign freed_valid_o = written || state_q == Drop;
-  assign freed_slots_o = slots_q;
+  assign freed_slots_o = slots_q + ((state_q == Drop && in_group) ? first_slots_q : 16'd0);
   assign used_event_o = state_q == WishWait && rd_rsp_valid_i && !dropping_i[queue_q] && (rd_rsp_err_i || wanted);
   assign queue_o = queue_q;
   assign active_o = state_q != Idle && state_q != Halted;

@@ -71,7 +71,25 @@ package virtio_pkg;
 
   localparam int DEVICE_TYPE_NET = 1;
   localparam int DEVICE_TYPE_BLK = 2;
+  localparam int DEVICE_TYPE_CONSOLE = 3;
   localparam int DEVICE_TYPE_RNG = 4;
+  localparam int DEVICE_TYPE_INPUT = 18;
+
+  // Console device: features (5.3.3) and configuration space (5.3.4).
+  localparam int CONSOLE_F_SIZE = 0;
+  localparam int CONSOLE_F_EMERG_WRITE = 2;
+  localparam logic [11:0] CONSOLE_CONFIG_COLS = 12'd0;
+  localparam logic [11:0] CONSOLE_CONFIG_EMERG_WR = 12'd8;
+
+  // Input device: configuration space (5.8.4), what can be selected there, and the event that ends a sequence.
+  localparam logic [11:0] INPUT_CONFIG_SELECT = 12'd0;
+  localparam logic [11:0] INPUT_CONFIG_U = 12'd8;
+  localparam logic [7:0] INPUT_SELECT_ID_NAME = 8'd1;
+  localparam logic [7:0] INPUT_SELECT_ID_SERIAL = 8'd2;
+  localparam logic [7:0] INPUT_SELECT_ID_DEVIDS = 8'd3;
+  localparam logic [7:0] INPUT_SELECT_EV_BITS = 8'd17;
+  localparam int INPUT_U_BYTES = 128;
+  localparam int INPUT_EVENT_BYTES = 8;
 
   // What the core knows beyond VERSION_1: bits 28, 29, 33 to 36, 38 and 40.
   localparam logic [63:0] TRANSPORT_FEATURES = 64'h0000_015e_3000_0000;
@@ -205,9 +223,10 @@ package virtio_pkg;
     logic [31:0] writable_len;
   } chain_t;
 
-  // A chain that has been served: what its used element will say.
+  // A chain that has been served: what its used element will say. With `more` set it becomes used together with the next one of its queue.
   typedef struct packed {
     logic        fault;
+    logic        more;
     logic [15:0] queue_index;
     logic [15:0] head;
     logic [31:0] written_len;

@@ -13,6 +13,7 @@ module virtio_ring #(
     parameter int AxiAddrWidth = 64,
     parameter int NumQueues = 2,
     parameter logic [NumQueues-1:0] CreditQueues = '0,
+    parameter bit UsedTogether = 1'b0,  // completions with `more` come
     parameter int ChainsAhead = 4,  // power of two
     parameter int MaxChain = 256,  // power of two
     parameter logic [15:0] IndexInit = 16'd0,
@@ -139,6 +140,7 @@ module virtio_ring #(
       .NumQueues   (NumQueues),
       .IndexInit   (IndexInit),
       .Indirect    (TransportFeatures[virtio_pkg::FEATURE_INDIRECT_DESC]),
+      .UsedTogether(UsedTogether),
       .Packed      (TransportFeatures[virtio_pkg::FEATURE_RING_PACKED])
   ) u_front (
       .clk_i,

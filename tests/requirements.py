@@ -24,15 +24,16 @@ from tests.bodies.rig import Body
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "requirements.md"
 
-#: Areas of the catalogue that the core answers for; the device types' own are not among them.
+#: Areas of the catalogue: those that the core answers for, and of the device types console and input.
 AREAS = (
     *("status", "features", "config", "mmio", "queue", "split", "packed", "indirect", "event_idx", "in_order"),
     *("notif_data", "reset", "queue_reset", "shm"),
+    *("console", "input"),
 )
 
 _LEGACY = "legacy interface: this device is not transitional"
 _NO_SHM = "no region exists, `REG-SHM`"
-_MERGED = "buffers of one frame are made used one by one, in their order"
+_NO_MULTIPORT = "VIRTIO_CONSOLE_F_MULTIPORT is not offered"
 _UNIT = "tests/unit/"
 
 #: Requirements that neither a rule nor a test body names: where they are checked, or "-" and why they do not apply.
@@ -72,7 +73,6 @@ OTHERS: Mapping[str, str] = {
     "PACKED-DEV-018": f"not made use of by the device; the bench takes it: {_UNIT}test_driver_packed.py",
     "PACKED-DEV-019": "does not apply, see PACKED-DEV-018",
     "PACKED-DEV-020": "does not apply, see PACKED-DEV-018",
-    "PACKED-DEV-021": f"NOT HELD by the network device with MRG_RXBUF: {_MERGED}; elsewhere a request is one buffer",
     "PACKED-DEV-030": "not made use of: writes go out in order",
     "PACKED-DEV-037": "not made use of",
     "PACKED-DEV-038": "made use of: several descriptors are read in one burst",
@@ -83,6 +83,8 @@ OTHERS: Mapping[str, str] = {
     "MMIO-DEV-016": "every test with all transport features: bits 31:16 taken for the queue break `VQ-NOTIFY-LOST`",
     "MMIO-DEV-017": "`REG-ISR` in every test",
     "MMIO-DEV-021": "registers.shared_memory_does_not_exist",
+    "CON-DEV-001": "one port: console.offered_features",
+    **{f"CON-DEV-{number:03}": f"does not apply: {_NO_MULTIPORT}" for number in (10, 11, 12, 13)},
     "MMIO-DEV-038": "elaboration: bit 41 is not among the bits that the core knows",
 }
 
@@ -163,8 +165,8 @@ def page() -> str:
         "# Requirements on devices, and how they are held",
         "",
         "Written by `python -m tests.requirements`. The catalogue's device requirements of the areas that the core",
-        "answers for, each with the rules of the scoreboard that stand for it (in every test), the test bodies that",
-        "provoke it, or the reason why it does not apply.",
+        "answers for, and of console and input devices, each with the rules of the scoreboard that stand for it",
+        "(in every test), the test bodies that provoke it, or the reason why it does not apply.",
         "",
     ]
     for area in AREAS:

@@ -3,6 +3,7 @@
 
 from virtio_model.blk import Blk, Topology
 from virtio_model.chain import DescriptorChain, Segment
+from virtio_model.console import EMERGENCY, Console
 from virtio_model.device import MmioDevice
 from virtio_model.errors import (
     AddressOverflow,
@@ -21,9 +22,11 @@ from virtio_model.errors import (
     StatusAccessError,
 )
 from virtio_model.function import DeviceFunction
+from virtio_model.input import KEYBOARD, EventPort, Input, InputEvent
 from virtio_model.memory import Memory, MemoryFault, MemoryView
 from virtio_model.net import Net, Wire
 from virtio_model.packed import EventSuppression, PackedDescriptor, PackedLayout, PackedQueue
+from virtio_model.port import Port
 from virtio_model.queue import RingLayout, Virtqueue
 from virtio_model.registers import MmioRegisters
 from virtio_model.rng import Rng
@@ -32,6 +35,13 @@ from virtio_model.status import DeviceStatus
 from virtio_model.storage import MemoryStorage, Storage, StorageError
 
 __all__ = [
+    "EMERGENCY",
+    "KEYBOARD",
+    "Console",
+    "EventPort",
+    "Input",
+    "InputEvent",
+    "Port",
     "AddressOverflow",
     "AvailIndexError",
     "BadIndirectTable",

@@ -65,6 +65,7 @@ class MmioDevice(MmioRegisters):
         )
         self.memory = memory
         self.autorun = autorun
+        self._serving = False
         self.kicked: set[int] = set()
         """Queues to be examined: notified while live, ready at DRIVER_OK, or made ready after it."""
         self.fault: RingError | None = None
@@ -88,7 +89,11 @@ class MmioDevice(MmioRegisters):
     def _examine(self, queues: Iterable[Virtqueue]) -> None:
         self.kicked.update(queue.index for queue in queues)
         if self.autorun:
-            self._serve([queue for queue in self.queues if queue.ready and queue.index in self.kicked])
+            self._serve([queue for queue in self.queues if queue.ready and self._concerned(queue.index)])
+
+    def _concerned(self, index: int) -> bool:
+        """Whether queue `index` is to be looked at: kicked, or waiting for what another one may bring about."""
+        return index in self.kicked or self.function.waits(index, self.driver_features)
 
     def _reset(self) -> None:
         super()._reset()
@@ -96,13 +101,19 @@ class MmioDevice(MmioRegisters):
         self.fault = None
 
     def _serve(self, queues: list[Virtqueue]) -> None:
+        if self._serving:  # what a chain has brought about is served after it
+            return
+        self._serving = True
         try:
-            while queues and self.live:
-                queues = [queue for queue in queues if self.live and self._serve_one(queue)]
+            # Until nothing is left: a chain of one queue may be what another one waits for.
+            while sum(self.live and self._serve_one(queue) for queue in queues):
+                pass
         except RingError as error:
             log.info("device needs reset: %s", error)
             self.fault = error
             self.set_needs_reset()
+        finally:
+            self._serving = False
 
     def _serve_one(self, queue: Virtqueue) -> bool:
         """Serve the next chain of `queue`; False if there is none. Raises `RingError`."""

@@ -7,13 +7,13 @@ from abc import ABC, abstractmethod
 
 from virtio_model.chain import DescriptorChain
 from virtio_model.memory import MemoryView
-from virtio_model.spec import DeviceType
 
 
 class DeviceFunction(ABC):
     """A device type. It never sees a ring, and touches memory only through the view that `serve` is given."""
 
-    device_type: DeviceType
+    device_type: int
+    """A `DeviceType`, or a number of one's own."""
     device_features: int = 0
     """Feature word of the device-type bits offered."""
     driver_features: int = 0
@@ -41,6 +41,10 @@ class DeviceFunction(ABC):
 
     def config_write(self, offset: int, data: bytes) -> None:
         """Write bytes to the configuration space; ignored where no driver-writable field lies. Never raises."""
+        return
+
+    def queue_reset(self, queue: int) -> None:
+        """A queue is being reset by the driver (2.6.1)."""
         return
 
     def reset(self) -> None:

@@ -127,6 +127,11 @@ class Net(DeviceFunction):
         struct.pack_into("<H", space, NetConfig.MTU, self.mtu)
         return bytes(space[offset : offset + length])
 
+    @property
+    def receiving(self) -> bool:
+        """Whether a frame has been put into some of its buffers, and not into all of them."""
+        return self._rest is not None
+
     def control_queue(self, driver_features: int) -> int | None:
         """The index of the control queue, by what was negotiated (5.1.2)."""
         if not driver_features & features(NetFeature.CTRL_VQ):

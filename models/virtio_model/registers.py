@@ -208,6 +208,7 @@ class MmioRegisters(ABC):
         queue = self._selected_queue
         if queue is not None and value & 1 and self._has(Feature.RING_RESET):
             queue.reset()
+            self.function.queue_reset(queue.index)
 
     def _write_queue_notify(self, value: int) -> None:
         index = self.notified_queue(value)

@@ -246,6 +246,59 @@ ETH_HEADER_BYTES = 14
 VLAN_TAG_BYTES = 4
 
 
+class ConsoleFeature(IntEnum):
+    """Feature bit numbers of the console device (5.3.3)."""
+
+    SIZE = 0
+    MULTIPORT = 1
+    EMERG_WRITE = 2
+
+
+class ConsoleConfig(IntEnum):
+    """Offsets in the console device's configuration space (5.3.4)."""
+
+    COLS = 0
+    ROWS = 2
+    MAX_NR_PORTS = 4
+    EMERG_WR = 8
+
+
+class InputConfig(IntEnum):
+    """Offsets in the input device's configuration space (5.8.4)."""
+
+    SELECT = 0
+    SUBSEL = 1
+    SIZE = 2
+    U = 8
+
+
+class InputSelect(IntEnum):
+    """What `select` asks for (5.8.4)."""
+
+    UNSET = 0
+    ID_NAME = 1
+    ID_SERIAL = 2
+    ID_DEVIDS = 3
+    PROP_BITS = 16
+    EV_BITS = 17
+    ABS_INFO = 18
+
+
+class EventType(IntEnum):
+    """Types of input events, those of evdev (5.8.6)."""
+
+    SYN = 0
+    KEY = 1
+    REL = 2
+    ABS = 3
+    LED = 17
+    REP = 20
+
+
+INPUT_U_BYTES = 128
+INPUT_EVENT_BYTES = 8
+
+
 def features(*bits: int) -> int:
     """The 64-bit feature word with the given bit numbers set."""
     word = 0

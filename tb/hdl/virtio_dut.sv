@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Simulation only: one device with its storage, entropy source or MAC behind it, so that what is left are the two buses and the
-// interrupt. The words that the device takes from its entropy source, flushes of its storage, and its MAC port come out for the tap
-// to see.
+// Simulation only: one device with its storage, entropy source, MAC or the end of its port behind it, so that what is left are the two buses and the
+// interrupt. The words that the device takes from its entropy source, flushes of its storage, its MAC port and what passes its
+// port come out for the tap to see.
 
 module virtio_dut #(
-    parameter int Device = 2,  // device type: 1 network, 2 block, 4 entropy
+    parameter int Device = 2,  // device type: 1 network, 2 block, 3 console, 4 entropy, 18 input,
+    // 65535 one's own, see docs/device-type.md
     parameter int AxiDataWidth = 64,
     parameter int AxiAddrWidth = 64,
     parameter int NumQueues = 2,
@@ -104,6 +105,10 @@ module virtio_dut #(
     input  logic                    mac_loop_i,            // frames sent come back
     input  logic                    mac_stall_i,           // no frame is taken from the device
     input  logic [            31:0] mac_gap_i,             // cycles at most
+    input  logic                    port_stall_i,          // nothing is taken from the device's port
+    input  logic [            31:0] port_gap_i,            // cycles at most
+    input  logic [            15:0] cols_i,
+    input  logic [            15:0] rows_i,
     // Entropy port
     output logic                    entropy_valid_o,
     output logic                    entropy_ready_o,
@@ -121,10 +126,22 @@ module virtio_dut #(
     output logic [AxiDataWidth-1:0] mac_rx_data_o,
     output logic [       Bytes-1:0] mac_rx_keep_o,
     output logic                    mac_rx_last_o,
-    output logic                    mac_rx_user_o
+    output logic                    mac_rx_user_o,
+    // Port of a console (bytes, those of the emergency write with bit 8 set) or input device (events)
+    output logic                    port_out_valid_o,
+    output logic                    port_out_ready_o,
+    output logic [            63:0] port_out_data_o,
+    output logic                    port_in_valid_o,
+    output logic                    port_in_ready_o,
+    output logic [            63:0] port_in_data_o
 );
 
   localparam logic [NumQueues*16-1:0] QueueSizeMax = {{NumQueues{16'(QueueSizeMax1)}} << 16} | (NumQueues * 16)'(QueueSizeMax0);
+
+  // A device type of the user's own is in a module virtio_mmio_own that he brings.
+  localparam int DeviceTypeOwn = 65535;
+  localparam bit HasPort = Device == virtio_pkg::DEVICE_TYPE_CONSOLE || Device == virtio_pkg::DEVICE_TYPE_INPUT ||
+                           Device == DeviceTypeOwn;
 
   if (Device == virtio_pkg::DEVICE_TYPE_NET) begin : g_net
     localparam int Queues = 2 * QueuePairs + CtrlVq;
@@ -346,6 +363,272 @@ module virtio_dut #(
         .ready_i(entropy_ready_o),
         .data_o (entropy_data_o)
     );
+  end else if (HasPort) begin : g_port
+    localparam logic [31:0] PortSizeMax = {16'(QueueSizeMax1), 16'(QueueSizeMax0)};
+
+    assign store_flushed_o = 1'b0;
+    assign entropy_valid_o = 1'b0;
+    assign entropy_ready_o = 1'b0;
+    assign entropy_data_o  = 32'd0;
+    assign mac_tx_valid_o  = 1'b0;
+    assign mac_tx_ready_o  = 1'b0;
+    assign mac_tx_data_o   = '0;
+    assign mac_tx_keep_o   = '0;
+    assign mac_tx_last_o   = 1'b0;
+    assign mac_rx_valid_o  = 1'b0;
+    assign mac_rx_ready_o  = 1'b0;
+    assign mac_rx_data_o   = '0;
+    assign mac_rx_keep_o   = '0;
+    assign mac_rx_last_o   = 1'b0;
+    assign mac_rx_user_o   = 1'b0;
+
+    virtio_port_end u_end (
+        .clk_i,
+        .rst_ni,
+        .stall_i    (port_stall_i),
+        .gap_i      (port_gap_i),
+        .out_valid_i(port_out_valid_o),
+        .out_ready_o(port_out_ready_o),
+        .in_valid_o (port_in_valid_o),
+        .in_ready_i (port_in_ready_o),
+        .in_data_o  (port_in_data_o)
+    );
+
+    if (Device == virtio_pkg::DEVICE_TYPE_CONSOLE) begin : g_console
+      assign port_out_data_o[63:9] = '0;
+
+      virtio_mmio_console #(
+          .AxiDataWidth     (AxiDataWidth),
+          .AxiAddrWidth     (AxiAddrWidth),
+          .AxiIdWidth       (AxiIdWidth),
+          .QueueSizeMax     (PortSizeMax),
+          .DeviceId         (DeviceId),
+          .VendorId         (VendorId),
+          .Version          (Version),
+          .TransportFeatures(TransportFeatures),
+          .IndexInit        (16'(IndexInit))
+      ) u_device (
+          .clk_i,
+          .rst_ni,
+          .irq_o,
+          .s_axil_awaddr,
+          .s_axil_awprot,
+          .s_axil_awvalid,
+          .s_axil_awready,
+          .s_axil_wdata,
+          .s_axil_wstrb,
+          .s_axil_wvalid,
+          .s_axil_wready,
+          .s_axil_bresp,
+          .s_axil_bvalid,
+          .s_axil_bready,
+          .s_axil_araddr,
+          .s_axil_arprot,
+          .s_axil_arvalid,
+          .s_axil_arready,
+          .s_axil_rdata,
+          .s_axil_rresp,
+          .s_axil_rvalid,
+          .s_axil_rready,
+          .m_axi_awid,
+          .m_axi_awaddr,
+          .m_axi_awlen,
+          .m_axi_awsize,
+          .m_axi_awburst,
+          .m_axi_awlock,
+          .m_axi_awcache,
+          .m_axi_awprot,
+          .m_axi_awvalid,
+          .m_axi_awready,
+          .m_axi_wdata,
+          .m_axi_wstrb,
+          .m_axi_wlast,
+          .m_axi_wvalid,
+          .m_axi_wready,
+          .m_axi_bid,
+          .m_axi_bresp,
+          .m_axi_bvalid,
+          .m_axi_bready,
+          .m_axi_arid,
+          .m_axi_araddr,
+          .m_axi_arlen,
+          .m_axi_arsize,
+          .m_axi_arburst,
+          .m_axi_arlock,
+          .m_axi_arcache,
+          .m_axi_arprot,
+          .m_axi_arvalid,
+          .m_axi_arready,
+          .m_axi_rid,
+          .m_axi_rdata,
+          .m_axi_rresp,
+          .m_axi_rlast,
+          .m_axi_rvalid,
+          .m_axi_rready,
+          .cols_i,
+          .rows_i,
+          .tx_valid_o(port_out_valid_o),
+          .tx_ready_i(port_out_ready_o),
+          .tx_data_o (port_out_data_o[7:0]),
+          .tx_emerg_o(port_out_data_o[8]),
+          .rx_valid_i(port_in_valid_o),
+          .rx_ready_o(port_in_ready_o),
+          .rx_data_i (port_in_data_o[7:0])
+      );
+    end else if (Device == virtio_pkg::DEVICE_TYPE_INPUT) begin : g_input
+      virtio_mmio_input #(
+          .AxiDataWidth     (AxiDataWidth),
+          .AxiAddrWidth     (AxiAddrWidth),
+          .AxiIdWidth       (AxiIdWidth),
+          .QueueSizeMax     (PortSizeMax),
+          .DeviceId         (DeviceId),
+          .VendorId         (VendorId),
+          .Version          (Version),
+          .TransportFeatures(TransportFeatures),
+          .IndexInit        (16'(IndexInit))
+      ) u_device (
+          .clk_i,
+          .rst_ni,
+          .irq_o,
+          .s_axil_awaddr,
+          .s_axil_awprot,
+          .s_axil_awvalid,
+          .s_axil_awready,
+          .s_axil_wdata,
+          .s_axil_wstrb,
+          .s_axil_wvalid,
+          .s_axil_wready,
+          .s_axil_bresp,
+          .s_axil_bvalid,
+          .s_axil_bready,
+          .s_axil_araddr,
+          .s_axil_arprot,
+          .s_axil_arvalid,
+          .s_axil_arready,
+          .s_axil_rdata,
+          .s_axil_rresp,
+          .s_axil_rvalid,
+          .s_axil_rready,
+          .m_axi_awid,
+          .m_axi_awaddr,
+          .m_axi_awlen,
+          .m_axi_awsize,
+          .m_axi_awburst,
+          .m_axi_awlock,
+          .m_axi_awcache,
+          .m_axi_awprot,
+          .m_axi_awvalid,
+          .m_axi_awready,
+          .m_axi_wdata,
+          .m_axi_wstrb,
+          .m_axi_wlast,
+          .m_axi_wvalid,
+          .m_axi_wready,
+          .m_axi_bid,
+          .m_axi_bresp,
+          .m_axi_bvalid,
+          .m_axi_bready,
+          .m_axi_arid,
+          .m_axi_araddr,
+          .m_axi_arlen,
+          .m_axi_arsize,
+          .m_axi_arburst,
+          .m_axi_arlock,
+          .m_axi_arcache,
+          .m_axi_arprot,
+          .m_axi_arvalid,
+          .m_axi_arready,
+          .m_axi_rid,
+          .m_axi_rdata,
+          .m_axi_rresp,
+          .m_axi_rlast,
+          .m_axi_rvalid,
+          .m_axi_rready,
+          .event_valid_i (port_in_valid_o),
+          .event_ready_o (port_in_ready_o),
+          .event_data_i  (port_in_data_o),
+          .status_valid_o(port_out_valid_o),
+          .status_ready_i(port_out_ready_o),
+          .status_data_o (port_out_data_o)
+      );
+    end else begin : g_own
+      virtio_mmio_own #(
+          .AxiDataWidth     (AxiDataWidth),
+          .AxiAddrWidth     (AxiAddrWidth),
+          .AxiIdWidth       (AxiIdWidth),
+          .QueueSizeMax     (16'(QueueSizeMax0)),
+          .DeviceId         (DeviceId),
+          .VendorId         (VendorId),
+          .Version          (Version),
+          .TransportFeatures(TransportFeatures),
+          .IndexInit        (16'(IndexInit))
+      ) u_device (
+          .clk_i,
+          .rst_ni,
+          .irq_o,
+          .s_axil_awaddr,
+          .s_axil_awprot,
+          .s_axil_awvalid,
+          .s_axil_awready,
+          .s_axil_wdata,
+          .s_axil_wstrb,
+          .s_axil_wvalid,
+          .s_axil_wready,
+          .s_axil_bresp,
+          .s_axil_bvalid,
+          .s_axil_bready,
+          .s_axil_araddr,
+          .s_axil_arprot,
+          .s_axil_arvalid,
+          .s_axil_arready,
+          .s_axil_rdata,
+          .s_axil_rresp,
+          .s_axil_rvalid,
+          .s_axil_rready,
+          .m_axi_awid,
+          .m_axi_awaddr,
+          .m_axi_awlen,
+          .m_axi_awsize,
+          .m_axi_awburst,
+          .m_axi_awlock,
+          .m_axi_awcache,
+          .m_axi_awprot,
+          .m_axi_awvalid,
+          .m_axi_awready,
+          .m_axi_wdata,
+          .m_axi_wstrb,
+          .m_axi_wlast,
+          .m_axi_wvalid,
+          .m_axi_wready,
+          .m_axi_bid,
+          .m_axi_bresp,
+          .m_axi_bvalid,
+          .m_axi_bready,
+          .m_axi_arid,
+          .m_axi_araddr,
+          .m_axi_arlen,
+          .m_axi_arsize,
+          .m_axi_arburst,
+          .m_axi_arlock,
+          .m_axi_arcache,
+          .m_axi_arprot,
+          .m_axi_arvalid,
+          .m_axi_arready,
+          .m_axi_rid,
+          .m_axi_rdata,
+          .m_axi_rresp,
+          .m_axi_rlast,
+          .m_axi_rvalid,
+          .m_axi_rready,
+          .level_i         ({rows_i, cols_i}),
+          .port_out_valid_o(port_out_valid_o),
+          .port_out_ready_i(port_out_ready_o),
+          .port_out_data_o (port_out_data_o),
+          .port_in_valid_i (port_in_valid_o),
+          .port_in_ready_o (port_in_ready_o),
+          .port_in_data_i  (port_in_data_o)
+      );
+    end
   end else begin : g_blk
     logic cmd_valid, cmd_ready, wdata_valid, wdata_ready, rdata_valid, rdata_ready, rsp_valid, rsp_ready, rsp_error;
     logic cmd_linked, cmd_unmap;
@@ -497,6 +780,15 @@ module virtio_dut #(
         .rsp_error_o   (rsp_error),
         .flushed_o     (store_flushed_o)
     );
+  end
+
+  if (!HasPort) begin : g_no_port
+    assign port_out_valid_o = 1'b0;
+    assign port_out_ready_o = 1'b0;
+    assign port_out_data_o  = '0;
+    assign port_in_valid_o  = 1'b0;
+    assign port_in_ready_o  = 1'b0;
+    assign port_in_data_o   = '0;
   end
 
 endmodule

@@ -12,6 +12,7 @@
 //   10 write       `value` pieces, each address[64], length[64] and bytes, filled up to a multiple of 8
 //   11 violation   rule, message, expected and seen, each ended by a 0 byte
 //   12 unknown     the name of a signal that was X
+//   22 port out, 23 port in: no payload; `value` is the item
 //   20 frame sent, 21 received: its bytes; `value` is 1 if it came marked as bad
 //
 // A burst answered with OKAY that goes on where the record logged last, one of the same kind, ended is joined to it, `bursts`

@@ -2,7 +2,8 @@
 //
 // Passive tap on the pins of a VirtIO-MMIO device, for simulation only.
 //
-// Every handshake on the two buses, the entropy port and the MAC port, every edge of the interrupt line and every start of a reset is
+// Every handshake on the two buses, the entropy port, the MAC port and the port of a console or
+// input device, every edge of the interrupt line and every start of a reset is
 // handed to virtio_tap.cpp, which logs what becomes of them (bursts whole) for Python to take when it likes: no Python runs
 // per cycle. Handshakes are taken while rst_ni is 1; several of a cycle are handed over in the order of the code below.
 //
@@ -88,7 +89,14 @@ module virtio_tap #(
     input logic [  AxiDataWidth-1:0] mac_rx_data_i,
     input logic [AxiDataWidth/8-1:0] mac_rx_keep_i,
     input logic                      mac_rx_last_i,
-    input logic                      mac_rx_user_i
+    input logic                      mac_rx_user_i,
+
+    input logic        port_out_valid_i,
+    input logic        port_out_ready_i,
+    input logic [63:0] port_out_data_i,
+    input logic        port_in_valid_i,
+    input logic        port_in_ready_i,
+    input logic [63:0] port_in_data_i
 );
   import virtio_c_pkg::*;
 
@@ -107,6 +115,8 @@ module virtio_tap #(
   localparam int FrameSent = 20;
   localparam int FrameReceived = 21;
   localparam int Flush = 13;
+  localparam int PortOut = 22;
+  localparam int PortIn = 23;
 
   int handle;  // of the log in C++
   logic [63:0] cycle_q;
@@ -202,6 +212,9 @@ module virtio_tap #(
     if (entropy_valid_i) known(^entropy_data_i, 2, "ent_data");
     known(mac_tx_valid_i, 2, "mac_tx_valid");
     known(mac_rx_ready_i, 2, "mac_rx_ready");
+    known(port_out_valid_i, 2, "out_valid");
+    known(port_in_ready_i, 2, "in_ready");
+    if (port_out_valid_i) known(^port_out_data_i, 2, "out_data");
     if (mac_tx_valid_i) begin
       known(^mac_tx_keep_i, 2, "mac_tx_keep");
       known(mac_tx_last_i, 2, "mac_tx_last");
@@ -239,6 +252,8 @@ module virtio_tap #(
                          64'(mac_rx_keep_i));
       if (entropy_valid_i && entropy_ready_i) note(Entropy, 64'(entropy_data_i));
       if (store_flushed_i) note(Flush, 0);
+      if (port_out_valid_i && port_out_ready_i) note(PortOut, port_out_data_i);
+      if (port_in_valid_i && port_in_ready_i) note(PortIn, port_in_data_i);
     end
     // A rise counts out of reset only: before, the line may hold anything.
     if ((irq_i === 1'b0 && irq_q) || (irq_i === 1'b1 && !irq_q && rst_ni === 1'b1)) begin

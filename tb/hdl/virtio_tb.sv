@@ -110,6 +110,9 @@ module virtio_tb #(
   logic mac_loop;  // frames sent come back
   logic mac_stall;  // no frame is taken from the device
   logic [31:0] mac_gap;  // cycles at most
+  logic port_stall;  // nothing is taken from the device's port
+  logic [31:0] port_gap;  // cycles at most
+  logic [15:0] cols, rows;  // of a console
   initial begin
     store_capacity     = 64'd0;
     store_latency      = 32'd0;
@@ -119,6 +122,10 @@ module virtio_tb #(
     mac_loop           = 1'b0;
     mac_stall          = 1'b0;
     mac_gap            = 32'd0;
+    port_stall         = 1'b0;
+    port_gap           = 32'd0;
+    cols               = 16'd80;
+    rows               = 16'd25;
   end
 
   logic entropy_valid, entropy_ready, store_flushed;
@@ -126,6 +133,8 @@ module virtio_tb #(
   logic mac_tx_valid, mac_tx_ready, mac_tx_last, mac_rx_valid, mac_rx_ready, mac_rx_last, mac_rx_user;
   logic [AxiDataWidth-1:0] mac_tx_data, mac_rx_data;
   logic [Bytes-1:0] mac_tx_keep, mac_rx_keep;
+  logic port_out_valid, port_out_ready, port_in_valid, port_in_ready;
+  logic [63:0] port_out_data, port_in_data;
 
   virtio_dut #(
       .Device               (Device),
@@ -223,6 +232,10 @@ module virtio_tb #(
       .mac_loop_i          (mac_loop),
       .mac_stall_i         (mac_stall),
       .mac_gap_i           (mac_gap),
+      .port_stall_i        (port_stall),
+      .port_gap_i          (port_gap),
+      .cols_i              (cols),
+      .rows_i              (rows),
       .mac_tx_valid_o      (mac_tx_valid),
       .mac_tx_ready_o      (mac_tx_ready),
       .mac_tx_data_o       (mac_tx_data),
@@ -234,6 +247,12 @@ module virtio_tb #(
       .mac_rx_keep_o       (mac_rx_keep),
       .mac_rx_last_o       (mac_rx_last),
       .mac_rx_user_o       (mac_rx_user),
+      .port_out_valid_o    (port_out_valid),
+      .port_out_ready_o    (port_out_ready),
+      .port_out_data_o     (port_out_data),
+      .port_in_valid_o     (port_in_valid),
+      .port_in_ready_o     (port_in_ready),
+      .port_in_data_o      (port_in_data),
       .entropy_gap_i       (entropy_gap),
       .entropy_valid_o     (entropy_valid),
       .entropy_ready_o     (entropy_ready),
@@ -365,22 +384,28 @@ module virtio_tb #(
       .m_axi_rlast,
       .m_axi_rvalid,
       .m_axi_rready,
-      .irq_i          (irq_o),
-      .mac_tx_valid_i (mac_tx_valid),
-      .mac_tx_ready_i (mac_tx_ready),
-      .mac_tx_data_i  (mac_tx_data),
-      .mac_tx_keep_i  (mac_tx_keep),
-      .mac_tx_last_i  (mac_tx_last),
-      .mac_rx_valid_i (mac_rx_valid),
-      .mac_rx_ready_i (mac_rx_ready),
-      .mac_rx_data_i  (mac_rx_data),
-      .mac_rx_keep_i  (mac_rx_keep),
-      .mac_rx_last_i  (mac_rx_last),
-      .mac_rx_user_i  (mac_rx_user),
-      .entropy_valid_i(entropy_valid),
-      .entropy_ready_i(entropy_ready),
-      .entropy_data_i (entropy_data),
-      .store_flushed_i(store_flushed)
+      .irq_i           (irq_o),
+      .mac_tx_valid_i  (mac_tx_valid),
+      .mac_tx_ready_i  (mac_tx_ready),
+      .mac_tx_data_i   (mac_tx_data),
+      .mac_tx_keep_i   (mac_tx_keep),
+      .mac_tx_last_i   (mac_tx_last),
+      .mac_rx_valid_i  (mac_rx_valid),
+      .mac_rx_ready_i  (mac_rx_ready),
+      .mac_rx_data_i   (mac_rx_data),
+      .mac_rx_keep_i   (mac_rx_keep),
+      .mac_rx_last_i   (mac_rx_last),
+      .mac_rx_user_i   (mac_rx_user),
+      .port_out_valid_i(port_out_valid),
+      .port_out_ready_i(port_out_ready),
+      .port_out_data_i (port_out_data),
+      .port_in_valid_i (port_in_valid),
+      .port_in_ready_i (port_in_ready),
+      .port_in_data_i  (port_in_data),
+      .entropy_valid_i (entropy_valid),
+      .entropy_ready_i (entropy_ready),
+      .entropy_data_i  (entropy_data),
+      .store_flushed_i (store_flushed)
   );
 
 endmodule

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from cocotbext.virtio.memory import regions_for
 from cocotbext.virtio.model_bench import ModelBench, ModelClock
-from virtio_model import MemoryStorage, Net, Wire
+from tests.example.checksum import Checksum
+from virtio_model import Console, Input, MemoryStorage, Net, Port, Wire
 from virtio_model.spec import SECTOR, Reg
 
 from . import reference
@@ -81,6 +82,34 @@ class ModelRig(ModelBench, Rig):
 
     def frames_sent(self) -> list[bytes]:
         return self.net.wire.sent
+
+    async def give(self, items: Sequence[int], wait: bool = True) -> None:
+        for item in items:
+            self.port.receive(item, self.device.live and self.device.queues[0].ready)
+        self.device.run()
+
+    async def set_port(self, stall: bool = False, gap: int = 0) -> None:
+        pass
+
+    async def set_size(self, cols: int, rows: int) -> None:
+        assert isinstance(self.device.function, Console)
+        self.device.function.resize(cols, rows)
+        self.device.config_changed()
+
+    async def set_level(self, level: int) -> None:
+        assert isinstance(self.device.function, Checksum)
+        self.device.function.set_level(level)
+        self.device.config_changed()
+        self.device.run()
+
+    def given_out(self) -> list[int]:
+        return self.port.sent
+
+    @property
+    def port(self) -> Port:
+        """The port of a console or input device's function."""
+        assert isinstance(self.device.function, Console | Input)
+        return self.device.function.port
 
     @property
     def net(self) -> Net:

@@ -8,8 +8,10 @@ import struct
 
 from cocotbext.virtio.buffers import Layout, chunks, merged, natural, random_framing
 from cocotbext.virtio.drivers import NetDriver, NetHeader
+from cocotbext.virtio.identity import QueueRequest
 from virtio_model.spec import (
     NET_HDR_BYTES,
+    Feature,
     NetAck,
     NetCommand,
     NetFeature,
@@ -45,9 +47,11 @@ def frame(rig: Rig, length: int, to: bytes = BROADCAST, vlan: int | None = None)
 
 
 async def begin(rig: Rig, accept: int | None = None, pairs: int = 1, size: int | None = None) -> NetDriver:
-    """Start the driver, with the control queue if it is negotiated."""
+    """Start the driver, with the control queue if it is negotiated; `accept` are features of the device type."""
     offered = await work.offered_features(rig)
-    wanted = offered & NetDriver.class_features | features(32) if accept is None else accept & offered
+    wanted = offered & (NetDriver.common_features | NetDriver.class_features)
+    if accept is not None:
+        wanted &= NetDriver.common_features | accept
     driver = NetDriver(accept=lambda _: wanted, queue_pairs=pairs)
     queues = list(range(2 * pairs))
     if wanted & features(NetFeature.CTRL_VQ):
@@ -508,6 +512,32 @@ async def resets_at_any_time(rig: Rig) -> None:
         await rig.run_until(lambda last=driver, what=data: any(entry.data == what for entry in last.received))  # type: ignore[misc]
         await driver.send(data)
         await rig.reset_device()
+
+
+@body(NET, used=60, limit_us=60_000)
+async def queue_resets(rig: Rig) -> None:
+    """A receive or a transmit queue is reset in mid-traffic; the other one goes on, and both work after it
+    (QRESET-DEV-001 to 003).
+    """
+    driver = await begin(rig)
+    resets = 16 if driver.has(Feature.RING_RESET) else 0
+    for step in range(resets):
+        await driver.supply(8)
+        for _ in range(6):
+            await driver.submit(frame(rig, rig.rng.randrange(60, 1514)), kick=False)
+        await driver.kick(1)
+        await rig.inject(frame(rig, 300), count=3)
+        await rig.delay(rig.rng.randrange(0, 8000))
+        await rig.transport.reset_queue(step % 2)
+        await rig.transport.enable_queue(QueueRequest(step % 2, None, rig.index_init))
+        if step % 2 == 0:
+            await driver.supply(8)
+        data = frame(rig, 100)
+        await rig.inject(data)
+        await rig.run_until(lambda what=data: any(entry.data == what for entry in driver.received))  # type: ignore[misc]
+        await driver.send(data)
+    for _ in range(60):
+        await driver.send(frame(rig, 60))
 
 
 @body(NET, used=12)

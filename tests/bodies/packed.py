@@ -58,7 +58,7 @@ async def half_marked_is_not_available(rig: Rig) -> None:
         address = queue.layout.descriptor_address(place)
         before = rig.memory.read(address, DESC_BYTES)
         room = rig.memory.allocate(_ROOM)
-        wrong = DescFlag.USED if wrap else DescFlag.AVAIL
+        wrong = int(DescFlag.USED if wrap else DescFlag.AVAIL)
         if step % 2:  # both the wrap counter, as if used in this round
             wrong = DescFlag.USED | DescFlag.AVAIL if wrap else 0
         rig.memory.write(address, PackedDescriptor(room, _ROOM, 0, _W | wrong).pack())

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from virtio_model import Blk, DeviceFunction, MemoryStorage, Net, Rng, Topology, Wire
+from tests.example import checksum
+from virtio_model import Blk, Console, DeviceFunction, EventPort, Input, MemoryStorage, Net, Port, Rng, Topology, Wire
 from virtio_model.device import DEFAULT_VENDOR_ID
 from virtio_model.spec import SECTOR, VERSION, DeviceType, Feature, features
 
@@ -16,16 +17,22 @@ SERIAL = b"virtio-mmio-rtl-0001"
 MAC = bytes.fromhex("525400123456")
 
 
-def device_type(parameters: Mapping[str, int]) -> DeviceType:
+def device_type(parameters: Mapping[str, int]) -> int:
     """What kind of device is built, whatever its DeviceID says."""
-    return DeviceType(parameters.get("Device", DeviceType.BLK))
+    return parameters.get("Device", DeviceType.BLK)
 
 
 def function(parameters: Mapping[str, int], storage: MemoryStorage, source: Any = bytes) -> DeviceFunction:
     """The device type, on `storage` or on an entropy `source`."""
-    if device_type(parameters) is DeviceType.RNG:
+    if device_type(parameters) == checksum.DEVICE_TYPE:
+        return checksum.Checksum()
+    if device_type(parameters) == DeviceType.RNG:
         return Rng(source)
-    if device_type(parameters) is DeviceType.NET:
+    if device_type(parameters) == DeviceType.CONSOLE:
+        return Console(Port())
+    if device_type(parameters) == DeviceType.INPUT:
+        return Input(EventPort())
+    if device_type(parameters) == DeviceType.NET:
         return Net(
             Wire(),
             MAC,
@@ -55,8 +62,12 @@ def function(parameters: Mapping[str, int], storage: MemoryStorage, source: Any 
 
 def num_queues(parameters: Mapping[str, int]) -> int:
     """How many queues there are; of a network device, by its queue pairs."""
-    if device_type(parameters) is DeviceType.NET:
+    if device_type(parameters) == DeviceType.NET:
         return 2 * parameters.get("QueuePairs", 1) + parameters.get("CtrlVq", 1)
+    if device_type(parameters) in (DeviceType.CONSOLE, DeviceType.INPUT):
+        return 2
+    if device_type(parameters) == checksum.DEVICE_TYPE:
+        return 1
     return parameters.get("NumQueues", 2)
 
 

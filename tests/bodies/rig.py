@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec
 
@@ -12,6 +12,7 @@ from cocotbext.virtio.bench import Bench
 from virtio_model.spec import DeviceType
 
 RNG, BLK, NET = DeviceType.RNG, DeviceType.BLK, DeviceType.NET
+CONSOLE, INPUT = DeviceType.CONSOLE, DeviceType.INPUT
 
 P = ParamSpec("P")
 BodyFunction = Callable[Concatenate["Rig", P], Coroutine[Any, Any, None]]
@@ -69,6 +70,26 @@ class Rig(Bench, ABC):
     @abstractmethod
     def frames_sent(self) -> list[bytes]:
         """The frames that have been seen to leave the device."""
+
+    @abstractmethod
+    async def give(self, items: Sequence[int], wait: bool = True) -> None:
+        """Let items come in at the port of a console or input device; with `wait` until the last one is taken."""
+
+    @abstractmethod
+    async def set_port(self, stall: bool = False, gap: int = 0) -> None:
+        """Let nothing be taken from the device at its port, or up to `gap` cycles pass between items."""
+
+    @abstractmethod
+    async def set_size(self, cols: int, rows: int) -> None:
+        """Change the size of a console."""
+
+    @abstractmethod
+    async def set_level(self, level: int) -> None:
+        """Change the 32 bits that a device of one's own sees outside of it; its configuration may change with them."""
+
+    @abstractmethod
+    def given_out(self) -> list[int]:
+        """The items that have been seen to leave the device at its port."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ DEFAULT_MEMORY = {"verilator": "fast", "icarus": "axiram"}
 #: The bus timings that a test is worth repeating with.
 TIMINGS = ("none", "light", "heavy")
 
-RNG, BLK, NET, NO_SUCH_DEVICE = 4, 2, 1, 63
+RNG, BLK, NET, CONSOLE, INPUT, OWN, NO_SUCH_DEVICE = 4, 2, 1, 3, 18, 65535, 63
 
 # name -> parameters of tests/hdl/bus_ends_tb.sv: the bench without a device
 _ENDS: Mapping[str, Mapping[str, int]] = {
@@ -93,6 +93,17 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "net_packed128": {"Device": NET, "AxiDataWidth": 128, "TransportFeatures": feature_sets.PACKED},
     "net_split": {"Device": NET, "TransportFeatures": feature_sets.SPLIT},
     "net_plain": {"Device": NET, "MrgRxbuf": 0, "CtrlVq": 0},
+    "console": {"Device": CONSOLE},
+    "console32": {"Device": CONSOLE, "AxiDataWidth": 32},
+    "console128_split": {"Device": CONSOLE, "AxiDataWidth": 128, "TransportFeatures": feature_sets.SPLIT},
+    "console512_packed": {"Device": CONSOLE, "AxiDataWidth": 512, "TransportFeatures": feature_sets.PACKED},
+    "input": {"Device": INPUT},
+    "input32": {"Device": INPUT, "AxiDataWidth": 32},
+    "input128_split": {"Device": INPUT, "AxiDataWidth": 128, "TransportFeatures": feature_sets.SPLIT},
+    "input512_packed": {"Device": INPUT, "AxiDataWidth": 512, "TransportFeatures": feature_sets.PACKED},
+    "checksum": {"Device": OWN},
+    "checksum32": {"Device": OWN, "AxiDataWidth": 32},
+    "checksum512_packed": {"Device": OWN, "AxiDataWidth": 512, "TransportFeatures": feature_sets.PACKED},
     "unknown_id": {"Device": RNG, "DeviceId": NO_SUCH_DEVICE},
     "net_id": {"Device": RNG, "DeviceId": NET},
     "bad_version": {"Device": RNG, "Version": 1},
@@ -178,6 +189,13 @@ PLANS: tuple[Plan, ...] = (
         configs=("net", "net32", "net128", "net512", "net_mq", "net_plain", "net_split", "net_packed128"),
         icarus=("net_plain",),
     ),
+    Plan(
+        "test_console",
+        configs=("console", "console32", "console128_split", "console512_packed"),
+        icarus=("console",),
+    ),
+    Plan("test_input", configs=("input", "input32", "input128_split", "input512_packed"), icarus=("input",)),
+    Plan("test_checksum", configs=("checksum", "checksum32", "checksum512_packed"), icarus=("checksum",)),
     Plan("test_narrow", configs=(), icarus=("rng_addr32",)),
     Plan("test_read_only", configs=("blk_ro",), icarus=("blk_ro",)),
     Plan(
@@ -227,6 +245,16 @@ def uses_disk(config: str) -> bool:
 def top(config: str) -> str:
     """The HDL top of a configuration."""
     return BENCH_TOP if config in _ENDS else TOP
+
+
+def sources_of(config: str) -> list[Path]:
+    """The HDL of a configuration, with that of the device type of one's own if it has one."""
+    return sources(top=top(config)) + (own_sources() if CONFIGS[config].get("Device") == OWN else [])
+
+
+def own_sources() -> list[Path]:
+    """The HDL of the device type of one's own: module virtio_mmio_own, and what it needs."""
+    return sorted(ROOT.glob("tests/hdl/example/*.sv"))
 
 
 def sources(root: Path = ROOT, top: str = TOP) -> list[Path]:

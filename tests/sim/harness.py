@@ -7,14 +7,14 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cocotb
 from cocotb.triggers import FallingEdge, select
 
-from cocotbext.virtio.events import DmaRead, DmaWrite, Event, FrameSent
+from cocotbext.virtio.events import DmaRead, DmaWrite, Event, FrameSent, PortOut
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.bench import PERIOD_NS, SimBench
 from cocotbext.virtio.sim.tap import Tap
@@ -22,8 +22,9 @@ from cocotbext.virtio.sim.timing import Timing
 from cocotbext.virtio.violation import ScoreboardError
 from tests.bodies import reference
 from tests.bodies.rig import Body, Rig
+from tests.example.checksum import Checksum
 from tests.sim import configs, failure_times
-from virtio_model import MemoryStorage, Net
+from virtio_model import Console, MemoryStorage, Net
 from virtio_model.spec import SECTOR
 
 #: How often, in cycles, the scoreboard is given what the tap saw.
@@ -35,6 +36,8 @@ QUIET_CYCLES_NET = 1000
 QUIET_ATTEMPTS = 1000
 #: How often it is looked whether a frame has been taken, at intervals of about a quarter of its length.
 INJECT_ATTEMPTS = 2000
+#: Items that tb/hdl/virtio_port_end.sv takes at once.
+PORT_ITEMS = 64
 #: Value of the knob store_error_sector when no sector fails.
 NO_SECTOR = (1 << 64) - 1
 TIMINGS = configs.TIMINGS
@@ -77,6 +80,7 @@ class SimRig(SimBench, Rig):
     net: Net | None
     seen: Counter[type]
     sent: list[bytes]
+    items: list[int]
     #: A clock edge: its number as the tap counts, and its simulated time in ns.
     edge: tuple[int, int]
 
@@ -102,7 +106,7 @@ class SimRig(SimBench, Rig):
         rig = await cls.create(dut, seed=seed, timing=timing, native=native, **options)
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage, rig.seen = tap, lockstep, storage, Counter()
-        rig.sent = []
+        rig.sent, rig.items = [], []
         rig.net = function if isinstance(function, Net) else None
         # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
         rig.edge = (tap.cycle, rig.now_ns() - PERIOD_NS // 2)
@@ -137,7 +141,7 @@ class SimRig(SimBench, Rig):
         await super().finish(min_used)
 
     async def bus_reset(self) -> None:
-        """As that of the bench, with a healthy and fast disk of its whole size."""
+        """As that of the bench, with a healthy and fast disk of its whole size, and so on."""
         self.set_knob("store_capacity", len(disk_image()) // SECTOR)
         self.set_knob("store_error_sector", NO_SECTOR)
         self.set_knob("store_latency", 0)
@@ -146,12 +150,17 @@ class SimRig(SimBench, Rig):
         self.set_knob("mac_loop", 0)
         self.set_knob("mac_stall", 0)
         self.set_knob("mac_gap", 0)
+        self.set_knob("port_stall", 0)
+        self.set_knob("port_gap", 0)
+        self.set_knob("cols", 80)
+        self.set_knob("rows", 25)
         await super().bus_reset()
 
     def collect(self) -> list[Event]:
         """Let the scoreboard have what happened so far. Raises ScoreboardError."""
         events = self.tap.drain()
         self.seen.update(map(type, events))
+        self.items += [event.value for event in events if isinstance(event, PortOut)]
         self.sent += [event.data for event in events if isinstance(event, FrameSent)]
         for event in events:
             self.lockstep.feed(event)
@@ -169,10 +178,7 @@ class SimRig(SimBench, Rig):
         await self.bus_reset()
 
     async def set_capacity(self, sectors: int) -> None:
-        await self._catch_up()
-        resize(self.storage, sectors)
-        self.lockstep.config_changed(self.tap.cycle)
-        await self._turn(store_capacity=sectors)
+        await self._reconfigure(lambda: resize(self.storage, sectors), store_capacity=sectors)
 
     async def fail_sector(self, sector: int | None) -> None:
         await self._catch_up()
@@ -198,11 +204,7 @@ class SimRig(SimBench, Rig):
         raise TimeoutError(f"frame of {len(frame)} bytes: expected to be taken from the MAC, seen it waiting")
 
     async def set_link(self, up: bool) -> None:
-        assert self.net is not None
-        await self._catch_up()
-        self.net.link_up = up
-        self.lockstep.config_changed(self.tap.cycle)
-        await self._turn(link_up=int(up))
+        await self._reconfigure(lambda: setattr(self.net, "link_up", up), link_up=int(up))
 
     async def set_mac(self, loop: bool = False, stall: bool = False, gap: int = 0) -> None:
         await self._turn(mac_loop=int(loop), mac_stall=int(stall), mac_gap=gap)
@@ -210,6 +212,44 @@ class SimRig(SimBench, Rig):
     def frames_sent(self) -> list[bytes]:
         self.collect()
         return self.sent
+
+    async def give(self, items: Sequence[int], wait: bool = True) -> None:
+        end = self.dut.u_dut.g_port.u_end
+        for first in range(0, len(items), PORT_ITEMS):
+            part = items[first : first + PORT_ITEMS]
+            await self._taken(end)
+            await FallingEdge(self.dut.clk_i)
+            end.give_data.value = sum(item << 64 * at for at, item in enumerate(part))
+            end.give_count.value = len(part)
+            end.give_number.value = int(end.give_number.value) + 1
+            if wait:
+                await self.cycles(1)
+                await self._taken(end)
+
+    async def _taken(self, end: Any) -> None:
+        """Wait until the end of the port has given the device its items."""
+        for _ in range(INJECT_ATTEMPTS):
+            if end.give_done.value == end.give_number.value:
+                return
+            await self.cycles(PORT_ITEMS)
+        raise TimeoutError("items for the port: expected to be taken, seen them waiting")
+
+    async def set_port(self, stall: bool = False, gap: int = 0) -> None:
+        await self._turn(port_stall=int(stall), port_gap=gap)
+
+    async def set_size(self, cols: int, rows: int) -> None:
+        console = self.lockstep.model.function
+        assert isinstance(console, Console)
+        await self._reconfigure(lambda: console.resize(cols, rows), cols=cols, rows=rows)
+
+    async def set_level(self, level: int) -> None:
+        own = self.lockstep.model.function
+        assert isinstance(own, Checksum)
+        await self._reconfigure(lambda: own.set_level(level), cols=level & 0xFFFF, rows=level >> 16)
+
+    def given_out(self) -> list[int]:
+        self.collect()
+        return self.items
 
     def image(self) -> bytes:
         return disk_image()
@@ -221,6 +261,13 @@ class SimRig(SimBench, Rig):
             if not self.tap.open_transfers:
                 return
         raise NotIdle("BENCH-QUIET bus expected without open transfers, seen them without end")
+
+    async def _reconfigure(self, change: Callable[[], None], **knobs: int) -> None:
+        """Change the configuration of the model and, by its knobs, that of the device."""
+        await self._catch_up()
+        change()
+        self.lockstep.config_changed(self.tap.cycle)
+        await self._turn(**knobs)
 
     async def _turn(self, **knobs: int) -> None:
         """Set knobs between two clock edges."""
@@ -246,7 +293,7 @@ class SimRig(SimBench, Rig):
         """Wait until the device has nothing more to do, and take its last interrupts."""
         for _ in range(QUIET_ATTEMPTS):
             await self.cycles(QUIET_CYCLES if self.net is None else QUIET_CYCLES_NET)
-            busy = any(isinstance(event, DmaRead | DmaWrite) for event in self.collect())
+            busy = any(isinstance(event, DmaRead | DmaWrite | PortOut) for event in self.collect())
             if self.transport.live and self.irq.level:
                 await self.transport.handle_interrupt()
             elif not busy and not self.tap.open_transfers:

@@ -15,6 +15,7 @@ from pathlib import Path
 from . import feature_sets
 
 _RNG, _BLK, _NET = {"Device": 4}, {"Device": 2}, {"Device": 1}
+_CONSOLE, _INPUT, _OWN = {"Device": 3}, {"Device": 18}, {"Device": 65535}
 _BLK_SEGMENTS = {
     **_BLK,
     "ConfigWce": 1,
@@ -33,7 +34,7 @@ class PlantError(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """In rtl/`file`, `old` becomes `new`; `body` (theme.name) must then fail with one of `rules` in its message."""
+    """In the HDL `file`, `old` becomes `new`; `body` (theme.name) must then fail with one of `rules` in its message."""
 
     file: str
     old: str
@@ -148,6 +149,22 @@ _FAULTS: Mapping[str, Fault] = {
         "features.idle_queue_asks_for_the_next_notification",
         parameters=_SPLIT,
     ),
+    "net_buffers_one_by_one": Fault(
+        "virtio_mmio_net.sv",
+        ".UsedTogether     (MrgRxbuf),",
+        ".UsedTogether     (1'b0),",
+        ("NET-TOGETHER",),
+        "net.frames_over_several_buffers",
+        parameters=_NET,
+    ),
+    "packed_first_not_last": Fault(
+        "virtio_packed_used.sv",
+        "assign opens      = UsedTogether &&",
+        "assign opens      = 1'b0 &&",
+        ("NET-TOGETHER",),
+        "net.frames_over_several_buffers",
+        parameters={**_PACKED, "Device": 1},
+    ),
     "packed_wrap_not_toggled": Fault(
         "virtio_packed_used.sv",
         "wrap_q[i] <= wrap ^ passes_end;",
@@ -198,8 +215,8 @@ _FAULTS: Mapping[str, Fault] = {
     ),
     "packed_event_one_late": Fault(
         "virtio_packed_used.sv",
-        "behind <= {1'b0, moved_q};",
-        "behind < {1'b0, moved_q};",
+        "behind <= {1'b0, moved};",
+        "behind < {1'b0, moved};",
         ("IRQ-MISSING", "DeviceTimeout"),
         "packed.interrupts_at_every_place",
         parameters=_PACKED,
@@ -396,6 +413,158 @@ _FAULTS: Mapping[str, Fault] = {
         ("BLK-FLUSH",),
         "blk_features.write_through",
         parameters=_BLK_SEGMENTS,
+    ),
+    "console_byte_changed": Fault(
+        "virtio_console.sv",
+        ".in_data_i  (out_data),",
+        ".in_data_i  (out_data == 8'h55 ? 8'h54 : out_data),",
+        ("PORT-OUT",),
+        "console.bytes_are_sent",
+        parameters=_CONSOLE,
+    ),
+    "console_byte_lost": Fault(
+        "virtio_console.sv",
+        ".in_valid_i (out_valid),",
+        ".in_valid_i (out_valid && out_data != 8'h55),",
+        ("PORT-OUT",),
+        "console.bytes_are_sent",
+        parameters=_CONSOLE,
+    ),
+    "console_chain_per_byte": Fault(
+        "virtio_console.sv",
+        "assign in_len     = in_room < rx_there ? in_room : rx_there;",
+        "assign in_len     = in_room < 32'd1 ? in_room : 32'd1;",
+        ("VQ-USED-LEN",),
+        "console.bytes_come_together",
+        parameters=_CONSOLE,
+    ),
+    "console_chain_without_a_byte": Fault(
+        "virtio_console.sv",
+        "= rx_count != '0;",
+        "= 1'b1;",
+        ("PORT-IN",),
+        "console.bytes_are_received",
+        parameters=_CONSOLE,
+    ),
+    "console_reset_keeps_bytes": Fault(
+        "virtio_console.sv",
+        "= device_reset_i || queue_drop_i[0];",
+        "= 1'b0;",
+        ("VQ-DATA", "VQ-USED-LEN", "PORT-IN"),
+        "console.resets_at_any_time",
+        parameters=_CONSOLE,
+    ),
+    "console_size_without_notification": Fault(
+        "virtio_console.sv",
+        "rst_ni && (cols_q != cols_i || rows_q != rows_i);",
+        "1'b0;",
+        ("IRQ-CONFIG-MISSING", "ConfigGeneration", "REG-GENERATION"),
+        "console.size_changes",
+        parameters=_CONSOLE,
+    ),
+    "emergency_byte_of_the_wrong_lane": Fault(
+        "virtio_console.sv",
+        "&& config_wr_strb_i[0];",
+        "&& config_wr_strb_i[1];",
+        ("PORT-EMERGENCY",),
+        "console.emergency_write",
+        parameters=_CONSOLE,
+    ),
+    "emergency_write_only_when_live": Fault(
+        "virtio_console.sv",
+        "assign emerg_write = config_wr_en_i &&",
+        "assign emerg_write = queue_live_i[1] && config_wr_en_i &&",
+        ("PORT-EMERGENCY",),
+        "console.emergency_write",
+        parameters=_CONSOLE,
+    ),
+    "emergency_write_not_while_resetting": Fault(
+        "virtio_mmio_regs.sv",
+        "wr_addr_i >= REG_CONFIG && !Placeholder",
+        "wr_addr_i >= REG_CONFIG && !device_reset_o && !Placeholder",
+        ("PORT-EMERGENCY", "while the reset is pending"),
+        "console.emergency_write_while_a_reset_is_pending",
+        parameters=_CONSOLE,
+    ),
+    "emergency_write_takes_turns": Fault(
+        "virtio_console.sv",
+        "assign sent_ready  = tx_free && !emerg_valid;",
+        "assign sent_ready  = tx_free;",
+        ("PORT-OUT",),
+        "console.emergency_write",
+        parameters=_CONSOLE,
+    ),
+    "sequence_in_part": Fault(
+        "virtio_input.sv",
+        "= event_valid_i && drop;",
+        "= 1'b0;",
+        ("VQ-DATA", "VQ-USED-LEN", "PORT-IN"),
+        "input.too_few_buffers",
+        parameters=_INPUT,
+    ),
+    "sequence_before_its_end": Fault(
+        "virtio_input.sv",
+        "= event_push && sync;",
+        "= event_push;",
+        ("PORT-IN",),
+        "input.sequences_come_whole",
+        parameters=_INPUT,
+    ),
+    "events_before_driver_ok": Fault(
+        "virtio_input.sv",
+        "|| (!in_middle_q && !queue_live_i[0]);",
+        ";",
+        ("PORT-IN", "VQ-DATA"),
+        "input.events_without_a_driver",
+        parameters=_INPUT,
+    ),
+    "event_dropped": Fault(
+        "virtio_input.sv",
+        "event_push = event_valid_i && !drop;",
+        "event_push = event_valid_i && !drop && event_data_i[23:16] != 8'd0;",
+        ("VQ-DATA", "VQ-USED-LEN", "VQ-UNUSED", "expected within"),
+        "input.events_are_delivered",
+        parameters=_INPUT,
+    ),
+    "part_of_an_event_kept": Fault(
+        "virtio_input.sv",
+        "|| device_reset_i || out_end)",
+        "|| device_reset_i)",
+        ("PORT-OUT",),
+        "input.status_events",
+        parameters=_INPUT,
+    ),
+    "unknown_select_answered": Fault(
+        "virtio_input_keyboard.sv",
+        "is_codes && subsel_i == EvRep;",
+        "is_codes && subsel_i[4:0] == EvRep[4:0];",
+        ("REG-CONFIG",),
+        "input.window_without_information",
+        parameters=_INPUT,
+    ),
+    "checksum_wrong": Fault(
+        "virtio_checksum.sv",
+        "crc_next[0] != data[i]",
+        "crc_next[0] == data[i]",
+        ("VQ-DATA",),
+        "checksum.checksums",
+        parameters=_OWN,
+    ),
+    "checksum_of_what_cannot_be_read": Fault(
+        "virtio_checksum.sv",
+        "error_q || req_err_i",
+        "error_q",
+        ("VQ-DATA", "VQ-USED-LEN"),
+        "checksum.failing_memory",
+        parameters=_OWN,
+    ),
+    "checksum_while_not_enabled": Fault(
+        "virtio_checksum.sv",
+        "({1'b0, enabled_q})",
+        "(2'd1)",
+        ("requests are served",),
+        "checksum.enabled",
+        parameters=_OWN,
     ),
 }
 

@@ -82,7 +82,7 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
     directory = session.directory(sim, config, memory) / "build"
     log = directory.parent / "build.log"
     try:
-        sources = plant(configs.sources(top=configs.top(config)) if files is None else files, config, directory.parent)
+        sources = plant(configs.sources_of(config) if files is None else files, config, directory.parent)
     except PlantError as reason:
         return Build(directory, str(reason), log)
     if not sources:

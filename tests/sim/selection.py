@@ -121,9 +121,8 @@ def select(
                 places.add((name, plan.module, serving))
                 chosen.append(Run(sim, name, plan, only, serving))
     if test and not named:
-        every = [f"{plan.module.removeprefix('test_')}.{name}" for plan in plans for name in tests.get(plan.module, ())]
-        every, modules = list(dict.fromkeys(every)), list(dict.fromkeys(p.module.removeprefix("test_") for p in plans))
-        raise UsageError(f"unknown TEST {test!r}, there are modules: {', '.join(modules)}; tests: {', '.join(every)}")
+        modules = dict.fromkeys(plan.module.removeprefix("test_") for plan in plans)
+        raise UsageError(f"unknown TEST {test!r}, there are {', '.join(modules)}; `make list` names their tests")
     if not chosen:
         request = {"TEST": test, "CONFIG": config, "COCOTB_TEST_FILTER": test_filter, "SIM": sim}
         asked = " ".join(f"{key}={value}" for key, value in request.items() if value)

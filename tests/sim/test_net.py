@@ -116,3 +116,9 @@ async def resets_at_any_time(dut: Any, timing: str) -> None:
 async def full_speed(dut: Any) -> None:
     # Twenty cycles of latency, no stalls.
     await on_device(dut, net.full_speed, timing=Timing(latency_ns=(200, 200)))
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def queue_resets(dut: Any, timing: str) -> None:
+    await on_device(dut, net.queue_resets, timing=timing)

@@ -4,21 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 
 from cocotbext.virtio.model_bench import run
-from tests import bodies as themes
-from tests.bodies import reference
+from tests.bodies import every_body, reference
 from tests.bodies.model_rig import ModelRig
 from tests.bodies.rig import Body
 from tests.sim.configs import CONFIGS
 
-MODULES = [import_module(f"{themes.__name__}.{module.name}") for module in iter_modules(themes.__path__)]
-BODIES = [body for module in MODULES for body in vars(module).values() if isinstance(body, Body)]
+BODIES = every_body()
 #: Bodies for block devices with all features.
 NEED_ALL_FEATURES = [body.name for body in BODIES if body.name.startswith("blk_features.")]
 #: Bodies for devices that are built to be refused or read-only, and the configurations to run them on.
@@ -35,6 +31,8 @@ SPECIAL = {
 PACKED = ("rng_packed", "blk_packed")
 SPLIT = ("rng_split", "rng_split_wrap", "blk_split", *PACKED)
 ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", "blk_full", *SPLIT)
+ORDINARY += ("console", "console128_split", "console512_packed", "input", "input128_split", "input512_packed")
+ORDINARY += ("checksum", "checksum512_packed")
 ORDINARY += ("net", "net_mq", "net_plain", "net_split", "net_packed128")
 #: Themes for devices with features that others do not have.
 THEMES = {"features": SPLIT, "packed": PACKED}

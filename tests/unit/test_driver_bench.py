@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from cocotbext.virtio.backing import Unmapped
-from cocotbext.virtio.drivers import DRIVERS, BlkDriver, NetDriver, RngDriver
+from cocotbext.virtio.drivers import DRIVERS, BlkDriver, ConsoleDriver, InputDriver, NetDriver, RngDriver
 from cocotbext.virtio.errors import DeviceError, DeviceTimeout, VirtioError
 from cocotbext.virtio.interfaces import GuardError
 from cocotbext.virtio.model_bench import ModelBench, run
@@ -190,6 +190,6 @@ def test_driver_needs_a_bench_and_a_device() -> None:
         run(RngDriver().request(1))
     with pytest.raises(VirtioError, match="started driver"):
         assert ModelBench().driver
-    assert {4: RngDriver, 2: BlkDriver, 1: NetDriver} == DRIVERS
+    assert {4: RngDriver, 2: BlkDriver, 1: NetDriver, 3: ConsoleDriver, 18: InputDriver} == DRIVERS
     with pytest.raises(ValueError, match="no device function"):
         ModelBench("net")

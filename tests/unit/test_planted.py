@@ -13,7 +13,7 @@ from tests.sim.planted import PLANTED, PlantError, plant
 
 @pytest.mark.parametrize("config", PLANTED)
 def test_fault_fits_the_rtl(config: str, tmp_path: Path) -> None:
-    before = configs.sources()
+    before = configs.sources_of(config)
     after = plant(before, config, tmp_path)
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert [old.name for old, _ in changed] == [PLANTED[config].file]

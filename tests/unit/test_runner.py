@@ -67,7 +67,7 @@ def test_select(request_: dict[str, str], expected: list[str]) -> None:
 
 
 def test_unknown_names_list_what_exists() -> None:
-    with pytest.raises(UsageError, match=r"unknown TEST 'nope', there are modules: rng, blk; tests: rng\.fill"):
+    with pytest.raises(UsageError, match=r"unknown TEST 'nope', there are rng, blk; `make list`"):
         select(test="nope")
     with pytest.raises(UsageError, match="unknown SIM 'vcs', there are: verilator, icarus"):
         regress.parse({"SIM": "vcs"})

@@ -86,6 +86,21 @@ def test_block_device(enum: type[IntEnum], part: str, prefix: str, key: str) -> 
     assert members(enum).items() <= values.items()
 
 
+def test_console_device() -> None:
+    entries = catalogue("devices")["devices"]["console"]
+    assert members(spec.ConsoleFeature) == by_name(entries["features"], "VIRTIO_CONSOLE_F_", "bit")
+    assert members(spec.ConsoleConfig) == {entry["name"].upper(): entry["offset"] for entry in entries["config"]}
+
+
+def test_input_device() -> None:
+    entries = catalogue("devices")["devices"]["input"]
+    offsets = {entry["name"].upper(): entry["offset"] for entry in entries["config"]}
+    assert members(spec.InputConfig).items() <= offsets.items()
+    assert offsets["U"] + spec.INPUT_U_BYTES == entries["config_size"]
+    assert members(spec.InputSelect) == by_name(entries["requests"]["select_values"], "", "value")
+    assert entries["requests"]["event"]["bytes"] == spec.INPUT_EVENT_BYTES
+
+
 def test_generic_features() -> None:
     generic = by_name(catalogue("devices")["generic_features"], "VIRTIO_F_", "bit")
     assert members(spec.Feature).items() <= generic.items()
@@ -141,15 +156,28 @@ def python_constants() -> dict[str, int]:
         ("BLK_S_", spec.BlkStatus),
         ("BLK_CONFIG_", spec.BlkConfig),
         ("DEVICE_TYPE_", spec.DeviceType),
+        ("CONSOLE_F_", spec.ConsoleFeature),
+        ("CONSOLE_CONFIG_", spec.ConsoleConfig),
+        ("INPUT_CONFIG_", spec.InputConfig),
+        ("INPUT_SELECT_", spec.InputSelect),
     ]
     values = {prefix + name: value for prefix, enum in prefixed for name, value in members(enum).items()}
-    return values | flags | bits | {"MAGIC_VALUE": spec.MAGIC, "BLK_ID_BYTES": spec.BLK_ID_BYTES}
+    return (
+        values
+        | flags
+        | bits
+        | {"MAGIC_VALUE": spec.MAGIC, "BLK_ID_BYTES": spec.BLK_ID_BYTES}
+        | {
+            "INPUT_U_BYTES": spec.INPUT_U_BYTES,
+            "INPUT_EVENT_BYTES": spec.INPUT_EVENT_BYTES,
+        }
+    )
 
 
 def test_rtl_package_states_the_same() -> None:
     """Every constant of the standard in the RTL equals Python's; others (storage port) have a prefix of their own."""
     python = python_constants()
-    prefixes = ("REG_", "STATUS_", "FEATURE_", "BLK_", "DEVICE_TYPE_", "DESC_", "MAGIC_VALUE")
+    prefixes = ("REG_", "STATUS_", "FEATURE_", "BLK_", "DEVICE_TYPE_", "DESC_", "MAGIC_VALUE", "CONSOLE_", "INPUT_")
     rtl = {name: value for name, value in rtl_constants().items() if name.startswith(prefixes)}
     assert rtl == {name: python.get(name) for name in rtl}
 

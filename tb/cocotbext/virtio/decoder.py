@@ -20,6 +20,8 @@ from .events import (
     FrameReceived,
     FrameSent,
     IrqChange,
+    PortIn,
+    PortOut,
     RegisterRead,
     RegisterWrite,
     StorageFlush,
@@ -55,6 +57,8 @@ class RecordDecoder:
                 FrameReceived(record.start, record.cycle, record.payload, not record.value)
             ),
             Kind.FLUSH: lambda record: self._out.append(StorageFlush(record.cycle)),
+            Kind.PORT_OUT: lambda record: self._out.append(PortOut(record.cycle, record.value)),
+            Kind.PORT_IN: lambda record: self._out.append(PortIn(record.cycle, record.value)),
             Kind.READ: self._read,
             Kind.WRITE: self._write,
             Kind.VIOLATION: self._violation,

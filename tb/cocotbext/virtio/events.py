@@ -96,6 +96,22 @@ class StorageFlush:
 
 
 @dataclass(frozen=True, slots=True)
+class PortOut:
+    """A console or input device gave out an item at its port."""
+
+    cycle: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortIn:
+    """A console or input device took an item at its port."""
+
+    cycle: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
 class BusReset:
     """rst_ni was asserted."""
 
@@ -112,5 +128,7 @@ Event = (
     | FrameSent
     | FrameReceived
     | StorageFlush
+    | PortOut
+    | PortIn
     | BusReset
 )

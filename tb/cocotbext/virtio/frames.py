@@ -98,6 +98,11 @@ class ObservedFrames(Wire):
         if recent:
             self._pending = deque(sorted([*self._pending, *recent], key=lambda entry: entry.cycle))
 
+    def queue_reset(self) -> None:
+        """A receive queue is being reset: frames on their way into its buffers may be lost with them."""
+        for entry in self._pending:
+            entry.must = False
+
     def serving(self, written: Callable[[int], bytes | None], seen_len: int) -> None:
         """A chain is about to be served that was used with `seen_len`; `written(n)` gives the first n bytes written."""
         self._written = written

@@ -224,6 +224,17 @@ class ChainView:
         self.expected.write(address, data)
 
 
+class PartView(ChainView):
+    """The view of a chain that was cut off: what the device has not read counts as unreadable."""
+
+    def read(self, address: int, length: int) -> bytes:
+        """Raises `MemoryFault`."""
+        try:
+            return super().read(address, length)
+        except NotObserved:
+            raise MemoryFault(address, length) from None
+
+
 class ObservedEntropy:
     """The words that the device took from its entropy source, as a `source` for `Rng`."""
 

@@ -59,6 +59,11 @@ class PackedTracker(QueueTracker[PackedQueue]):
         self._flagged: dict[int, DmaWrite] = {}  # by slot, where flags were written before it was its turn
 
     @property
+    def out_of_turn(self) -> int | None:
+        """A slot with a used descriptor whose turn has not come."""
+        return next(iter(self._flagged), None)
+
+    @property
     def begun(self) -> list[Chain]:
         """Those with buffers that were written: descriptors may be read ahead."""
         return [chain for chain in self.in_flight if chain.last_response >= 0]
@@ -98,12 +103,14 @@ class PackedTracker(QueueTracker[PackedQueue]):
         return flagged or None
 
     def published(self, what: object, event: DmaWrite) -> Iterator[tuple[Chain, int | None]]:
-        """`what` are slots whose flags were written. Those not in turn wait (2.8.9), which `strict` does not allow."""
+        """`what` are slots whose flags were written. Those not in turn wait: buffers that become used together."""
         assert isinstance(what, list)
         for slot in what:
-            if self._strict and slot != self.queue.next_used % self.queue.size:
-                expected = self.queue.next_used % self.queue.size
-                self._violate("VQ-USED-SLOT", "used descriptor not in turn", None, expected, slot, event)
+            firsts = [chain.position % self.queue.size for chain in self.in_flight]
+            if slot not in firsts:
+                self._violate(
+                    "VQ-USED-SLOT", "not the first descriptor of a list", None, f"one of {firsts}", slot, event
+                )
             self._flagged[slot] = event
         while (slot := self.queue.next_used % self.queue.size) in self._flagged and self.in_flight:
             flagged = self._flagged.pop(slot)

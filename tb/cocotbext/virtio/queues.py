@@ -145,6 +145,9 @@ class LiveQueues:
                 self._finish_queue(tracker, cycle)
 
     def _finish_queue(self, tracker: QueueTracker[Any], cycle: int) -> None:
+        if tracker.out_of_turn is not None:
+            text = "used, but nothing before it"
+            self._report(Violation("VQ-USED-SLOT", text, tracker.index, seen=tracker.out_of_turn, cycle=cycle))
         for chain in tracker.begun:
             self._report(Violation("VQ-UNUSED", "", tracker.index, chain.head, cycle=cycle))
         function, features = self._function, self._model.driver_features

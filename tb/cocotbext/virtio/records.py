@@ -31,6 +31,8 @@ class Kind(IntEnum):
     SENT = 20
     RECEIVED = 21
     FLUSH = 13
+    PORT_OUT = 22
+    PORT_IN = 23
 
 
 class Record(NamedTuple):

@@ -24,6 +24,8 @@ from .events import (
     FrameReceived,
     FrameSent,
     IrqChange,
+    PortIn,
+    PortOut,
     RegisterRead,
     RegisterWrite,
     StorageFlush,
@@ -31,6 +33,7 @@ from .events import (
 from .frames import ObservedFrames
 from .interrupts import InterruptChecker
 from .observed import ObservedEntropy
+from .ports import observed_port
 from .queues import LiveQueues
 from .register_checks import RegisterChecker
 from .violation import RULES, ScoreboardError, Violation
@@ -84,6 +87,7 @@ class Scoreboard:
         if isinstance(function, Net):
             self._frames = function.wire = ObservedFrames(function, self.report, net_store_bytes, bus_bytes)
             self._frames.wanted = lambda frame: self._wants(function, frame)
+        self._port = observed_port(function, self.report, self._takes_input)
         self._flushes: deque[int] | None = deque() if flushes_observed else None
         self._interrupts = InterruptChecker(self.report, irq_bound, flags_bound)
         self._registers = RegisterChecker(self.model, self.report, strict, irq_bound, fault_bound)
@@ -108,6 +112,8 @@ class Scoreboard:
             FrameSent: self._frame,
             FrameReceived: self._frame,
             StorageFlush: self._storage_flush,
+            PortOut: self._port_item,
+            PortIn: self._port_item,
             BusReset: self._bus_reset,
         }
         self._reset_write: RegisterWrite | None = None
@@ -165,6 +171,8 @@ class Scoreboard:
             self._queues.finish(failed or self._registers.needs_reset_seen, now)
             if self._frames is not None:
                 self._frames.finish(now)
+            if self._port is not None:
+                self._port.finish(now)
             if self.used_total < min_used:
                 text = "fewer used elements seen than the test promises"
                 self.report(Violation("BENCH-IDLE", text, expected=min_used, seen=self.used_total, cycle=now))
@@ -197,10 +205,12 @@ class Scoreboard:
             self._live_from = event.start
         if self._frames is not None and event.offset in (Reg.STATUS, Reg.QUEUE_READY, Reg.QUEUE_RESET):
             self._frames.changed(event.start)
+        if self._port is not None and event.offset in (Reg.STATUS, Reg.QUEUE_READY, Reg.QUEUE_RESET):
+            self._port.changed(event.cycle)
         if event.offset == Reg.QUEUE_NOTIFY and full and live:
             self._queues.notified(self.model.notified_queue(event.value), event.start)
         if event.offset == Reg.QUEUE_RESET and full and event.value & 1:
-            self._queue_reset()
+            self._queue_reset(event.cycle)
         if event.offset == Reg.INTERRUPT_ACK and full:
             self._interrupts.acknowledge(event)
 
@@ -219,12 +229,16 @@ class Scoreboard:
         if stopping and event.ok and event.value == 0:
             self._may_have_stopped(self._registers.queue_sel, event.offset)
 
-    def _queue_reset(self) -> None:
+    def _queue_reset(self, cycle: int) -> None:
         """1 was written to QueueReset of the selected queue."""
         index = self._registers.queue_sel
         if index in self._queues.trackers and self.model.driver_features >> Feature.RING_RESET & 1:
             self._resetting.add(index)
             self._queues.resetting(index)
+            if self._port is not None and index == 0:
+                self._port.forget(cycle)
+            if self._frames is not None:
+                self._frames.queue_reset()
 
     def _may_have_stopped(self, index: int, offset: int) -> None:
         """0 was read from a register of a queue that is stopping. In a queue reset QueueReset counts, else
@@ -250,6 +264,19 @@ class Scoreboard:
     def _entropy_word(self, event: EntropyWord) -> None:
         if self._entropy is not None:
             self._entropy.words.append(event.value)
+
+    def _port_item(self, event: PortOut | PortIn) -> None:
+        if self._port is None:
+            return
+        if isinstance(event, PortOut):
+            self._port.left(event)
+        else:
+            self._port.arrived(event)
+
+    def _takes_input(self) -> bool:
+        """Whether the device takes what comes in at its port."""
+        tracker = self._queues.trackers.get(0)
+        return self._live_from is not None and tracker is not None and not tracker.stopping
 
     def _frame(self, event: FrameSent | FrameReceived) -> None:
         if self._frames is None:
@@ -291,6 +318,8 @@ class Scoreboard:
         self._queues.reset(was_live=self._live_from is not None)
         self._queues.forget_old()
         self._quiet_since = None
+        if self._port is not None:
+            self._port.power_cycle()
         self._clear(event.cycle, hard=True)
 
     def _clear(self, cycle: int, hard: bool) -> None:
@@ -303,3 +332,6 @@ class Scoreboard:
             self._entropy.clear()
         if self._frames is not None:
             self._frames.reset(cycle)
+        if self._port is not None:
+            self._port.forget(cycle)
+            self._port.changed(cycle)

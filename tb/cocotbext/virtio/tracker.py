@@ -65,6 +65,11 @@ class QueueTracker(ABC, Generic[QueueT]):
         return self.queue.index
 
     @property
+    def out_of_turn(self) -> int | None:
+        """A slot of the ring that was written and whose turn has not come."""
+        return None
+
+    @property
     @abstractmethod
     def begun(self) -> list[Chain]:
         """Chains that the device has begun to work on."""

@@ -82,8 +82,8 @@ class MmioTransport:
         """Used buffers taken from all queues since the beginning."""
         return self._dropped_used + sum(queue.used_count for queue in self.queues.values())
 
-    async def query(self) -> DeviceInfo:
-        """Read MagicValue, Version and DeviceID and nothing else (4.2.3.1.1).
+    async def query(self, own: int | None = None) -> DeviceInfo:
+        """Read MagicValue, Version and DeviceID and nothing else (4.2.3.1.1). `own` is known besides those of `spec`.
 
         Raises NotAVirtioDevice, UnsupportedVersion or UnknownDeviceType; DeviceID 0 is returned as a placeholder.
         """
@@ -96,6 +96,8 @@ class MmioTransport:
         device_id = await self.bus.read(Reg.DEVICE_ID)
         if device_id == 0:
             return DeviceInfo(0, "placeholder")
+        if device_id == own and own not in KNOWN_DEVICE_TYPES:
+            return DeviceInfo(device_id, f"type {own}")
         if device_id not in KNOWN_DEVICE_TYPES:
             raise UnknownDeviceType(device_id, list(KNOWN_DEVICE_TYPES))
         return DeviceInfo(device_id, spec.DeviceType(device_id).name.lower())
@@ -106,7 +108,7 @@ class MmioTransport:
         Raises the typed errors of `errors`, or BusError. From the reset on, whatever ends the initialization sets
         FAILED first.
         """
-        info = await self.query()
+        info = await self.query(own=driver.device_type)
         if info.placeholder:
             raise UnknownDeviceType(0, list(KNOWN_DEVICE_TYPES))
         if info.device_id != driver.device_type:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from virtio_model import Blk, DeviceFunction, MemoryFault, Net, RingError, Rng
+from virtio_model import Blk, Console, DeviceFunction, Input, MemoryFault, Net, RingError, Rng
 from virtio_model.spec import SECTOR
 
 from .dma import DmaRules
@@ -19,9 +19,11 @@ from .observed import (
     NotObserved,
     ObservedEntropy,
     ObservedMemory,
+    PartView,
     UncertainStorage,
     WrittenBytes,
 )
+from .ports import ObservedPort
 from .tracker import QueueTracker
 from .violation import Report, Violation
 
@@ -53,10 +55,13 @@ class UsedChecker:
         self._entropy = entropy
         self._storage: UncertainStorage | None = None
         self._frames: ObservedFrames | None = None
+        self._port: ObservedPort | None = None
         if isinstance(function, Blk):
             self._storage = function.storage = UncertainStorage(function.storage, flushes)
         elif isinstance(function, Net) and isinstance(function.wire, ObservedFrames):
             self._frames = function.wire
+        elif isinstance(function, Console | Input) and isinstance(function.port, ObservedPort):
+            self._port = function.port
         elif isinstance(function, Rng):
             function.source = entropy or bytes
 
@@ -68,18 +73,23 @@ class UsedChecker:
                 self._take_out(tracker, chain, event)
             else:
                 self._check_chain(tracker, chain, seen_len, event, driver_features)
+        if isinstance(self._function, Net) and self._function.receiving:
+            self._violate("NET-TOGETHER", "", tracker, None, "all buffers of a frame", "a part of them", event)
         return tracker.used - before
 
     def abandon(self, chain: Chain, driver_features: int) -> None:
-        """`chain` was cut off: what it would have written to a storage may be there or not, or in part."""
-        uncertain = self._storage or self._frames
+        """`chain` was cut off: what it would have written to a storage or given out is there or not, or in part."""
+        uncertain = self._storage or self._frames or self._port
         if uncertain is None or chain.parsed is None:
+            return
+        if self._port is not None and chain.queue == 0:
             return
         if isinstance(self._function, Net) and not _transmits(self._function, chain, driver_features):
             return
         uncertain.tentative = True
         try:
-            view = ChainView(self._memory, chain.since, chain.failed_writes)
+            kind = PartView if self._port is not None else ChainView
+            view = kind(self._memory, chain.since, chain.failed_writes)
             self._function.serve(chain.parsed, view, driver_features)
         except (NotObserved, RingError, MemoryFault):
             pass
@@ -130,6 +140,8 @@ class UsedChecker:
             self._storage.begin(lambda n: self._sector_seen(chain, n), chain.since)
         if self._frames is not None:
             self._serving(tracker, chain, seen_len)
+        if self._port is not None:
+            self._port.serving(chain, event.cycle)
         if self._entropy is not None:
             self._entropy.complete = not chain.failed_writes
             self._entropy.seen = self._begin_seen(chain)

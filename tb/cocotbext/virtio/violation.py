@@ -81,6 +81,10 @@ RULES: dict[str, Rule] = {
     "VQ-NOTIFY-LOST": Rule("a notified queue is looked at", ("MMIO-DEV-015", "INIT-DEV-001")),
     "MAC-KEEP": Rule("beats at the MAC port are full from lane 0 on, but for the last of a frame"),
     "NET-SENT": Rule("frames sent are those of the transmit queues, in order", ("NET-DEV-011",)),
+    "PORT-OUT": Rule("what is given out is what transmit or status chains hold, in order", ("CON-DEV-007",)),
+    "PORT-EMERGENCY": Rule("what is written to emerg_wr comes out, in order", ("CON-DEV-005", "CON-DEV-006")),
+    "PORT-IN": Rule("a chain is used when something has come in for it", ("CON-DEV-008", "INPUT-DEV-006")),
+    "NET-TOGETHER": Rule("all buffers of a frame become used together", ("NET-DEV-046", "PACKED-DEV-021")),
     "BENCH-IDLE": Rule("the test did what it claims"),
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Credits of one queue: asks for chains until `target_i` of them are on their way or in hand; part of the network device type.
+// Credits of one queue: asks for chains until `target_i` of them are on their way or in hand; part of device types.
 //
 // A credit given counts until its chain arrives (`arrive_i`), and is forgotten while the queue is not live, as the core does; a chain
 // that has arrived counts until `free_i`.
 
-module virtio_net_credit #(
+module virtio_credit #(
     parameter int CountWidth = 4
 ) (
     input  logic                  clk_i,

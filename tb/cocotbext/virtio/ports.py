@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What passes the port of a console or input device, as the port that the model's device type hangs on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+
+from virtio_model import EMERGENCY, Console, DeviceFunction, EventPort, Input, InputEvent, Port
+from virtio_model.spec import INPUT_EVENT_BYTES
+
+from .events import PortIn, PortOut
+from .inflight import Chain
+from .observed import WrittenBytes
+from .violation import Report, Violation
+
+#: Emergency bytes that the device holds, and events that may come in before they are dropped.
+EMERGENCY_BYTES = 16
+EVENTS_HELD = 64
+#: Cycles that a register write takes at most to have its effect on what is taken at the port.
+SETTLE_CYCLES = 16
+
+
+class Need(Enum):
+    """How much of a run of items has to come: all, all or nothing, or any first part."""
+
+    ALL = 0
+    WHOLE = 1
+    PREFIX = 2
+
+
+class Expected:
+    """Runs of items that are to come in this order, not all of which have to."""
+
+    def __init__(self) -> None:
+        self._runs: deque[tuple[Sequence[int], Need]] = deque()
+        self._base = 0
+        self._places = {(0, 0)}  # (number of the run, position in it) of the item that may come next
+
+    def add(self, items: Sequence[int], need: Need = Need.ALL) -> None:
+        """A further run, not empty."""
+        self._runs.append((items, need))
+
+    def see(self, item: int) -> bool:
+        """An item has come; whether it could. If not, what was expected stays."""
+        places = {(run, at + 1) for run, at in self._reachable() if run < self._end and self._items(run)[at] == item}
+        if places:
+            self._places = places
+            while self._base < min(run for run, _ in places):
+                self._runs.popleft()
+                self._base += 1
+        return bool(places)
+
+    @property
+    def may_be_over(self) -> bool:
+        """Whether no further item has to come."""
+        return (self._end, 0) in self._reachable()
+
+    @property
+    def most_left(self) -> int:
+        """How many items may still come."""
+        run, at = min(self._places)
+        return sum(len(items) for items, _ in self._runs) - (at if run < self._end else 0)
+
+    @property
+    def next(self) -> int | None:
+        """An item that may come next, one that has to if there is one."""
+        found = sorted(self._reachable(), reverse=True)
+        return next((self._items(run)[at] for run, at in found if run < self._end), None)
+
+    @property
+    def _end(self) -> int:
+        return self._base + len(self._runs)
+
+    def _items(self, run: int) -> Sequence[int]:
+        return self._runs[run - self._base][0]
+
+    def _reachable(self) -> set[tuple[int, int]]:
+        """Where the next item may be, the end of all included, for which none has to come any more."""
+        found = set()
+        for run, at in self._places:
+            while run < self._end:
+                items, need = self._runs[run - self._base]
+                if at < len(items):
+                    found.add((run, at))
+                    if need is Need.ALL or (need is Need.WHOLE and at):
+                        break
+                run, at = run + 1, 0
+            else:
+                found.add((run, 0))
+        return found
+
+
+class ObservedPort(Port):
+    """Judges what is given out at the port, and says what a chain of queue 0 has to hold.
+
+    Transmit chains, or status chains, are known when they are used, which is after their items have been seen; what was
+    cut off by a reset may be seen in part. What comes in counts from its handshake on, and is forgotten with a reset;
+    `live` says whether the device takes it.
+    """
+
+    def __init__(self, report: Report, live: Callable[[], bool]) -> None:
+        super().__init__()
+        self.tentative = False
+        self._report = report
+        self._live = live
+        self._seen: deque[PortOut] = deque()
+        self._expected = Expected()
+        self._given = b""
+        self._since = 0
+        self._deaf_until = -1
+        self._cycle = 0
+
+    def send(self, items: Sequence[int], whole: bool = True) -> None:
+        """A chain was used that holds these, or with `tentative` cut off."""
+        if items:
+            self._expected.add(items, Need.ALL if whole and not self.tentative else Need.PREFIX)
+        self._match()
+
+    def left(self, event: PortOut) -> None:
+        """The device gave out an item."""
+        self._seen.append(event)
+        self._match()
+
+    def arrived(self, event: PortIn) -> None:
+        """The device took an item."""
+        raise NotImplementedError
+
+    def serving(self, chain: Chain, cycle: int) -> None:
+        """A chain that was used in `cycle` is about to be served."""
+        self._given = bytes(_given(chain))
+        self._since = chain.since
+        self._cycle = cycle
+
+    def changed(self, cycle: int) -> None:
+        """A register write that was answered in `cycle` may have changed whether the device takes what comes in."""
+        return
+
+    def forget(self, cycle: int) -> None:
+        """A reset of the device or queue 0 was answered in `cycle`."""
+        self._deaf_until = cycle
+
+    def reset(self) -> None:
+        """The model was reset; `forget` says what that means, and when."""
+        return
+
+    def power_cycle(self) -> None:
+        """rst_ni was asserted: nothing of before comes any more."""
+        self._match(last=True)
+        self._expected = Expected()
+
+    def finish(self, cycle: int) -> None:
+        """The device is idle: report what was not given out, and what nobody had asked for."""
+        self._match(last=True)
+        self._missing("PORT-OUT", self._expected, cycle)
+
+    def _missing(self, rule: str, expected: Expected, cycle: int) -> None:
+        if not expected.may_be_over:
+            self._violate(rule, "", expected.next, None, cycle)
+
+    def _match(self, last: bool = False) -> None:
+        """Compare what was seen, as long as it cannot belong to a chain that is still to be used."""
+        while self._seen and (last or not self._expected.may_be_over):
+            event = self._seen.popleft()
+            if not self._expected.see(event.value):
+                self._violate("PORT-OUT", "", self._expected.next, event.value, event.cycle)
+
+    def _nothing_came(self) -> list[int]:
+        self._violate("PORT-IN", "chain used without an item to put into it", None, None, self._cycle)
+        return []
+
+    def _violate(self, rule: str, message: str, expected: object, seen: object, cycle: int) -> None:
+        self._report(Violation(rule, message, None, None, _shown(expected), _shown(seen), cycle))
+
+
+class ObservedConsole(ObservedPort):
+    """The port of a console: bytes, those of the emergency write marked.
+
+    A chain holds what had come in when it became known to the device, and may hold what has come since.
+    """
+
+    def __init__(self, report: Report, live: Callable[[], bool]) -> None:
+        super().__init__(report, live)
+        self._emergency = Expected()
+        self._unseen = 0  # emergency bytes written and not seen, the lost ones included
+        self._came: deque[PortIn] = deque()
+
+    def send(self, items: Sequence[int], whole: bool = True) -> None:
+        if items and items[0] & EMERGENCY:
+            self._emergency.add(items, Need.WHOLE if self._unseen >= EMERGENCY_BYTES else Need.ALL)
+            self._unseen += 1
+        else:
+            super().send(items, whole)
+
+    def left(self, event: PortOut) -> None:
+        if not event.value & EMERGENCY:
+            super().left(event)
+            return
+        self._unseen = max(self._unseen - 1, 0)
+        if not self._emergency.see(event.value):
+            self._violate("PORT-EMERGENCY", "", self._emergency.next, event.value, event.cycle)
+
+    def arrived(self, event: PortIn) -> None:
+        if event.cycle > self._deaf_until:
+            self._came.append(event)
+
+    @property
+    def ready(self) -> bool:
+        return bool(self._came)
+
+    def take(self, room: int) -> list[int]:
+        if not room:
+            return []
+        if not self._came:
+            return self._nothing_came()
+        certain = sum(event.cycle < self._since for event in self._came)
+        count = min(room, len(self._came), max(1, certain, len(self._given)))
+        return [self._came.popleft().value & 0xFF for _ in range(count)]
+
+    def forget(self, cycle: int) -> None:
+        super().forget(cycle)
+        self._came.clear()
+
+    def power_cycle(self) -> None:
+        super().power_cycle()
+        self._emergency, self._unseen = Expected(), 0
+
+    def finish(self, cycle: int) -> None:
+        super().finish(cycle)
+        self._missing("PORT-EMERGENCY", self._emergency, cycle)
+
+
+class ObservedEvents(ObservedPort, EventPort):
+    """The port of an input device: events, in sequences that are delivered whole or not at all.
+
+    A sequence has to be delivered if the device was live when it began and all that it may hold leaves room for it.
+    """
+
+    def __init__(self, report: Report, live: Callable[[], bool]) -> None:
+        super().__init__(report, live)
+        self._events = Expected()
+        self._begun: list[PortIn] = []
+        self._taken = Need.ALL  # how the sequence that has begun is expected
+        self._changed = -1
+
+    def arrived(self, event: PortIn) -> None:
+        if not self._begun:
+            self._taken = Need.ALL if self._live() else Need.PREFIX
+            if event.cycle <= self._changed + SETTLE_CYCLES:
+                self._taken = Need.WHOLE
+        self._begun.append(event)
+        if not InputEvent.of(event.value).ends_sequence:
+            return
+        sequence, self._begun = self._begun, []
+        if self._taken is Need.PREFIX or sequence[0].cycle <= self._deaf_until:
+            return
+        if self._events.most_left + len(sequence) > EVENTS_HELD:
+            self._taken = Need.WHOLE
+        if len(sequence) <= EVENTS_HELD:
+            self._events.add([entry.value for entry in sequence], self._taken)
+
+    @property
+    def ready(self) -> bool:
+        return not self._events.may_be_over
+
+    def take(self, room: int) -> list[int]:
+        seen = int.from_bytes(self._given, "little")
+        if len(self._given) == INPUT_EVENT_BYTES and self._events.see(seen):
+            return [seen]
+        wanted = self._events.next
+        return self._nothing_came() if wanted is None else [wanted]
+
+    def changed(self, cycle: int) -> None:
+        self._changed = max(self._changed, cycle)
+
+    def forget(self, cycle: int) -> None:
+        super().forget(cycle)
+        self._events = Expected()
+
+
+def observed_port(function: DeviceFunction, report: Report, live: Callable[[], bool]) -> ObservedPort | None:
+    """Let the model of a console or input device hang on what is seen at the port; None for other device types."""
+    if isinstance(function, Console):
+        port: ObservedPort = ObservedConsole(report, live)
+        function.port = port
+        return port
+    if isinstance(function, Input):
+        port = ObservedEvents(report, live)
+        function.port = port
+        return port
+    return None
+
+
+def _shown(item: object) -> object:
+    return "nothing" if item is None else item
+
+
+def _given(chain: Chain) -> Iterator[int]:
+    """The bytes that the device put into a chain from its start on, those it was answered an error for included."""
+    assert chain.parsed is not None
+    failed = WrittenBytes()
+    for event in chain.failed_writes:
+        for address, data in event.pieces:
+            failed.write(address, data)
+    for address, run in chain.parsed.pieces(True, 0, chain.parsed.writable_len):
+        for at in range(address, address + run):
+            byte = chain.written.get(at, 1) or failed.get(at, 1)
+            if byte is None:
+                return
+            yield byte[0]
