@@ -43,8 +43,9 @@ foreach device $devices {
   create_project -in_memory -part xc7a100tcsg324-1 $top
 
   # The IP packager takes no SystemVerilog top, so a Verilog wrapper is packaged: wrap.py makes it.
-  set files [lsort [glob [file join $root rtl *.sv]]]
-  add_files $files
+  set package [file join $root rtl virtio_pkg.sv]
+  set files [lsearch -all -inline -not -exact [lsort [glob [file join $root rtl *.sv]]] $package]
+  add_files [concat [list $package] $files]
   add_files [file join $root fpga vivado ${top}_ip.v]
   set_property top ${top}_ip [current_fileset]
   add_files -fileset constrs_1 [file join $root fpga vivado virtio_mmio_ooc.xdc]

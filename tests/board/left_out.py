@@ -93,6 +93,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "net.address_table",
         "net.vlan_filter",
         "net.bad_commands",
+        "net.queue_resets",
     ),
     "set_link": ("net.link",),
     "set_mac": (

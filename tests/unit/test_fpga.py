@@ -105,8 +105,14 @@ def test_tcl_packages_every_device(tmp_path: Path) -> None:
     done = package(tmp_path, [str(tmp_path / "ip")])
     assert done.returncode == 0, done.stderr
     assert re.findall(r"^packaged (\w+)", done.stdout, re.M) == [f"virtio_mmio_{device}" for device in DEVICES]
+    rtl = sorted((ROOT / "rtl").glob("*.sv"), key=lambda path: (path.stem != "virtio_pkg", path.name))
+    lists = re.findall(r"^add_files (\S+\.sv.*)$", done.stdout, re.M) or re.findall(
+        r"^(/\S+\.sv.*)$", done.stdout, re.M
+    )
+    assert [[Path(name).resolve() for name in line.split()] for line in lists] == [rtl] * len(DEVICES)
     for named in re.findall(r"(/\S+\.(?:sv|v|xdc))", done.stdout):
         assert Path(named).is_file(), named
+    assert len(re.findall(r"^range 4096 ", done.stdout, re.M)) == len(DEVICES)
 
 
 @needs_tclsh
