@@ -449,6 +449,7 @@ module virtio_net #(
         end else if ((gather && hopeless) || (!gather && (give_back || !frame_live || wait_q == '0))) begin
           plan_d  = Send;
           flush_d = 1'b1;
+          if (!gather && chains_q == '0) plan_d = Flush;  // its queue went before it had a chain
         end
       end
       Send: begin
