@@ -84,8 +84,9 @@ module virtio_chain_retire #(
       .count_o    (held_count)
   );
 
-  assign issued  = {{(Tags - 1) {1'b0}}, burst_issued_i} << burst_tag_i;
-  assign done    = {{(Tags - 1) {1'b0}}, burst_done_i} << burst_done_tag_i;
+  // A tag means nothing, and may be unknown, while nothing is issued or done.
+  assign issued  = burst_issued_i ? Tags'(1) << burst_tag_i : '0;
+  assign done    = burst_done_i ? Tags'(1) << burst_done_tag_i : '0;
   assign settled = outstanding_q[tag] == 8'd0;
   assign pop     = cpl_valid_o && cpl_ready_i;
 
