@@ -305,7 +305,7 @@ _FAULTS: Mapping[str, Fault] = {
         "virtio_queue_table.sv",
         "if (resetting_q[i] && !busy_i[i]) begin",
         "if (resetting_q[i]) begin",
-        # VQ-USED-LEN: what was in flight of the old life is reported in the rings of the new one.
+        # VQ-USED-LEN: a request that was told to give up, and so is cut short, becomes used for all that.
         ("DMA-READ-OUTSIDE", "DMA-WRITE-OUTSIDE", "REG-ISR", "VQ-USED-LEN"),
         "features.queue_reset_under_load",
         "heavy",

@@ -21,7 +21,8 @@ from cocotbext.virtio.events import (
 )
 from cocotbext.virtio.violation import RULES, ScoreboardError, Violation
 from tests.unit.test_scoreboard_packed import FAULTS as PACKED_FAULTS
-from virtio_model.spec import Reg
+from virtio_model import Rng
+from virtio_model.spec import Feature, Reg, features
 
 from .lockstep import (
     BUFFERS,
@@ -513,3 +514,17 @@ def test_rules_name_requirements_of_the_catalogue() -> None:
     catalogue = (resources.files("virtio_model") / "data" / "requirements.yaml").read_text()
     named = {requirement for rule in RULES.values() for requirement in rule.requirements}
     assert {requirement for requirement in named if f"- id: {requirement}\n" not in catalogue} == set()
+
+
+def test_used_flags_stay_0_with_event_idx() -> None:
+    """SPLIT-DEV-042: 1 is a hint without EVENT_IDX, and wrong with it."""
+    plain = features(Feature.VERSION_1)
+    for offered, rules in ((plain, set()), (plain | features(Feature.EVENT_IDX), {"VQ-USED-FLAGS"})):
+        rig = RecordingDevice(Rng(bytes), device_features=offered)
+        rig.start()
+        rig.add([(BUFFERS, 16, True)])
+        rig.kick()
+        rig.handle_interrupt()
+        assert broken_rules(rig, rig.events, device_features=offered) == set()
+        hinting = changed(rig.events, used_idx_write(rig.events), pieces=((QUEUE.used_flags_address, b"\1\0\1\0"),))
+        assert broken_rules(rig, hinting, device_features=offered) == rules

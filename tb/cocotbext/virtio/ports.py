@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
@@ -92,7 +93,7 @@ class Expected:
         return found
 
 
-class ObservedPort(Port):
+class ObservedPort(Port, ABC):
     """Judges what is given out at the port, and says what a chain of queue 0 has to hold.
 
     Transmit chains, or status chains, are known when they are used, which is after their items have been seen; what was
@@ -123,9 +124,9 @@ class ObservedPort(Port):
         self._seen.append(event)
         self._match()
 
+    @abstractmethod
     def arrived(self, event: PortIn) -> None:
         """The device took an item."""
-        raise NotImplementedError
 
     def serving(self, chain: Chain, cycle: int) -> None:
         """A chain that was used in `cycle` is about to be served."""
