@@ -407,10 +407,9 @@ module tiny_rng #(
 
   // Beats of the next burst: what is left, no more than 16, not over a 4 KiB boundary
   wire [32:0] words = ({1'b0, len} + {31'd0, addr[1:0]} + 33'd3) >> 2;
-  wire [10:0] to_page = 11'd1024 - {1'b0, addr[11:2]};
-  wire [4:0] capped = (words > 33'd16) ? 5'd16 : words[4:0];
-  wire [4:0] burst = ((BUG != 9) & ({6'd0, capped} > to_page)) ? to_page[4:0] : capped;
-  wire [3:0] burst_less_1 = burst[3:0] - 4'd1;
+  wire [9:0] page_less_1 = ~addr[11:2];
+  wire [3:0] capped_less_1 = (words > 33'd16) ? 4'd15 : words[3:0] - 4'd1;
+  wire [3:0] burst_less_1 = ((BUG != 9) & ({6'd0, capped_less_1} > page_less_1)) ? page_less_1[3:0] : capped_less_1;
   // Bytes of the present beat
   wire [2:0] room = 3'd4 - {1'b0, addr[1:0]};
   wire [2:0] step = (len < {29'd0, room}) ? len[2:0] : room;
@@ -554,7 +553,7 @@ module tiny_rng #(
           avail_slot <= (avail_slot == last_slot) ? 3'd0 : avail_slot + 3'd1;
           used_slot <= (used_slot == last_slot) ? 3'd0 : used_slot + 3'd1;
           if (served != 5) served <= served + 3'd1;
-          state <= (live | (BUG == 13)) ? E_INDEX : E_IDLE;
+          state <= live ? E_INDEX : E_IDLE;
         end
         E_FATAL: state <= E_IDLE;
 
