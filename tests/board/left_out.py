@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tests.bodies.rig import Body
 from tests.sim import feature_sets
@@ -196,8 +196,13 @@ def why(body: Body, offered: int, named: bool = False) -> str:
 
     `named` says that the user asked for this very body.
     """
+    return lacking(body, offered, {"wild"} if named else ())
+
+
+def lacking(body: Body, offered: int, powers: Collection[str]) -> str:
+    """Which power other than these, or which feature that is not offered, a body asks for; empty if it can run."""
     power = _POWER_OF.get(body.name, "")
-    if power and not (power == "wild" and named):
+    if power and power not in powers:
         return REASONS[power]
     if body.name in WRITERS and offered & features(BlkFeature.RO):
         return "writes to the disk, which is read-only"

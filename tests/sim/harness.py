@@ -91,16 +91,8 @@ class SimRig(SimBench, Rig):
         `options` go to `SimBench.create`.
         """
         given = parameters()
-        storage = MemoryStorage(0)
-        resize(storage, len(disk_image()) // SECTOR)
-        function = reference.function(given, storage)
-        lockstep = Scoreboard(
-            function,
-            flushes_observed=True,
-            net_store_bytes=given.get("RxStoreBytes", 16384),
-            bus_bytes=given.get("AxiDataWidth", 64) // 8,
-            **reference.device_options(given, function),
-        )
+        lockstep, storage = cls.judge(given)
+        function = lockstep.model.function
         tap = Tap(dut.u_tap, lockstep.report)
         native = dut.g_native if given.get("NativeBuses", 1) else None
         rig = await cls.create(dut, seed=seed, timing=timing, native=native, **options)
@@ -116,6 +108,21 @@ class SimRig(SimBench, Rig):
         rig.bus_bytes = len(dut.m_axi_wstrb)
         rig.address_width = len(dut.m_axi_awaddr)
         return rig
+
+    @classmethod
+    def judge(cls, given: Mapping[str, int]) -> tuple[Scoreboard, MemoryStorage]:
+        """The scoreboard for a device with these HDL parameters, and the storage of its model."""
+        storage = MemoryStorage(0)
+        resize(storage, len(disk_image()) // SECTOR)
+        function = reference.function(given, storage)
+        lockstep = Scoreboard(
+            function,
+            flushes_observed=True,
+            net_store_bytes=given.get("RxStoreBytes", 16384),
+            bus_bytes=given.get("AxiDataWidth", 64) // 8,
+            **reference.device_options(given, function),
+        )
+        return lockstep, storage
 
     async def run(self, body: Body, *arguments: Any) -> None:
         """Run a body to its verdict. Raises what it or, rather, what the scoreboard has to say."""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from virtio_model import MmioDevice
 from virtio_model.spec import CONFIG_OFFSET, Feature, Reg, Status
 
@@ -28,11 +30,21 @@ class RegisterChecker:
     """Compares register reads with `model`, apart from InterruptStatus.
 
     `change_bound` is how many cycles a change of the configuration may take to be seen, `reset_bound` how many a
-    reset may take until Status reads 0. `strict` adds the project's decisions on what the standard leaves open.
+    reset may take until Status reads 0. `strict` adds the project's decisions on what the standard leaves open. Of the
+    registers `learned` the first value read stands.
     """
 
-    def __init__(self, model: MmioDevice, report: Report, strict: bool, change_bound: int, reset_bound: int) -> None:
+    def __init__(
+        self,
+        model: MmioDevice,
+        report: Report,
+        strict: bool,
+        change_bound: int,
+        reset_bound: int,
+        learned: Collection[int] = (),
+    ) -> None:
         self._model = model
+        self._learned: dict[int, int | None] = dict.fromkeys(learned)
         self._report = report
         self._strict = strict
         self._change_bound = change_bound
@@ -95,6 +107,9 @@ class RegisterChecker:
 
     def _compare(self, event: RegisterRead, word: int) -> None:
         expected = self._model.read(word)
+        if word in self._learned:
+            known = self._learned[word]
+            self._learned[word] = expected = event.value if known is None else known
         rule = "REG-CONFIG" if word >= CONFIG_OFFSET else _RULES.get(word, "REG-UNDEFINED")
         if word == Reg.QUEUE_RESET and self._model.driver_features >> Feature.RING_RESET & 1:
             rule = "REG-QUEUE"

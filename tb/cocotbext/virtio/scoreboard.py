@@ -49,7 +49,8 @@ class Scoreboard:
     `strict` adds what this project's device promises beyond the standard. Without `entropy_observed` the contents of
     entropy buffers are not compared; with `flushes_observed` a block device's flushes are demanded of its storage.
     Bounds are in cycles: from an event to the interrupt line, from a used idx to the read of the suppression flag, from
-    a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored.
+    a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored; of the registers `learned` the first
+    value read stands.
     Of a network device `net_store_bytes` are how much of received frames it holds at least, in words of `bus_bytes`.
 
     With `fail_fast` the first violation raises `ScoreboardError` out of `feed`; otherwise `finish` raises it, with the
@@ -68,6 +69,7 @@ class Scoreboard:
         flags_bound: int = 20000,
         fault_bound: int = 50000,
         waived: Collection[str] = (),
+        learned: Collection[int] = (),
         net_store_bytes: int = 16384,
         bus_bytes: int = 8,
         **device_options: object,
@@ -90,7 +92,7 @@ class Scoreboard:
         self._port = observed_port(function, self.report, self._takes_input)
         self._flushes: deque[int] | None = deque() if flushes_observed else None
         self._interrupts = InterruptChecker(self.report, irq_bound, flags_bound)
-        self._registers = RegisterChecker(self.model, self.report, strict, irq_bound, fault_bound)
+        self._registers = RegisterChecker(self.model, self.report, strict, irq_bound, fault_bound, learned)
         self._queues = LiveQueues(
             self.model,
             function,
