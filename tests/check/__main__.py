@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make check-dut DUT=device.toml`: what is wrong with a device of other people (docs/check-dut.md).
+
+Reads DUT, TEST, SIM, SEED, JOBS and TIMEOUT from the environment, as make passes them on. Exit status: 0 nothing is
+wrong, 1 something is or nothing ran, 2 the request or the description makes no sense.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cocotbext.virtio.check.description import Description, DescriptionError, load
+from cocotbext.virtio.violation import RULES
+from tests.bodies import every_body
+from tests.sim.configs import ROOT, SIMULATORS
+from tests.sim.results import closing_line, exit_code, write_json
+from tests.sim.selection import UsageError, matches, number
+from tests.sim.toolchain import check_available
+
+from . import left_out
+from .simulate import Bench, build, run
+from .verdict import BLOCKED, FAILED, NOT_APPLICABLE, PASSED, WEDGED, Verdict
+
+#: Errors of the driver that end its start: seen again, they say nothing new.
+_START = ("NotAVirtioDevice", "UnsupportedVersion", "UnknownDeviceType", "DeviceTypeMismatch", "Version1NotOffered")
+
+
+def select(device: Description, test: str) -> tuple[list[str], dict[str, str]]:
+    """The bodies that run, by case, and of the others the reason why not. Raises UsageError."""
+    chosen: list[str] = []
+    absent: dict[str, str] = {}
+    bodies = [body for body in every_body() if int(device.device_type) in body.devices]
+    for body in bodies:
+        if test and not matches(test, *body.name.split(".")):
+            continue
+        if reason := left_out.why(body, device):
+            absent[body.name] = reason
+        else:
+            chosen += [f"{body.name}/{case}" if case else body.name for case in body.cases or ("",)]
+    if test and not chosen and not absent:
+        raise UsageError(f"unknown TEST {test!r}, there are: {', '.join(body.name for body in bodies)}")
+    return chosen, absent
+
+
+def blocked(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts, where a driver that could not start for the same reason as before says `not judged`."""
+    seen: dict[str, str] = {}
+    judged = []
+    for verdict in verdicts:
+        kind = verdict.message.partition(":")[0]
+        first = seen.setdefault(verdict.message, verdict.name) if kind in _START else verdict.name
+        if first != verdict.name and not verdict.findings:
+            verdict = Verdict(verdict.name, BLOCKED, f"as in {first}: {verdict.message}")
+        judged.append(verdict)
+    return judged
+
+
+def findings(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """Each broken rule once: how often, the first time in words, and in which tests."""
+    found: dict[str, dict[str, Any]] = {}
+    for verdict in verdicts:
+        for finding in verdict.findings:
+            rule = RULES[finding.rule]
+            entry = found.setdefault(
+                finding.rule,
+                {
+                    "rule": finding.rule,
+                    "title": rule.title,
+                    "requirements": list(rule.requirements),
+                    "first": finding.text,
+                    "count": 0,
+                    "tests": [],
+                },
+            )
+            entry["count"] += finding.count
+            entry["tests"].append(verdict.name)
+    return sorted(found.values(), key=lambda entry: -len(entry["tests"]))
+
+
+def report(bench: Bench, verdicts: Sequence[Verdict], absent: Mapping[str, str]) -> int:
+    """Print and write what was found; the exit status."""
+    kinds = Counter(verdict.verdict for verdict in verdicts)
+    broken = findings(verdicts)
+    for verdict in verdicts:
+        if verdict.verdict != PASSED:
+            rules = ", ".join(finding.rule for finding in verdict.findings)
+            said = "; ".join(filter(None, [rules, verdict.message.partition("\n")[0]]))
+            print(f"{verdict.verdict.upper():14} {verdict.name}: {said}")
+    for entry in broken:
+        print(f"\n{entry['rule']}: {entry['title']}; {entry['count']} times in {len(entry['tests'])} tests")
+        print(f"  first in {entry['tests'][0]}: {entry['first']}")
+    for rule, reason in bench.device.waived.items():
+        print(f"\nnot reported, a known limit: {rule}: {reason}")
+    reasons = Counter(absent.values())
+    if reasons:
+        print("\nleft out:")
+    for reason, count in reasons.most_common():
+        print(f"  {count} tests: {reason}")
+    failed = kinds[FAILED] + kinds[WEDGED]
+    skipped = kinds[NOT_APPLICABLE] + kinds[BLOCKED] + len(absent)
+    write_json(
+        ROOT / "sim_build" / f"check-{bench.device.name}.json",
+        {
+            "device": bench.device.name,
+            "description": str(bench.device.path),
+            "seed": bench.seed,
+            "tests": len(verdicts) + len(absent),
+            "passed": kinds[PASSED],
+            "failed": failed,
+            "skipped": skipped,
+            "wedged": kinds[WEDGED],
+            "not_judged": kinds[BLOCKED],
+            "findings": broken,
+            "verdicts": {verdict.name: [verdict.verdict, verdict.message] for verdict in verdicts},
+            "left_out": dict(absent),
+            "known_limits": dict(bench.device.waived),
+        },
+    )
+    again = f"make check-dut DUT={bench.device.path} SEED={bench.seed}"
+    print(f"\nrepeat: {again}")
+    print(closing_line(kinds[PASSED], failed, skipped), flush=True)
+    return exit_code(kinds[PASSED], failed)
+
+
+def check(env: Mapping[str, str]) -> int:
+    """Check the device that an environment names. Raises UsageError and DescriptionError."""
+    name = env.get("DUT", "").strip()
+    if not name:
+        raise UsageError("make check-dut needs DUT=path/to/device.toml; see docs/check-dut.md")
+    device = load(Path(name))
+    sim = env.get("SIM", "").strip() or "verilator"
+    if sim not in SIMULATORS:
+        raise UsageError(f"SIM={sim}: expected one of {', '.join(SIMULATORS)}")
+    check_available(sim)
+    chosen, absent = select(device, env.get("TEST", "").strip())
+    directory = ROOT / "sim_build" / f"check-{sim}-{device.name}"
+    seed = number(env, "SEED", random.SystemRandom().randrange(1, 1 << 31))
+    bench = Bench(device, Path(name), sim, directory, seed, number(env, "TIMEOUT", 300, 1))
+    build(bench)
+    verdicts = blocked(run(bench, chosen, number(env, "JOBS", os.cpu_count() or 1, 1)))
+    return report(bench, verdicts, absent)
+
+
+def main() -> int:
+    try:
+        return check(os.environ)
+    except (UsageError, DescriptionError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Test bodies on a device of other people, in the simulator: one cocotb test a body of $VIRTIO_BODIES."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cocotb
+
+from cocotbext.virtio.check.description import Description, load
+from cocotbext.virtio.errors import QueueNotAvailable
+from cocotbext.virtio.scoreboard import Scoreboard
+from cocotbext.virtio.violation import ScoreboardError
+from tests.bodies import every_body
+from tests.bodies.rig import Body
+from tests.sim.harness import SimRig
+from virtio_model import Blk, DeviceFunction, MemoryStorage, Rng
+from virtio_model.spec import SECTOR, BlkFeature, DeviceType, Reg, features
+
+from .verdict import FAILED, NOT_APPLICABLE, PASSED, WEDGED, Finding, Verdict, begin, end
+
+DEVICE: Description = load(Path(os.environ["VIRTIO_DESCRIPTION"]))
+
+
+def function_of(device: Description, storage: MemoryStorage) -> DeviceFunction:
+    """The model of a device's type, with the features and configuration that the description expects."""
+    if device.device_type == DeviceType.RNG:
+        return Rng(bytes)
+    blk = Blk(
+        storage,
+        read_only=bool(device.features & features(BlkFeature.RO)),
+        serial=device.serial,
+        **{"seg_max": 0, "size_max": 0, "blk_size": 0, **device.config},
+    )
+    blk.device_features = device.features
+    return blk
+
+
+class ForeignRig(SimRig):
+    """A rig on a device of other people: judged by what the standard demands, and on to the end whatever it does."""
+
+    #: The model's storage; it goes on from test to test, as the device's does.
+    kept: MemoryStorage | None = None
+
+    @classmethod
+    def judge(cls, given: Mapping[str, int]) -> tuple[Scoreboard, MemoryStorage]:
+        if ForeignRig.kept is None:
+            ForeignRig.kept = MemoryStorage(0)
+            content = DEVICE.storage()
+            ForeignRig.kept.resize(DEVICE.sectors)
+            for sector in range(DEVICE.sectors):
+                ForeignRig.kept.write(sector, content[sector * SECTOR : (sector + 1) * SECTOR])
+        lockstep = Scoreboard(
+            function_of(DEVICE, ForeignRig.kept),
+            strict=False,
+            fail_fast=False,
+            entropy_observed=False,
+            bus_bytes=DEVICE.memory.data_width // 8,
+            waived=DEVICE.waived,
+            learned=() if DEVICE.vendor_id is not None else (Reg.VENDOR_ID,),
+            device_features=DEVICE.features,
+            num_queues=len(DEVICE.queue_size_max),
+            queue_size_max=(DEVICE.queue_size_max[0], DEVICE.queue_size_max[-1]),
+            device_id=DEVICE.device_id,
+            vendor_id=DEVICE.vendor_id or 0,
+            address_width=DEVICE.memory.address_width,
+        )
+        return lockstep, ForeignRig.kept
+
+    def _explain(self, error: Exception) -> Exception:
+        """What was seen broken. What is merely left over counts only where the device has had its time."""
+        if isinstance(error, TimeoutError):
+            return super()._explain(error)
+        try:
+            self.collect()
+            self.lockstep.check()
+        except ScoreboardError as verdict:
+            return verdict
+        return error
+
+
+def verdict_of(name: str, error: Exception | None) -> Verdict:
+    """What the end of a body says of the device."""
+    if error is None:
+        return Verdict(name, PASSED)
+    if isinstance(error, QueueNotAvailable) and error.index >= len(DEVICE.queue_size_max):
+        return Verdict(name, NOT_APPLICABLE, f"asks for queue {error.index}, of {len(DEVICE.queue_size_max)}")
+    if isinstance(error, ScoreboardError):
+        findings = tuple(Finding(first.rule, str(first), count) for first, count in error.violations)
+        cause = error.__cause__
+        hung = isinstance(cause, TimeoutError)
+        return Verdict(name, WEDGED if hung else FAILED, f"{type(cause).__name__}: {cause}" if cause else "", findings)
+    text = f"{type(error).__name__}: {error}"
+    return Verdict(name, WEDGED if isinstance(error, TimeoutError) else FAILED, text)
+
+
+def _declare(name: str, body: Body) -> Any:
+    arguments = name.split("/")[1:]
+
+    async def run(dut: Any) -> None:
+        if _stopped:
+            return
+        begin(name)
+        try:
+            rig = await ForeignRig.build(dut, "light")
+            if DEVICE.hook:
+                cocotb.start_soon(_hook()(dut))
+            await rig.run(body, *arguments)
+        except Exception as error:
+            verdict = verdict_of(name, error)
+        else:
+            verdict = verdict_of(name, None)
+        end(verdict)
+        # What the device keeps over a reset, and the model, may be different from now on.
+        _stopped.extend([name] if verdict.verdict in (FAILED, WEDGED) else [])
+
+    return cocotb.test(name=name.replace("/", "_").replace(".", "_"))(run)
+
+
+def _hook() -> Any:
+    file, _, function = DEVICE.hook.partition(":")
+    spec = importlib.util.spec_from_file_location("device_hook", DEVICE.path.parent / file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, function)
+
+
+_stopped: list[str] = []
+_BODIES = {body.name: body for body in every_body()}
+for _name in json.loads(os.environ["VIRTIO_BODIES"]):
+    globals()[f"test_{_name}"] = _declare(_name, _BODIES[_name.split("/")[0]])
