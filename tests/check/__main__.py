@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make check-dut DUT=device.toml`: what is wrong with a device of other people (docs/check-dut.md).
 
-Reads DUT, TEST, SIM, SEED, JOBS and TIMEOUT from the environment, as make passes them on. Exit status: 0 nothing is
+Reads DUT, PARAMETERS, TEST, SIM, SEED, JOBS and TIMEOUT from the environment, as make passes them on. Exit status: 0 nothing is
 wrong, 1 something is or nothing ran, 2 the request or the description makes no sense.
 """
 
@@ -12,6 +12,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from .simulate import Bench, build, run
 from .verdict import BLOCKED, FAILED, NOT_APPLICABLE, PASSED, WEDGED, Verdict
 
 #: Errors of the driver that end its start: seen again, they say nothing new.
-_START = ("NotAVirtioDevice", "UnsupportedVersion", "UnknownDeviceType", "DeviceTypeMismatch", "Version1NotOffered")
+_START = ("NotAVirtioDevice", "UnsupportedVersion", "UnknownDeviceType", "DeviceTypeMismatch", "MissingVersion1")
 
 
 def select(device: Description, test: str) -> tuple[list[str], dict[str, str]]:
@@ -36,16 +37,36 @@ def select(device: Description, test: str) -> tuple[list[str], dict[str, str]]:
     chosen: list[str] = []
     absent: dict[str, str] = {}
     bodies = [body for body in every_body() if int(device.device_type) in body.devices]
+    known = {name for body in bodies for name in (body.name, *(f"{body.name}/{case}" for case in body.cases))}
+    for name in device.waived_tests:
+        if name not in known:
+            raise DescriptionError(f"{device.path}: [limits] known: unknown test {name!r} of a {device.type} device")
     for body in bodies:
         if test and not matches(test, *body.name.split(".")):
             continue
-        if reason := left_out.why(body, device):
-            absent[body.name] = reason
-        else:
-            chosen += [f"{body.name}/{case}" if case else body.name for case in body.cases or ("",)]
+        for case in body.cases or ("",):
+            name = f"{body.name}/{case}" if case else body.name
+            if reason := left_out.why(body, device, case):
+                absent[name] = reason
+            else:
+                chosen.append(name)
     if test and not chosen and not absent:
         raise UsageError(f"unknown TEST {test!r}, there are: {', '.join(body.name for body in bodies)}")
     return chosen, absent
+
+
+def parameters(text: str) -> dict[str, int]:
+    """HDL parameters given as "NAME=number ...". Raises UsageError."""
+    found = {}
+    for word in text.split():
+        name, equals, value = word.partition("=")
+        try:
+            found[name] = int(value, 0)
+        except ValueError:
+            equals = ""
+        if not (name.isidentifier() and equals):
+            raise UsageError(f"PARAMETERS={text}: expected NAME=number, seen {word!r}")
+    return found
 
 
 def blocked(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -134,6 +155,10 @@ def check(env: Mapping[str, str]) -> int:
     if not name:
         raise UsageError("make check-dut needs DUT=path/to/device.toml; see docs/check-dut.md")
     device = load(Path(name))
+    changed = parameters(env.get("PARAMETERS", ""))
+    if changed:
+        words = "-".join(f"{key}-{value}" for key, value in changed.items())
+        device = replace(device, name=f"{device.name}-{words}", parameters={**device.parameters, **changed})
     sim = env.get("SIM", "").strip() or "verilator"
     if sim not in SIMULATORS:
         raise UsageError(f"SIM={sim}: expected one of {', '.join(SIMULATORS)}")

@@ -20,6 +20,7 @@ from .selection import UsageError
 _PRIVATE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "PYTEST_CURRENT_TEST", "WAVES", "GUI"}
 _PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "MEM", "MAIN", "DISK", "DISK_WRITE", "JOBS", "TIMEOUT"}
 _PRIVATE |= {"RERUN", "WINDOW", "SEEDS", "CYCLES", "CHAINS", "TIMING", "BENCH", "ROUNDS", "REPEAT", "SOAK"}
+_PRIVATE |= {"DUT", "PARAMETERS"}
 
 # Main programs of a simulation: tb/hdl/virtio_main.cpp, or the one that cocotb brings.
 NATIVE, COCOTB = "native", "cocotb"

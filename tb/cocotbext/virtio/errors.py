@@ -96,6 +96,14 @@ class QueueFull(VirtioError):
         self.free = free
 
 
+class ChainTooLong(VirtioError, ValueError):
+    """A chain of more descriptors than the queue has (2.7.5.3.2), or of none."""
+
+    def __init__(self, index: int, size: int, length: int) -> None:
+        super().__init__(f"queue {index}: chain length expected 1..{size}, seen {length}")
+        self.length = length
+
+
 class UsedIdError(VirtioError):
     """The device used a head that is not outstanding (2.7.8)."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from virtio_model import RingLayout, spec
 from virtio_model.spec import Feature
 
-from .errors import UsedIdError, UsedLengthError
+from .errors import ChainTooLong, UsedIdError, UsedLengthError
 from .interfaces import GuestMemory
 
 #: One element of a chain: address, length in bytes, device_writable.
@@ -192,7 +192,7 @@ class Virtqueue(ABC):
         if direct is not None and not (self.has(Feature.INDIRECT_DESC) and 0 <= direct < len(chain)):
             raise ValueError(f"queue {self.index}: direct={direct} needs INDIRECT_DESC and more than {direct} elements")
         if not 1 <= len(chain) <= self.size:
-            raise ValueError(f"queue {self.index}: chain length expected 1..{self.size}, seen {len(chain)}")
+            raise ChainTooLong(self.index, self.size, len(chain))
         if not check:
             return
         writable = [device_writable for _, _, device_writable in chain]

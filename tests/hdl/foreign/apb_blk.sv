@@ -63,7 +63,7 @@ module apb_blk #(
   localparam logic [159:0] Identity = {64'd0, "klb-bpa-ynit"};  // first character lowest
 
   // -----------------------------------------------------------------------------------------------------------------
-  // Registers. A write that stops the queue waits in its access phase until the DMA is quiet.
+  // Registers. What stops the queue shows in Status or QueueReady once the DMA is quiet.
   // -----------------------------------------------------------------------------------------------------------------
 
   logic acknowledge_q, driver_q, driver_ok_q, features_ok_q, failed_q, needs_reset_q;
@@ -75,16 +75,15 @@ module apb_blk #(
   logic queue_ready_q;
   logic [63:0] desc_q, avail_q, used_q;
   logic kick_q;
+  logic stop_all_q, stop_queue_q;  // wait for the DMA: Status = 0, QueueReady = 0
 
   logic idle, kick_taken, raise, fatal;
 
   wire [9:0] word = paddr[11:2];
   wire access = psel && penable;
-  wire whole = access && pwrite && (&pstrb);
-  wire stop_all = whole && word == 10'h01c && pwdata == 0;
-  wire stop_queue = whole && word == 10'h011 && queue_sel_q == 0 && !pwdata[0];
-  wire stopping = stop_all || stop_queue;
-  wire write = whole && pready;
+  wire write = access && pwrite && (&pstrb);
+  wire stopping = stop_all_q || stop_queue_q;
+  wire stopped = stopping && (idle || BUG == 11);
   wire set_up = write && queue_sel_q == 0 && !queue_ready_q;
 
   wire [7:0] status = {failed_q, needs_reset_q, 2'b00, features_ok_q, driver_ok_q, driver_q, acknowledge_q};
@@ -94,7 +93,7 @@ module apb_blk #(
       && used_q[1:0] == 0;
   wire keep = BUG != 15;  // bits of Status that are set stay
 
-  assign pready = !stopping || idle || BUG == 11;
+  assign pready = 1'b1;
   assign pslverr = 1'b0;
   assign irq = used_irq_q || config_irq_q || (BUG == 12 && sticky_irq_q);
 
@@ -119,7 +118,7 @@ module apb_blk #(
         if (set_up && pwdata[0] && queue_good) begin
           queue_ready_q <= 1'b1;
           kick_q <= 1'b1;
-        end
+        end else if (queue_sel_q == 0 && queue_ready_q && !pwdata[0]) stop_queue_q <= 1'b1;
         10'h014: if (pwdata == 0) kick_q <= 1'b1;
         10'h019: begin
           if (pwdata[0]) used_irq_q <= 1'b0;
@@ -132,6 +131,7 @@ module apb_blk #(
           driver_ok_q <= driver_ok_q || (pwdata[2] && features_ok);
           failed_q <= failed_q || pwdata[7];
           if (pwdata[2]) kick_q <= 1'b1;
+          if (pwdata == 0) stop_all_q <= 1'b1;
         end
         default: ;
       endcase
@@ -152,8 +152,9 @@ module apb_blk #(
     if (fatal) {needs_reset_q, config_irq_q} <= 2'b11;
     if (raise || fatal) sticky_irq_q <= 1'b1;
 
-    if (!presetn || (stopping && pready)) queue_ready_q <= 1'b0;
-    if (!presetn || (stop_all && pready)) begin
+    if (!presetn || stopped) {queue_ready_q, stop_queue_q} <= '0;
+    if (!presetn || (stop_all_q && stopped)) begin
+      stop_all_q <= 1'b0;
       if (!presetn || BUG != 1) {acknowledge_q, driver_q, features_ok_q} <= '0;
       {driver_ok_q, failed_q, needs_reset_q} <= '0;
       {used_irq_q, config_irq_q, sticky_irq_q} <= '0;
@@ -261,6 +262,7 @@ module apb_blk #(
   wire desc_more = word_q[32];
   wire desc_write = word_q[33];
   wire desc_indirect = word_q[34];
+  wire desc_wraps = desc_len != 0 && desc_addr_q + {32'd0, desc_len} - 64'd1 < desc_addr_q;
   wire [3:0] after_tail = (tail_q == queue_size_q[3:0] - 4'd1) ? 4'd0 : tail_q + 4'd1;
   wire [15:0] desc_next = (BUG == 5) ? {12'd0, after_tail} : word_q[63:48];
   // Next word of the move
@@ -363,7 +365,7 @@ module apb_blk #(
             readable_q   <= readable_q + 5'd1;
             read_total_q <= read_total_q + desc_len;
           end
-          if (desc_indirect || (writing_q && !desc_write)) state_q <= Fatal;
+          if (desc_indirect || desc_wraps || (writing_q && !desc_write)) state_q <= Fatal;
           else if (!desc_more) state_q <= Walked;
           else if ({16'd0, desc_next} < queue_size_q) state_q <= DescAddress;
           else state_q <= Fatal;
@@ -550,7 +552,7 @@ module apb_blk #(
         default: state_q <= Idle;
       endcase
 
-      if (stopping && pready && BUG != 7) {taken_q, avail_slot_q, used_slot_q} <= '0;
+      if (stopped && BUG != 7) {taken_q, avail_slot_q, used_slot_q} <= '0;
     end
 
 endmodule

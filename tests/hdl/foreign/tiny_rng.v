@@ -110,7 +110,7 @@ module tiny_rng #(
   reg queue_ready;
   reg [31:0] desc_low, desc_high, avail_low, avail_high, used_low, used_high;
   reg  kick;  // the available index is to be looked at
-  reg  halt_all;  // waits for the DMA: Status = 0
+  reg  halt_all;  // waits for the DMA: Status = 0; both read as they were until then
   reg  halt_queue;  // waits for the DMA: QueueReady = 0
 
   wire engine_idle;
@@ -127,7 +127,7 @@ module tiny_rng #(
   wire queue_good = |queue_size & (queue_size <= QUEUE_MAX) & ~|desc_low[3:0] & ~avail_low[0] & ~|used_low[1:0]
       & ~|desc_high & ~|avail_high & ~|used_high;
 
-  // One word written; `wr` is never high while halting.
+  // One word written
   wire wr;
   wire [11:0] wr_addr;
   wire [31:0] wr_data = s_wdata;
@@ -262,7 +262,7 @@ module tiny_rng #(
     end
   endfunction
 
-  // Write side: address, beats, response; a beat that halts the device holds everything behind it.
+  // Write side: address, beats, response
   localparam [1:0] W_ADDR = 2'd0, W_DATA = 2'd1, W_RESP = 2'd2;
   reg [ 1:0] w_state;
   reg [11:0] w_addr;
@@ -271,8 +271,8 @@ module tiny_rng #(
   reg [ 1:0] w_burst;
 
   assign s_awready = w_state == W_ADDR;
-  assign s_wready = (w_state == W_DATA) & ~halting;
-  assign s_bvalid = (w_state == W_RESP) & ~halting;
+  assign s_wready = w_state == W_DATA;
+  assign s_bvalid = w_state == W_RESP;
   assign s_bresp = 2'b00;
   assign wr = s_wvalid & s_wready & (&s_wstrb);  // control registers are whole words
   assign wr_addr = {w_addr[11:2], 2'b00};
@@ -342,8 +342,7 @@ module tiny_rng #(
           r_burst <= s_arburst;
           r_state <= R_WORD;
         end
-        R_WORD:
-        if (~halting) begin
+        R_WORD: begin
           s_rdata <= read_word({r_addr[11:2], 2'b00});
           r_state <= R_BEAT;
         end
@@ -403,6 +402,8 @@ module tiny_rng #(
   wire d_more = got[96];
   wire d_write = got[97];
   wire d_indirect = got[98];
+  wire [32:0] d_end = {1'b0, d_addr} + {1'b0, d_len};
+  wire d_wraps = d_end[32] & |d_end[31:0];
   wire [15:0] d_next = (BUG == 5) ? {13'd0, (tail == last_place) ? 3'd0 : tail + 3'd1} : got[127:112];
 
   // Beats of the next burst: what is left, no more than 16, not over a 4 KiB boundary
@@ -508,7 +509,7 @@ module tiny_rng #(
         E_DESC: begin
           writing <= d_write;
           if (d_indirect | (writing & ~d_write)) state <= E_FATAL;
-          else if (d_write & |d_len) state <= |d_high ? E_FATAL : E_FILL;
+          else if (d_write & |d_len) state <= (|d_high | d_wraps) ? E_FATAL : E_FILL;
           else state <= E_NEXT;
           if (~d_write & (BUG == 10)) written <= written + d_len;
         end

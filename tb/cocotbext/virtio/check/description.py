@@ -110,6 +110,7 @@ class Description:
     image: Path | None
     hook: str
     waived: Mapping[str, str]
+    waived_tests: Mapping[str, str]
 
     @property
     def device_type(self) -> DeviceType:
@@ -225,9 +226,9 @@ def load(path: Path) -> Description:
         raise source.error("backend", "hook", 'expected "file.py:function" with kind = "hook", and only then')
     known = source.get("limits", "known", [])
     for entry in known:
-        if not isinstance(entry, dict) or not {"rule", "reason"} == set(entry):
-            raise source.error("limits", "known", f"expected {{ rule, reason }}, seen {entry!r}")
-        if entry["rule"] not in RULES:
+        if not isinstance(entry, dict) or set(entry) not in ({"rule", "reason"}, {"test", "reason"}):
+            raise source.error("limits", "known", f"expected {{ rule, reason }} or {{ test, reason }}, seen {entry!r}")
+        if "rule" in entry and entry["rule"] not in RULES:
             raise source.error("limits", "known", f"unknown rule {entry['rule']!r}")
     return Description(
         path=path,
@@ -256,7 +257,8 @@ def load(path: Path) -> Description:
         fill=source.number("backend", "fill", 0, 0, 255),
         image=_image(source),
         hook=hook,
-        waived={entry["rule"]: str(entry["reason"]) for entry in known},
+        waived={entry["rule"]: str(entry["reason"]) for entry in known if "rule" in entry},
+        waived_tests={str(entry["test"]): str(entry["reason"]) for entry in known if "test" in entry},
     )
 
 

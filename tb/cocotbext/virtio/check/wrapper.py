@@ -72,6 +72,10 @@ def ports_of(device: Description) -> dict[str, Port]:
     tops = [top for top in compilation.getRoot().topInstances if top.name == device.top]
     if not tops:
         raise DescriptionError(f"{device.path}: [device] top: module {device.top!r} expected in the sources, seen none")
+    known = {parameter.name for parameter in tops[0].body.parameters}
+    for name in device.parameters:
+        if name not in known:
+            raise DescriptionError(f"{device.path}: [device] parameters: {name} expected in {device.top}, seen none")
     found = {}
     for port in tops[0].body.portList:
         direction = {"In": "in", "Out": "out"}.get(port.direction.name, port.direction.name.lower())
