@@ -260,6 +260,14 @@ module virtio_tb #(
       .store_flushed_o     (store_flushed)
   );
 
+  // What Python drives is nothing until Python begins.
+  if (NativeBuses == 0) begin : g_python
+    initial begin
+      {s_axil_awvalid, s_axil_wvalid, s_axil_bready, s_axil_arvalid, s_axil_rready} = '0;
+      {m_axi_awready, m_axi_wready, m_axi_bvalid, m_axi_arready, m_axi_rvalid} = '0;
+    end
+  end
+
   if (NativeBuses != 0) begin : g_native
     virtio_axil_master u_registers (
         .clk_i,

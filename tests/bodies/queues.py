@@ -182,9 +182,7 @@ async def stops_in_the_middle(rig: Rig) -> None:
     """Once QueueReady reads 0 with requests in flight, nothing of the queue is touched (MMIO-DEV-031, HOST-101)."""
     for wait_ns in (0, 200, 500, 1000, 2000, 4000):
         await work.start(rig)
-        for _ in range(12):
-            await work.ask(rig, kick=False)
-        await rig.transport.kick(0)
+        await work.fill(rig, 12)
         await rig.delay(wait_ns)
         await work.stop_queue(rig, 0)
         await work.expect_idle(rig, "once QueueReady reads 0", ns=4000, irq=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
 from cocotbext.virtio.buffers import ChainBuffers, Layout
@@ -131,6 +131,14 @@ async def ask_more(rig: Rig, queue: int = 0, layout: Layout | None = None) -> Pe
             free = virtqueue.free_descriptors
             await rig.transport.kick(queue)
             await rig.run_until(lambda before=free: virtqueue.free_descriptors > before)  # type: ignore[misc]
+
+
+async def fill(rig: Rig, most: int) -> None:
+    """Put `most` requests into queue 0, or as many as it takes, and notify the device."""
+    with suppress(QueueFull):
+        for _ in range(most):
+            await ask(rig, kick=False)
+    await rig.transport.kick(0)
 
 
 async def serve(rig: Rig, count: int, queue: int = 0, layout: Layout | None = None) -> None:

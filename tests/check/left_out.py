@@ -25,9 +25,20 @@ DECISIONS: Mapping[str, str] = {
     "faults.dma_error_on_the_suppression_flag": _FATAL,
     "faults.malformed_chain/readable_part_too_long": f"{_CHOICE}chains of more than 4 GiB break the driver's rule",
     "faults.malformed_chain/writable_part_too_long": f"{_CHOICE}chains of more than 4 GiB break the driver's rule",
+    "negotiation.missing_version_1_is_refused": f"{_CHOICE}whether it works without VERSION_1",
     "queues.areas_past_the_end_of_the_address_space_are_refused": f"{_CHOICE}whether QueueReady refuses them",
     "status.failed_stops_work": f"{_CHOICE}FAILED is for the driver to say, not for the device to act upon",
 }
+
+#: Bodies that look at the disk from its other side, and do with what the device reads of it at their end.
+READ_BACK = frozenset(
+    {
+        "blk.writes_are_read_back",
+        "blk.first_and_last_sector",
+        "blk.ranges_beyond_the_capacity_fail",
+        "blk.parts_of_sectors_fail",
+    }
+)
 
 #: Bodies that use what a feature brings without asking whether it is there.
 NEEDS: Mapping[str, int] = {"blk.flush_needs_its_feature": features(BlkFeature.FLUSH)}
@@ -44,5 +55,7 @@ def why(body: Body, device: Description, case: str = "") -> str:
     if NEEDS.get(body.name, 0) & ~device.features:
         return "needs a feature that is not offered"
     narrow = device.memory.address_width < 64
+    if body.name in READ_BACK:
+        return ""
     powers = POWERS | ({"bus"} if narrow else set()) | ({"regions"} if device.memory.address_width > 32 else set())
     return lacking(body, device.features, powers)

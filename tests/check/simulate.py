@@ -16,7 +16,7 @@ from tests.sim.configs import DEFAULT_MEMORY, ROOT, TOP
 from tests.sim.process import execute, workers
 from tests.sim.runner import BUILD_TIMEOUT_S, VPI, build_error, job, last_error
 
-from .verdict import FILE, WEDGED, Verdict, read
+from .verdict import FAILED, FILE, WEDGED, Verdict, read
 
 HDL = ROOT / "tb" / "hdl"
 #: The bench's own HDL; the rest of tb/hdl is what is behind our own devices.
@@ -145,6 +145,8 @@ def _process(bench: Bench, names: Sequence[str], directory: Path) -> list[Verdic
     verdicts, begun = read(file)
     if begun or not verdicts:
         said = last_error(log.read_text(errors="replace")) if log.exists() else ""
-        text = f"simulator {outcome}{said}"
-        verdicts.append(Verdict(begun or names[0], WEDGED, text))
+        if outcome.status or outcome.timed_out or not said:
+            verdicts.append(Verdict(begun or names[0], WEDGED, f"simulator {outcome}{said}"))
+        else:  # what serves the buses has seen what it cannot serve
+            verdicts.append(Verdict(begun or names[0], FAILED, said.removeprefix(": ")))
     return verdicts

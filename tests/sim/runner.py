@@ -277,5 +277,5 @@ def ended_tests(log: str, module: str) -> list[CaseResult]:
 
 def last_error(log: str) -> str:
     """The last exception or HDL error of a log, to be put after a colon."""
-    found = re.findall(r"^(?:%Error.*|\[\d+\] %Error.*|[\w.]*(?:Error|Exception): .*)$", log, re.MULTILINE)
-    return f": {found[-1]}" if found else ""
+    found = re.findall(r"^\s*(?:%Error.*|\[\d+\] %Error.*|[\w.]*(?:Error|Exception): .*)$", log, re.MULTILINE)
+    return f": {found[-1].strip()}" if found else ""

@@ -101,10 +101,11 @@ class LiveQueues:
             self.notified(index, cycle)
 
     def reset(self, was_live: bool) -> None:
-        """A reset was answered; to be called before the model is reset."""
-        self.forget_old()
-        self._old_features = self._model.driver_features
-        self.old = list(self.trackers.values()) if was_live else []
+        """A reset was answered; to be called before the model is reset. One while another is under way adds nothing."""
+        if was_live or not self.old:
+            self.forget_old()
+            self._old_features = self._model.driver_features
+            self.old = list(self.trackers.values()) if was_live else []
         self.trackers = {}
         self._notified.clear()
         self._dma.clear()
