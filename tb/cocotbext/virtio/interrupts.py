@@ -63,19 +63,25 @@ class InterruptChecker:
         self.config_seen = False
         """Whether InterruptStatus has shown a configuration change since the last reset."""
         self._changed = 0
-        self.clear(0)
+        self.clear(0, resetting=False)
 
-    def clear(self, cycle: int) -> None:
-        """A reset: nothing is pending, the line may fall."""
+    def clear(self, cycle: int, resetting: bool) -> None:
+        """A reset: nothing is pending. As long as it is under way the line may rise and fall (2.4.2)."""
+        self._resetting = resetting
         self._causes: list[Cause] = []
         self._undecided: dict[int, _Undecided] = {}
         self._forgiven: set[int] = set()
         self.config_seen = False
         self._acknowledged = cycle
         self._acknowledging = dict.fromkeys(_BITS, -1)
-        self._low_by = cycle + self._irq_bound if self.level else None
+        self._low_by = cycle + self._irq_bound if self.level and not resetting else None
         self._high_by: int | None = None
         self._suppressed = ""
+
+    def reset_done(self, cycle: int) -> None:
+        """The reset is complete: the line has to fall, and to stay low."""
+        if self._resetting:
+            self.clear(cycle, resetting=False)
 
     def published(self, queue: int, cycle: int) -> None:
         """The device's used idx of `queue` was answered in `cycle`."""
@@ -177,6 +183,9 @@ class InterruptChecker:
 
     def line(self, event: IrqChange) -> None:
         """The interrupt line has changed."""
+        if self._resetting:
+            self.level, self._changed = event.level, event.cycle
+            return
         possible = [cause for cause in self._causes if cause.earliest <= event.cycle]
         if event.level and not possible:
             text = f"the line rose with nothing to tell{self._suppressed}"

@@ -203,6 +203,7 @@ class Scoreboard:
             elif before and not queue.ready:
                 self._queues.stopping(queue.index)
         if live and self._live_from is None:
+            self._interrupts.reset_done(event.start)
             self._queues.live(event.start)
             self._live_from = event.start
         if self._frames is not None and event.offset in (Reg.STATUS, Reg.QUEUE_READY, Reg.QUEUE_RESET):
@@ -228,6 +229,7 @@ class Scoreboard:
         if waiting and self._registers.reset_at is None:
             self._quiet_since = event.cycle
             self._queues.forget_old()
+            self._interrupts.reset_done(event.cycle)
         if stopping and event.ok and event.value == 0:
             self._may_have_stopped(self._registers.queue_sel, event.offset)
 
@@ -326,7 +328,7 @@ class Scoreboard:
 
     def _clear(self, cycle: int, hard: bool) -> None:
         self.model.write(Reg.STATUS, 0)
-        self._interrupts.clear(cycle)
+        self._interrupts.clear(cycle, resetting=not hard)
         self._registers.reset(cycle, hard)
         self._live_from = None
         self._resetting.clear()

@@ -263,7 +263,7 @@ def load(path: Path) -> Description:
 
 
 def _image(source: _Source) -> Path | None:
-    name = source.get("backend", "image", "")
+    name: str = source.get("backend", "image", "")
     if not name:
         return None
     path = source.path.parent / name
