@@ -55,7 +55,7 @@ def legs() -> list[Leg]:
         Leg("unit", pytest, unit, 1200),
         Leg("lint", lint, BUILD / "lint.json", 600),
         sim("verilator", "sim.json", "results.xml"),
-        Leg("check-dut", (sys.executable, "-m", "tests.check.proof"), BUILD / "check-proof.json", 1200),
+        Leg("check-dut", (sys.executable, "-m", "tests.hdl.foreign.proof"), BUILD / "check-proof.json", 1200),
         Leg("mains", mains, BUILD / "mains.json", 1200),
         sim("icarus", "sim-icarus.json", "results-icarus.xml"),
     ]

@@ -22,13 +22,13 @@ from typing import Any
 
 from cocotbext.virtio.board import Board, BoardError
 from cocotbext.virtio.model_bench import run
-from tests.bodies import every_body, work
-from tests.bodies.rig import Body
-from tests.sim.configs import ROOT
-from tests.sim.results import FAILED, PASSED, SKIPPED, closing_line, exit_code, write_json
-from tests.sim.selection import UsageError, matches, number
 from virtio_model.spec import DeviceType, Reg
 
+from ..bodies import every_body, work
+from ..bodies.rig import Body
+from ..sim.configs import ROOT
+from ..sim.results import FAILED, PASSED, SKIPPED, closing_line, exit_code, write_json
+from ..sim.selection import UsageError, matches, number
 from . import left_out
 from .isolated import Died, Failed, isolated
 from .rig import BoardRig

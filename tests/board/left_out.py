@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from tests.bodies.rig import Body
-from tests.sim import feature_sets
 from virtio_model.spec import BlkFeature, Feature, features
+
+from ..bodies.rig import Body
+from ..sim import feature_sets
 
 #: What bodies ask for that only a simulator can do, by the rig's name of it.
 REASONS: Mapping[str, str] = {

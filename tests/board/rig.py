@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from cocotbext.virtio.backing import DeviceView, RegionMemory
 from cocotbext.virtio.board import BoardBench
-from tests.bodies.rig import Rig
+
+from ..bodies.rig import Rig
 
 
 class NotOnBoard(Exception):

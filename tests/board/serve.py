@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from cocotbext.virtio.board import MappedMemory, Place
-from tests.board.trap import TrapError, TrappedWindow
-from tests.bodies import reference
-from tests.sim.configs import CONFIGS
 from virtio_model import MemoryStorage, MmioDevice
 from virtio_model.spec import SECTOR, Interrupt, Reg
 from virtio_model.split import SplitQueue
+
+from ..bodies import reference
+from ..sim.configs import CONFIGS
+from .trap import TrapError, TrappedWindow
 
 BUS_ADDRESS = 0x1_4000_0000
 MEMORY_BYTES = 4 << 20

@@ -7,10 +7,10 @@ import zlib
 
 from cocotbext.virtio.buffers import Layout, bytewise, chunks, merged, random_framing
 from cocotbext.virtio.errors import RequestFailed
-from tests.example.checksum import DEVICE_TYPE, ENABLED_OFFSET, SEED_OFFSET, UNREADABLE, UNWRITABLE
-from tests.example.driver import ChecksumDriver
 from virtio_model.spec import Reg
 
+from ..example.checksum import DEVICE_TYPE, ENABLED_OFFSET, SEED_OFFSET, UNREADABLE, UNWRITABLE
+from ..example.driver import ChecksumDriver
 from . import work
 from .rig import Rig, body
 from .work import expect, expect_true

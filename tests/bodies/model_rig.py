@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cocotbext.virtio.memory import regions_for
 from cocotbext.virtio.model_bench import ModelBench, ModelClock
-from tests.example.checksum import Checksum
 from virtio_model import Console, Input, MemoryStorage, Net, Port, Wire
 from virtio_model.spec import SECTOR, Reg
 
+from ..example.checksum import Checksum
 from . import reference
 from .rig import Rig
 

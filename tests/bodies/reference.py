@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tests.example import checksum
 from virtio_model import Blk, Console, DeviceFunction, EventPort, Input, MemoryStorage, Net, Port, Rng, Topology, Wire
 from virtio_model.device import DEFAULT_VENDOR_ID
 from virtio_model.spec import SECTOR, VERSION, DeviceType, Feature, features
+
+from ..example import checksum
 
 #: GET_ID of rtl/virtio_blk.sv.
 SERIAL = b"virtio-mmio-rtl-0001"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make check-dut DUT=device.toml`: what is wrong with a device of other people (docs/check-dut.md).
 
-Reads DUT, PARAMETERS, TEST, SIM, SEED, JOBS and TIMEOUT from the environment, as make passes them on. Exit status: 0 nothing is
-wrong, 1 something is or nothing ran, 2 the request or the description makes no sense.
+Installed: python -m cocotbext.virtio.check device.toml [NAME=value ...]. DUT, PARAMETERS, TEST, SIM, SEED, JOBS and
+TIMEOUT come from the environment, as make passes them on, or as such arguments. Results go to sim_build where it is
+run. Exit status: 0 nothing is wrong, 1 something is or nothing ran, 2 the request or the description makes no sense.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from typing import Any
 
 from cocotbext.virtio.check.description import Description, DescriptionError, load
 from cocotbext.virtio.violation import RULES
-from tests.bodies import every_body
-from tests.sim.configs import ROOT, SIMULATORS
-from tests.sim.results import closing_line, exit_code, write_json
-from tests.sim.selection import UsageError, matches, number
-from tests.sim.toolchain import check_available
 
+from ..bodies import every_body
+from ..sim.configs import INSTALLED, SIMULATORS
+from ..sim.results import closing_line, exit_code, write_json
+from ..sim.selection import UsageError, matches, number
+from ..sim.toolchain import check_available
 from . import left_out
 from .simulate import Bench, build, run
 from .verdict import BLOCKED, FAILED, NOT_APPLICABLE, PASSED, WEDGED, Verdict
@@ -126,7 +127,7 @@ def report(bench: Bench, verdicts: Sequence[Verdict], absent: Mapping[str, str])
     failed = kinds[FAILED] + kinds[WEDGED]
     skipped = kinds[NOT_APPLICABLE] + kinds[BLOCKED] + len(absent)
     write_json(
-        ROOT / "sim_build" / f"check-{bench.device.name}.json",
+        Path.cwd() / "sim_build" / f"check-{bench.device.name}.json",
         {
             "device": bench.device.name,
             "description": str(bench.device.path),
@@ -143,7 +144,8 @@ def report(bench: Bench, verdicts: Sequence[Verdict], absent: Mapping[str, str])
             "known_limits": dict(bench.device.waived),
         },
     )
-    again = f"make check-dut DUT={bench.device.path} SEED={bench.seed}"
+    how = "python -m cocotbext.virtio.check" if INSTALLED else "make check-dut"
+    again = f"{how} DUT={bench.device.path} SEED={bench.seed}"
     print(f"\nrepeat: {again}")
     print(closing_line(kinds[PASSED], failed, skipped), flush=True)
     return exit_code(kinds[PASSED], failed)
@@ -153,7 +155,7 @@ def check(env: Mapping[str, str]) -> int:
     """Check the device that an environment names. Raises UsageError and DescriptionError."""
     name = env.get("DUT", "").strip()
     if not name:
-        raise UsageError("make check-dut needs DUT=path/to/device.toml; see docs/check-dut.md")
+        raise UsageError("DUT=path/to/device.toml expected, seen none; docs/check-dut.md says what is in it")
     device = load(Path(name))
     changed = parameters(env.get("PARAMETERS", ""))
     if changed:
@@ -164,7 +166,7 @@ def check(env: Mapping[str, str]) -> int:
         raise UsageError(f"SIM={sim}: expected one of {', '.join(SIMULATORS)}")
     check_available(sim)
     chosen, absent = select(device, env.get("TEST", "").strip())
-    directory = ROOT / "sim_build" / f"check-{sim}-{device.name}"
+    directory = Path.cwd() / "sim_build" / f"check-{sim}-{device.name}"
     seed = number(env, "SEED", random.SystemRandom().randrange(1, 1 << 31))
     bench = Bench(device, Path(name), sim, directory, seed, number(env, "TIMEOUT", 300, 1))
     build(bench)
@@ -172,9 +174,25 @@ def check(env: Mapping[str, str]) -> int:
     return report(bench, verdicts, absent)
 
 
-def main() -> int:
+KNOBS = ("DUT", "PARAMETERS", "TEST", "SIM", "SEED", "JOBS", "TIMEOUT")
+
+
+def arguments(words: Sequence[str]) -> dict[str, str]:
+    """What NAME=value arguments, and a description given as a path, say. Raises UsageError."""
+    given = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals and not word.startswith("-"):
+            name, value = "DUT", word
+        if name not in KNOBS:
+            raise UsageError(f"{word}: expected a description's path or NAME=value with one of {', '.join(KNOBS)}")
+        given[name] = value
+    return given
+
+
+def main(words: Sequence[str] = ()) -> int:
     try:
-        return check(os.environ)
+        return check({**os.environ, **arguments(words)})
     except (UsageError, DescriptionError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -184,4 +202,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

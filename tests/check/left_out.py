@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cocotbext.virtio.check.description import Description
-from tests.board.left_out import lacking
-from tests.bodies.rig import Body
 from virtio_model.spec import BlkFeature, features
+
+from ..board.left_out import lacking
+from ..bodies.rig import Body
 
 #: What the bench can do to any device; the rest takes a view of what is behind it.
 POWERS = frozenset({"faults", "power_cycle", "cycles", "wild"})

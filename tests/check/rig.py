@@ -21,12 +21,12 @@ from cocotbext.virtio.errors import ChainTooLong, QueueFull, QueueNotAvailable
 from cocotbext.virtio.identity import QueueRequest
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.violation import ScoreboardError
-from tests.bodies import every_body, work
-from tests.bodies.rig import Body
-from tests.sim.harness import SimRig
 from virtio_model import Blk, DeviceFunction, MemoryStorage, Rng
 from virtio_model.spec import SECTOR, BlkFeature, DeviceType, Reg, features
 
+from ..bodies import every_body, work
+from ..bodies.rig import Body
+from ..sim.harness import SimRig
 from .left_out import READ_BACK
 from .verdict import FAILED, NOT_APPLICABLE, PASSED, WEDGED, Finding, Verdict, begin, end
 
@@ -170,7 +170,8 @@ def _declare(name: str, body: Body) -> Any:
 def _hook() -> Any:
     file, _, function = DEVICE.hook.partition(":")
     spec = importlib.util.spec_from_file_location("device_hook", DEVICE.path.parent / file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return getattr(module, function)

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from cocotbext.virtio.check.description import Description, DescriptionError
 from cocotbext.virtio.check.wrapper import ports_of, wrapper
-from tests.sim import toolchain
-from tests.sim.configs import DEFAULT_MEMORY, ROOT, TOP
-from tests.sim.process import execute, workers
-from tests.sim.runner import BUILD_TIMEOUT_S, VPI, build_error, job, last_error
 
+from ..sim import toolchain
+from ..sim.configs import DEFAULT_MEMORY, HDL, TOP
+from ..sim.process import execute, workers
+from ..sim.runner import BUILD_TIMEOUT_S, VPI, build_error, job, last_error
 from .verdict import FAILED, FILE, WEDGED, Verdict, read
 
-HDL = ROOT / "tb" / "hdl"
 #: The bench's own HDL; the rest of tb/hdl is what is behind our own devices.
 BENCH = ("virtio_c_pkg", "virtio_tb", "virtio_tap", "virtio_axi_memory", "virtio_axil_master")
 BRIDGES = ("virtio_axil_to_apb", "virtio_axil_to_simple")
@@ -87,9 +86,9 @@ def build(bench: Bench) -> None:
     }
     log = bench.directory / "build.log"
     env = {**toolchain.environment(), **toolchain.make_flags()}
-    outcome = execute(job("build", **arguments, make_jobs=2), log, BUILD_TIMEOUT_S, env, ROOT)
+    outcome = execute(job("build", **arguments, make_jobs=2), log, BUILD_TIMEOUT_S, env, Path.cwd())
     if not outcome.status and bench.sim == "icarus":
-        outcome = execute(toolchain.vpi_command(directory / VPI), log, BUILD_TIMEOUT_S, env, ROOT)
+        outcome = execute(toolchain.vpi_command(directory / VPI), log, BUILD_TIMEOUT_S, env, Path.cwd())
     if outcome.status or outcome.timed_out:
         raise DescriptionError(f"{device.path}: build {outcome}{build_error(log)}; the whole log: {log}")
 
@@ -130,7 +129,7 @@ def _process(bench: Bench, names: Sequence[str], directory: Path) -> list[Verdic
     command = job(
         "test",
         sim=bench.sim,
-        test_module="tests.check.rig",
+        test_module=f"{__package__}.rig",
         hdl_toplevel=TOP,
         build_dir=str(built),
         test_dir=str(directory),
@@ -141,7 +140,7 @@ def _process(bench: Bench, names: Sequence[str], directory: Path) -> list[Verdic
         waves=False,
     )
     log = directory / "sim.log"
-    outcome = execute(command, log, bench.timeout_s, env, ROOT)
+    outcome = execute(command, log, bench.timeout_s, env, Path.cwd())
     verdicts, begun = read(file)
     if begun or not verdicts:
         said = last_error(log.read_text(errors="replace")) if log.exists() else ""

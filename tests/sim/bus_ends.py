@@ -37,7 +37,8 @@ from cocotbext.virtio.sim.bench import PERIOD_NS
 from cocotbext.virtio.sim.bursts import FIXED, INCR, WRAP, Burst
 from cocotbext.virtio.sim.fast_memory import FastMemory
 from cocotbext.virtio.sim.tap import Tap
-from tests.sim.harness import parameters
+
+from .harness import parameters
 
 #: Whether the buses are served by HDL, in this simulation.
 NATIVE = bool(parameters().get("NativeBuses", 1))

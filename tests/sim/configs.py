@@ -14,7 +14,11 @@ from pathlib import Path
 from . import feature_sets
 from .planted import PLANTED
 
+#: The checkout, or the package cocotbext.virtio where this is installed as its part `suite`.
 ROOT = Path(__file__).resolve().parents[2]
+INSTALLED = not (ROOT / "tb").is_dir()
+#: The bench's own HDL.
+HDL = ROOT / "hdl" if INSTALLED else ROOT / "tb" / "hdl"
 TOP = "virtio_tb"
 #: The top of tests of the bench itself; its own HDL is in tests/hdl.
 BENCH_TOP = "bus_ends_tb"

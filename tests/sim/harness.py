@@ -20,12 +20,13 @@ from cocotbext.virtio.sim.bench import PERIOD_NS, SimBench
 from cocotbext.virtio.sim.tap import Tap
 from cocotbext.virtio.sim.timing import Timing
 from cocotbext.virtio.violation import ScoreboardError
-from tests.bodies import reference
-from tests.bodies.rig import Body, Rig
-from tests.example.checksum import Checksum
-from tests.sim import configs, failure_times
 from virtio_model import Console, MemoryStorage, Net
 from virtio_model.spec import SECTOR
+
+from ..bodies import reference
+from ..bodies.rig import Body, Rig
+from ..example.checksum import Checksum
+from . import configs, failure_times
 
 #: How often, in cycles, the scoreboard is given what the tap saw.
 FEED_CYCLES = 5000

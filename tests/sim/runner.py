@@ -19,7 +19,7 @@ from .disk import Disk
 from .planted import PlantError, plant
 from .process import Outcome, execute, locked
 from .results import FAILED, WHOLE_RUN, CaseResult, RunResult, read_results
-from .selection import Run, filter_regex
+from .selection import PACKAGE, Run, filter_regex
 
 BUILD_TIMEOUT_S = 1200
 #: The C++ of the bench in an Icarus build; vvp wants this ending.
@@ -74,7 +74,7 @@ class Build:
 
 def job(kind: str, **arguments: object) -> list[str]:
     """The command of a `tests.sim.job`."""
-    return [sys.executable, "-m", "tests.sim.job", kind, json.dumps(arguments)]
+    return [sys.executable, "-m", f"{PACKAGE}.job", kind, json.dumps(arguments)]
 
 
 def build(sim: str, config: str, session: Session, files: Sequence[Path] | None = None, memory: str = "") -> Build:

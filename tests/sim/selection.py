@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .configs import DEFAULT_MEMORY, Plan
 
-PACKAGE = "tests.sim"
+PACKAGE = __name__.rpartition(".")[0]
 
 
 class UsageError(Exception):

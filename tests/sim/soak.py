@@ -21,8 +21,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tests.bodies.exercised import Exercised
-
+from ..bodies.exercised import Exercised
 from . import configs, regress, report, rerun, runner, toolchain
 from .process import workers
 from .results import FAILED, CaseResult, RunResult, closing_line, counts, exit_code, write_json

@@ -9,7 +9,8 @@ from typing import Any
 from cocotbext.virtio.drivers import Pending
 from cocotbext.virtio.sim.bench import PERIOD_NS
 from cocotbext.virtio.sim.timing import Timing
-from tests.sim.harness import SimRig
+
+from .harness import SimRig
 
 #: Long enough for the largest requests that are outstanding at the end.
 DRAIN_NS = 10_000_000

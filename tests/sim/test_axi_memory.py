@@ -16,7 +16,8 @@ from cocotbext.virtio.events import DmaWrite
 from cocotbext.virtio.sim.bench import PERIOD_NS
 from cocotbext.virtio.sim.bursts import Burst
 from cocotbext.virtio.sim.timing import Timing
-from tests.sim.bus_ends import NATIVE, REGIONS, Ends, random_rounds, reset
+
+from .bus_ends import NATIVE, REGIONS, Ends, random_rounds, reset
 
 _CHANNELS = ("aw", "w", "b", "ar", "r")
 _OUTSTANDING = 16

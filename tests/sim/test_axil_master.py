@@ -33,7 +33,8 @@ from cocotbext.virtio.sim.bench import PERIOD_NS
 from cocotbext.virtio.sim.fast_registers import FastRegisters
 from cocotbext.virtio.sim.tap import Tap
 from cocotbext.virtio.sim.timing import PROFILES, Timing
-from tests.sim.bus_ends import reset, start
+
+from .bus_ends import reset, start
 
 _SIZE = 4096
 _TIMEOUT_NS = 500

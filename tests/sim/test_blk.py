@@ -8,8 +8,9 @@ from typing import Any
 import cocotb
 
 from cocotbext.virtio.sim.timing import Timing
-from tests.bodies import blk, data, faults, interrupts, registers, reset
-from tests.sim.harness import TIMINGS, on_device
+
+from ..bodies import blk, data, faults, interrupts, registers, reset
+from .harness import TIMINGS, on_device
 
 
 @cocotb.test()

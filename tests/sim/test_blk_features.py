@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import blk_features
-from tests.sim.harness import TIMINGS, on_device
+from ..bodies import blk_features
+from .harness import TIMINGS, on_device
 
 
 @cocotb.test()

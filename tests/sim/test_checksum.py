@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import checksum
-from tests.sim.harness import TIMINGS, on_device
+from ..bodies import checksum
+from .harness import TIMINGS, on_device
 
 
 @cocotb.test()

@@ -14,7 +14,8 @@ import cocotb
 
 from cocotbext.virtio.backing import Response
 from cocotbext.virtio.events import DmaRead, DmaWrite
-from tests.sim.bus_ends import Ends, Transfer, random_beats, random_burst, random_rounds, reset, shapes
+
+from .bus_ends import Ends, Transfer, random_beats, random_burst, random_rounds, reset, shapes
 
 _CHANNELS = ("aw", "w", "b", "ar", "r")
 _OUTSTANDING = 16

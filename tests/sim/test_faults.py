@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import faults
-from tests.sim.harness import cases, on_device
+from ..bodies import faults
+from .harness import cases, on_device
 
 
 @cocotb.test()

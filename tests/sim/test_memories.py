@@ -8,9 +8,10 @@ from typing import Any
 import cocotb
 
 from cocotbext.virtio.events import Event
-from tests.bodies import one_by_one
-from tests.sim.harness import TIMINGS, SimRig
-from tests.sim.observed import leave, projections
+
+from ..bodies import one_by_one
+from .harness import TIMINGS, SimRig
+from .observed import leave, projections
 
 
 class RecordingRig(SimRig):

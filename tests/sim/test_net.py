@@ -8,8 +8,9 @@ from typing import Any
 import cocotb
 
 from cocotbext.virtio.sim.timing import Timing
-from tests.bodies import net
-from tests.sim.harness import TIMINGS, on_device
+
+from ..bodies import net
+from .harness import TIMINGS, on_device
 
 
 @cocotb.test()

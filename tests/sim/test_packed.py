@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import packed
-from tests.sim.harness import TIMINGS, cases, on_device
+from ..bodies import packed
+from .harness import TIMINGS, cases, on_device
 
 
 @cocotb.test()

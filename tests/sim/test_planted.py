@@ -9,9 +9,9 @@ from typing import Any
 
 import cocotb
 
-from tests.sim.harness import SimRig
-from tests.sim.observed import leave
-from tests.sim.planted import PLANTED
+from .harness import SimRig
+from .observed import leave
+from .planted import PLANTED
 
 #: The same in every run: whether a fault shows may depend on chance, that a checker sees it must not.
 _SEED = 1
@@ -24,7 +24,7 @@ async def fault_is_caught(dut: Any) -> None:
     theme, _, name = place.partition(".")
     rig = await SimRig.build(dut, fault.timing, seed=_SEED)
     try:
-        await rig.run(getattr(import_module(f"tests.bodies.{theme}"), name), *case)
+        await rig.run(getattr(import_module(f"..bodies.{theme}", __package__), name), *case)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
         if found := [rule for rule in fault.rules if rule in said]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import blk, negotiation
-from tests.sim.harness import on_device
+from ..bodies import blk, negotiation
+from .harness import on_device
 
 
 @cocotb.test()

@@ -8,8 +8,8 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import identity
-from tests.sim.harness import on_device
+from ..bodies import identity
+from .harness import on_device
 
 REASONS = {
     "unknown_id": identity.unknown_device_type,

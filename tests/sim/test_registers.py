@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import registers
-from tests.sim.harness import on_device
+from ..bodies import registers
+from .harness import on_device
 
 
 @cocotb.test()

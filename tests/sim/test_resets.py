@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from tests.bodies import reset
-from tests.sim.harness import TIMINGS, on_device
+from ..bodies import reset
+from .harness import TIMINGS, on_device
 
 
 @cocotb.test()

@@ -10,8 +10,9 @@ from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, with_timeout
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
 from cocotbext.virtio.sim.clock import start_clock
-from tests.sim.harness import SimRig
 from virtio_model import spec
+
+from .harness import SimRig
 
 
 @cocotb.test()

@@ -11,10 +11,11 @@ from typing import Any
 import cocotb
 
 from cocotbext.virtio.drivers import BlkDriver, Pending
-from tests.bench import rtl
-from tests.bodies import work
-from tests.sim.speed import build, cycles_per_request
 from virtio_model.spec import SECTOR, BlkType
+
+from ..bench import rtl
+from ..bodies import work
+from .speed import build, cycles_per_request
 
 _CAPACITY = 2048
 

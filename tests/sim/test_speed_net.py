@@ -10,9 +10,9 @@ from typing import Any
 
 import cocotb
 
-from tests.bench import rtl
-from tests.bodies import net
-from tests.sim.speed import build
+from ..bench import rtl
+from ..bodies import net
+from .speed import build
 
 
 @cocotb.test()

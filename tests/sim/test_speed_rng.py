@@ -14,11 +14,12 @@ import cocotb
 from cocotbext.virtio.buffers import Layout
 from cocotbext.virtio.drivers import Pending, RngDriver
 from cocotbext.virtio.events import DmaRead, DmaWrite, Event, IrqChange, RegisterWrite
-from tests.bench import rtl
-from tests.bodies import work
-from tests.sim.speed import build, cycles_per_request
 from virtio_model.spec import Feature, Reg, features
 from virtio_model.split import SplitLayout
+
+from ..bench import rtl
+from ..bodies import work
+from .speed import build, cycles_per_request
 
 
 def _only(*bits: int) -> Callable[[int], int]:

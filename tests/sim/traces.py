@@ -15,6 +15,7 @@ import pywellen
 from . import configs, toolchain
 from .process import execute
 from .runner import Build, Session, build, job
+from .selection import PACKAGE
 
 CONFIG, MODULE, TEST = "rng", "test_clock", "trace_on_demand"
 #: When that test opens a trace, closes it, opens another one, and ends; in ps.
@@ -63,7 +64,7 @@ def simulate(built: Build, directory: Path, waves: bool, windows: tuple[str, ...
     command = job(
         "test",
         sim="verilator",
-        test_module=f"tests.sim.{MODULE}",
+        test_module=f"{PACKAGE}.{MODULE}",
         hdl_toplevel=configs.TOP,
         build_dir=str(built.directory),
         test_dir=str(directory),

@@ -10,11 +10,11 @@ import pytest
 from cocotbext.virtio.check.description import DescriptionError, load
 from cocotbext.virtio.check.wrapper import Port, ports_of, wrapper
 from tests.bodies import every_body
-from tests.check.__main__ import blocked, findings, main, parameters, select
+from tests.check.__main__ import arguments, blocked, findings, main, parameters, select
 from tests.check.left_out import DECISIONS, NEEDS, READ_BACK
-from tests.check.proof import descriptions
 from tests.check.verdict import BLOCKED, FAILED, PASSED, Finding, Verdict
 from tests.hdl.foreign.bugs import BUGS
+from tests.hdl.foreign.proof import descriptions
 from tests.sim.selection import UsageError
 
 GOOD = """[device]
@@ -44,7 +44,8 @@ DEVICE = """module dev #(parameter SIZE = 1) (
   input clk, input rst, output irq, input [11:0] addr, input read, input write, input [31:0] wdata, output [31:0] rdata,
   output [31:0] m_awaddr, output m_awvalid, input m_awready, output [31:0] m_wdata, output [3:0] m_wstrb,
   output m_wvalid, input m_wready, input [1:0] m_bresp, input m_bvalid, output m_bready, output [31:0] m_araddr,
-  output m_arvalid, input m_arready, input [31:0] m_rdata, input [1:0] m_rresp, input m_rvalid, output m_rready, input test);
+  output m_arvalid, input m_arready, input [31:0] m_rdata, input [1:0] m_rresp, input m_rvalid, output m_rready,
+  input test);
 endmodule
 """
 
@@ -137,7 +138,7 @@ def test_every_port_width_is_elaborated(tmp_path: Path) -> None:
 
 def test_known_limit_of_a_test_that_is_not_there(tmp_path: Path) -> None:
     known = GOOD.replace("[expect]", '[limits]\nknown = [{ test = "reset.never", reason = "" }]\n[expect]')
-    with pytest.raises(DescriptionError, match="unknown test 'reset.never' of a rng device"):
+    with pytest.raises(DescriptionError, match=r"unknown test 'reset\.never' of a rng device"):
         select(load(describe(tmp_path, known)), "")
 
 
@@ -190,7 +191,17 @@ def test_a_rule_is_found_once_with_its_count() -> None:
     ]
 
 
+def test_arguments() -> None:
+    assert arguments(["a/b.toml", "TEST=reset"]) == {"DUT": "a/b.toml", "TEST": "reset"}
+    for word in ("--test", "CONFIG=blk"):
+        with pytest.raises(UsageError, match=f"{word}: expected a description's path"):
+            arguments([word])
+
+
 def test_no_description_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("DUT", raising=False)
     assert main() == 2
-    assert capsys.readouterr().err == "error: make check-dut needs DUT=path/to/device.toml; see docs/check-dut.md\n"
+    assert (
+        capsys.readouterr().err
+        == "error: DUT=path/to/device.toml expected, seen none; docs/check-dut.md says what is in it\n"
+    )

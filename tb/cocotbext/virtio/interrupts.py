@@ -118,6 +118,10 @@ class InterruptChecker:
             if cause.queue == queue:
                 cause.must = False
 
+    def renew(self, queue: int) -> None:
+        """Queue `queue` is made ready: what it makes used is due again."""
+        self._forgiven.discard(queue)
+
     def withdraw(self, queue: int) -> None:
         """The reset of `queue` is complete: a notification of it that has not come must not come any more (2.6.1)."""
         self._forgiven.discard(queue)

@@ -49,9 +49,9 @@ class Scoreboard:
     `strict` adds what this project's device promises beyond the standard. Without `entropy_observed` the contents of
     entropy buffers are not compared; with `flushes_observed` a block device's flushes are demanded of its storage.
     Bounds are in cycles: from an event to the interrupt line, from a used idx to the read of the suppression flag, from
-    a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored; of the registers `learned` the first
-    value read stands.
-    Of a network device `net_store_bytes` are how much of received frames it holds at least, in words of `bus_bytes`.
+    a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored; of the registers `learned` the
+    first value read stands. Of a network device `net_store_bytes` are how much of received frames it holds at least, in
+    words of `bus_bytes`.
 
     With `fail_fast` the first violation raises `ScoreboardError` out of `feed`; otherwise `finish` raises it, with the
     first violation of each rule. Raises `ValueError` for an unknown rule.
@@ -199,9 +199,12 @@ class Scoreboard:
         live = Status.DRIVER_OK in self.model.status
         for queue, before in zip(self.model.queues, was_ready, strict=True):
             if queue.ready and not before:
+                self._interrupts.renew(queue.index)
                 self._queues.ready(queue.index, event.start, live)
             elif before and not queue.ready:
                 self._queues.stopping(queue.index)
+                if not self.strict:  # what a queue that is stopped still tells is not said anywhere
+                    self._interrupts.forgive(queue.index)
         if live and self._live_from is None:
             self._interrupts.reset_done(event.start)
             self._queues.live(event.start)

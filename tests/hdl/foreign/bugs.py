@@ -169,7 +169,7 @@ APB_BLK: Bugs = {
         "dma_after_reset",
         "a reset does not wait for DMA: the request under way goes on",
         "reset.nothing_happens_after_it",
-        "IRQ-UNDUE",
+        "Status expected 0 within",
     ),
     12: Bug(
         "irq_not_lowered",

@@ -8,6 +8,9 @@ tests/hdl/foreign/bugs.py names.
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,18 +18,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from cocotbext.virtio.check.description import Description, DescriptionError, load
+from tests.check.__main__ import check, select
+from tests.check.simulate import Bench, build, run
+from tests.check.verdict import FAILED, WEDGED, Verdict
 from tests.hdl.foreign.bugs import BUGS, Bug
 from tests.sim.configs import ROOT
 from tests.sim.results import closing_line, exit_code, write_json
 from tests.sim.selection import UsageError, number
 from tests.sim.toolchain import check_available
 
-from .__main__ import check, select
-from .simulate import Bench, build, run
-from .verdict import FAILED, WEDGED, Verdict
-
 FOREIGN = ROOT / "tests" / "hdl" / "foreign"
 SEED = 20261122
+WHEEL = "<wheel>"
 
 
 def descriptions() -> list[Path]:
@@ -52,7 +55,7 @@ def verdicts(path: Path, bug: int, test: str, sim: str) -> list[Verdict]:
 def shown(verdict: Verdict) -> str:
     """Rules broken, and how the test ended, in a line."""
     rules = " ".join(finding.rule for finding in verdict.findings)
-    return f"{verdict.verdict}: {' '.join(filter(None, [rules, verdict.message.splitlines()[0] if verdict.message else '']))}"
+    return f"{verdict.verdict}: {rules} {verdict.message.partition(chr(10))[0]}"
 
 
 def seen(bug: Bug, found: list[Verdict]) -> bool:
@@ -81,6 +84,33 @@ class ProofError(Exception):
     """A defect that was not found."""
 
 
+def installed(folder: Path) -> str:
+    """Empty if the wheel, installed in an environment of its own, checks a device outside of the checkout."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "device").mkdir(parents=True)
+    for name in ("apb_blk.sv", "apb_blk.toml"):
+        shutil.copy(FOREIGN / name, folder / "device")
+    left_out = shutil.ignore_patterns(".*", "sim_build", "build", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, folder / "source", symlinks=True, ignore=left_out)
+    python = folder / "venv" / "bin" / "python"
+    pip = ("-m", "pip", "--disable-pip-version-check", "-q")
+    clean = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    steps = (
+        (ROOT, (sys.executable, *pip, "wheel", "--no-deps", "-w", str(folder), str(folder / "source"))),
+        (folder, (sys.executable, "-m", "venv", "venv")),
+        (folder, (str(python), *pip, "install", WHEEL)),
+        (folder, (str(python), "-m", "cocotbext.virtio.check", "device/apb_blk.toml", "TEST=status", f"SEED={SEED}")),
+    )
+    for cwd, command in steps:
+        words = [str(next(folder.glob("*.whl"))) if word == WHEEL else word for word in command]
+        done = subprocess.run(words, cwd=cwd, env=clean, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode:
+            return f"{' '.join(words)}: {(done.stderr or done.stdout).strip().splitlines()[-1]}"
+    if not re.fullmatch(r"[1-9]\d* passed, 0 failed, \d+ skipped", done.stdout.splitlines()[-1]):
+        return f"expected tests that passed, seen {done.stdout.splitlines()[-1]}"
+    return ""
+
+
 def main() -> int:
     start = time.monotonic()
     jobs = number(os.environ, "JOBS", os.cpu_count() or 1, 1)
@@ -106,6 +136,9 @@ def main() -> int:
                 found[name] = f"NOT FOUND: {error}"
                 failed += 1
             print(f"  {name}: {found[name][:160]}", flush=True)
+    problem = installed(ROOT / "sim_build" / "check-installed")
+    print(f"installed: {problem or 'the wheel checks a device without the checkout'}", flush=True)
+    passed, failed = passed + (not problem), failed + bool(problem)
     figures = {"tests": passed + failed + skipped, "passed": passed, "failed": failed, "skipped": skipped}
     wall_s = round(time.monotonic() - start, 1)
     write_json(ROOT / "sim_build" / "check-proof.json", {**figures, "defects": found, "wall_s": wall_s})
