@@ -29,6 +29,9 @@ board: $(STAMP) ## test a device on a board, mapped from files (docs/board.md): 
 check-dut: $(STAMP) ## check a device of other people, described in a file (docs/check-dut.md): DUT=device.toml PARAMETERS='NAME=n ...' TEST=name SIM=verilator|icarus SEED=n JOBS=n TIMEOUT=s
 	@$(PY) -m tests.check
 
+conformance: $(STAMP) ## the regression, then a verdict on each requirement of the standard, as JSON, HTML and JUnit: as sim
+	@$(PY) -m tests.conformance
+
 bench: $(STAMP) ## measure the RTL in cycles, and how fast the simulation is: BENCH=rtl,speed,regression,soak ROUNDS=n REPEAT=n SOAK=n JOBS=n
 	@$(PY) -m tests.bench.measure
 
@@ -61,10 +64,10 @@ clean: ## remove builds, results and caches (keeps .venv)
 	find models tb tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak board check-dut bench plot synth waves lint format list deps clean help
+.PHONY: sim test soak board check-dut conformance bench plot synth waves lint format list deps clean help

@@ -21,13 +21,19 @@ from cocotbext.virtio.check.description import Description, DescriptionError, lo
 from cocotbext.virtio.violation import RULES
 
 from ..bodies import every_body
+from ..conformance.features import feature_names
+from ..conformance.judge import Scope, hostile, requirements, rules_in, tests_in
+from ..conformance.reasons import DEVICES, HOSTILE, OTHERS
+from ..conformance.record import FAILED, NOT_APPLICABLE, PASSED, WEDGED
+from ..conformance.report import Conformance, show, write
 from ..sim.configs import INSTALLED, SIMULATORS
+from ..sim.report import console
 from ..sim.results import closing_line, exit_code, write_json
 from ..sim.selection import UsageError, matches, number
 from ..sim.toolchain import check_available
 from . import left_out
 from .simulate import Bench, build, run
-from .verdict import BLOCKED, FAILED, NOT_APPLICABLE, PASSED, WEDGED, Verdict
+from .verdict import BLOCKED, Verdict, recorded
 
 #: Errors of the driver that end its start: seen again, they say nothing new.
 _START = ("NotAVirtioDevice", "UnsupportedVersion", "UnknownDeviceType", "DeviceTypeMismatch", "MissingVersion1")
@@ -144,11 +150,26 @@ def report(bench: Bench, verdicts: Sequence[Verdict], absent: Mapping[str, str])
             "known_limits": dict(bench.device.waived),
         },
     )
+    judged = conformance(bench.device, bench.seed, verdicts, absent)
+    stem = Path.cwd() / "sim_build" / f"check-{bench.device.name}-conformance"
+    write(judged, stem)
+    show(judged, console())
+    print(f"\nclause by clause: {stem}.html")
     how = "python -m cocotbext.virtio.check" if INSTALLED else "make check-dut"
     again = f"{how} DUT={bench.device.path} SEED={bench.seed}"
     print(f"\nrepeat: {again}")
     print(closing_line(kinds[PASSED], failed, skipped), flush=True)
     return exit_code(kinds[PASSED], failed)
+
+
+def conformance(device: Description, seed: int, verdicts: Sequence[Verdict], absent: Mapping[str, str]) -> Conformance:
+    """The device judged clause by clause. What stays unjudged because of what was left out does not apply."""
+    known = {**DEVICES, **HOSTILE, **OTHERS}
+    reasons = {name: text for name, text in known.items() if rules_in(text) or tests_in(text)}
+    left = {**absent, **{v.name: v.message for v in verdicts if v.verdict in (NOT_APPLICABLE, BLOCKED)}}
+    scope = Scope((device.type,), set(feature_names(device.device_type, device.features)), reasons, left)
+    records = [recorded(verdict) for verdict in verdicts if verdict.verdict not in (NOT_APPLICABLE, BLOCKED)]
+    return Conformance(device.name, seed, len(records), requirements(records, scope), hostile(records, scope))
 
 
 def check(env: Mapping[str, str]) -> int:

@@ -26,9 +26,10 @@ from virtio_model.spec import SECTOR, BlkFeature, DeviceType, Reg, features
 
 from ..bodies import every_body, work
 from ..bodies.rig import Body
+from ..conformance.record import FAILED, NOT_APPLICABLE, PASSED, WEDGED, Finding
 from ..sim.harness import SimRig
 from .left_out import READ_BACK
-from .verdict import FAILED, NOT_APPLICABLE, PASSED, WEDGED, Finding, Verdict, begin, end
+from .verdict import Verdict, begin, end
 
 DEVICE: Description = load(Path(os.environ["VIRTIO_DESCRIPTION"]))
 #: What test bodies take a queue to have at least.
@@ -151,6 +152,7 @@ def _declare(name: str, body: Body) -> Any:
         if _stopped:
             return
         begin(name)
+        rig: ForeignRig | None = None
         try:
             rig = await ForeignRig.build(dut, "light")
             if DEVICE.hook:
@@ -160,6 +162,9 @@ def _declare(name: str, body: Body) -> Any:
             verdict = verdict_of(name, error)
         else:
             verdict = verdict_of(name, None)
+        if rig is not None:
+            around = tuple(map(str, rig.around)) if verdict.findings else ()
+            verdict = replace(verdict, reached=tuple(sorted(rig.reached.rules)), around=around)
         end(verdict)
         # What the device keeps over a reset, and the model, may be different from now on.
         _stopped.extend([name] if verdict.verdict in (FAILED, WEDGED) else [])

@@ -12,11 +12,12 @@ from pathlib import Path
 from cocotbext.virtio.check.description import Description, DescriptionError
 from cocotbext.virtio.check.wrapper import ports_of, wrapper
 
+from ..conformance.record import FAILED, WEDGED
 from ..sim import toolchain
 from ..sim.configs import DEFAULT_MEMORY, HDL, TOP
 from ..sim.process import execute, workers
 from ..sim.runner import BUILD_TIMEOUT_S, VPI, build_error, job, last_error
-from .verdict import FAILED, FILE, WEDGED, Verdict, read
+from .verdict import FILE, Verdict, read
 
 #: The bench's own HDL; the rest of tb/hdl is what is behind our own devices.
 BENCH = ("virtio_c_pkg", "virtio_tb", "virtio_tap", "virtio_axi_memory", "virtio_axil_master")

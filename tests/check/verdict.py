@@ -9,27 +9,31 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-PASSED, FAILED, WEDGED, BLOCKED, NOT_APPLICABLE = "passed", "failed", "wedged", "not judged", "not applicable"
+from ..conformance.record import Finding, Record
+
+BLOCKED = "not judged"
 FILE = "verdicts.jsonl"
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A rule that a test saw broken: its first violation in words, and how often it was."""
-
-    rule: str
-    text: str
-    count: int
-
-
-@dataclass(frozen=True)
 class Verdict:
-    """How a test ended. `message` is what ended it, if it was not the scoreboard alone."""
+    """How a test ended. `message` is what ended it, if it was not the scoreboard alone.
+
+    `reached` are the rules that it gave something to judge, `around` the last events before the first violation.
+    """
 
     name: str
     verdict: str
     message: str = ""
     findings: tuple[Finding, ...] = ()
+    reached: tuple[str, ...] = ()
+    around: tuple[str, ...] = ()
+
+
+def recorded(verdict: Verdict) -> Record:
+    """A verdict as the conformance report takes it."""
+    message = verdict.message.partition("\n")[0]
+    return Record(verdict.name, verdict.verdict, "", message, verdict.findings, verdict.reached, verdict.around)
 
 
 def begin(name: str) -> None:
@@ -51,7 +55,8 @@ def read(path: Path) -> tuple[list[Verdict], str]:
         begun = entry.get("begin", "")
         if not begun:
             findings = tuple(Finding(**finding) for finding in entry.pop("findings"))
-            verdicts.append(Verdict(**entry, findings=findings))
+            reached, around = tuple(entry.pop("reached")), tuple(entry.pop("around"))
+            verdicts.append(Verdict(**entry, findings=findings, reached=reached, around=around))
     return verdicts, begun
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import cocotb
 from cocotb.triggers import FallingEdge, select
 
 from cocotbext.virtio.events import DmaRead, DmaWrite, Event, FrameSent, PortOut
+from cocotbext.virtio.reached import Reached
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.bench import PERIOD_NS, SimBench
 from cocotbext.virtio.sim.tap import Tap
@@ -25,11 +26,14 @@ from virtio_model.spec import SECTOR
 
 from ..bodies import reference
 from ..bodies.rig import Body, Rig
+from ..conformance import record
 from ..example.checksum import Checksum
 from . import configs, failure_times
 
 #: How often, in cycles, the scoreboard is given what the tap saw.
 FEED_CYCLES = 5000
+#: How many events before a violation are kept to be shown with it.
+RECENT = 20
 #: A device is idle when its memory bus has been so for this many cycles.
 QUIET_CYCLES = 150
 #: The same of a network device: the longest frame may leave over the narrowest bus meanwhile.
@@ -85,6 +89,10 @@ class SimRig(SimBench, Rig):
     #: A clock edge: its number as the tap counts, and its simulated time in ns.
     edge: tuple[int, int]
 
+    reached: Reached
+    recent: deque[Event]
+    around: list[Event]
+
     @classmethod
     async def build(cls, dut: Any, timing: str | Timing, seed: int | None = None, **options: Any) -> SimRig:
         """Reset the device, with tap and scoreboard in place before that. `seed` is cocotb's own by default.
@@ -100,6 +108,7 @@ class SimRig(SimBench, Rig):
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage, rig.seen = tap, lockstep, storage, Counter()
         rig.sent, rig.items = [], []
+        rig.reached, rig.recent, rig.around = Reached(lockstep), deque(maxlen=RECENT), []
         rig.net = function if isinstance(function, Net) else None
         # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
         rig.edge = (tap.cycle, rig.now_ns() - PERIOD_NS // 2)
@@ -126,16 +135,20 @@ class SimRig(SimBench, Rig):
         return lockstep, storage
 
     async def run(self, body: Body, *arguments: Any) -> None:
-        """Run a body to its verdict. Raises what it or, rather, what the scoreboard has to say."""
+        """Run a body to its verdict, and leave a record. Raises what it or, rather, what the scoreboard has to say."""
+        name = "/".join((body.name, *map(str, arguments)))
         try:
             await select(self._whole(body, *arguments), self._watch(body))
         except ScoreboardError as verdict:
             self._note(verdict)
+            self._leave(name, verdict)
             raise
         except Exception as error:
             explained = self._explain(error)
             self._note(explained)
+            self._leave(name, explained, error)
             raise explained from error
+        self._leave(name)
 
     def time_of(self, cycle: int) -> int:
         """The simulated time in ns of a clock edge of this test, counted as the tap does."""
@@ -171,7 +184,11 @@ class SimRig(SimBench, Rig):
         self.items += [event.value for event in events if isinstance(event, PortOut)]
         self.sent += [event.data for event in events if isinstance(event, FrameSent)]
         for event in events:
+            self.recent.append(event)
             self.lockstep.feed(event)
+            self.reached.feed(event)
+            if self.lockstep.violations and not self.around:
+                self.around = list(self.recent)
         return events
 
     def observed(self) -> Mapping[str, int]:
@@ -314,6 +331,29 @@ class SimRig(SimBench, Rig):
         violations = verdict.violations if isinstance(verdict, ScoreboardError) else ()
         times = [self.time_of(violation.cycle) for violation, _ in violations if violation.cycle is not None]
         failure_times.note(now_ns, min([now_ns, *times]))
+
+    def _leave(self, name: str, verdict: Exception | None = None, cause: Exception | None = None) -> None:
+        """Leave a record of the test behind, where somebody wants one."""
+        path = os.environ.get("VIRTIO_EVIDENCE")
+        if path:
+            record.leave(self.record_of(name, verdict, cause), Path(path))
+
+    def record_of(self, name: str, verdict: Exception | None, cause: Exception | None = None) -> record.Record:
+        """What the test says; `cause` is what led to the verdict."""
+        if verdict is None:
+            word = record.PASSED
+        else:
+            word = record.WEDGED if isinstance(cause or verdict, TimeoutError) else record.FAILED
+        violations = verdict.violations if isinstance(verdict, ScoreboardError) else ()
+        return record.Record(
+            name,
+            word,
+            os.environ.get("VIRTIO_CONFIG", ""),
+            "" if verdict is None or violations else f"{type(verdict).__name__}: {verdict}",
+            tuple(record.Finding(first.rule, str(first), count) for first, count in violations),
+            tuple(sorted(self.reached.rules)),
+            tuple(map(str, self.around or self.recent)) if verdict is not None else (),
+        )
 
     def _explain(self, error: Exception) -> Exception:
         """What the scoreboard says to what led to `error`, or else the error itself."""

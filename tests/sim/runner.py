@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..conformance import record
 from . import configs, failure_times, toolchain
 from .disk import Disk
 from .planted import PlantError, plant
@@ -209,6 +210,7 @@ def run_environment(run: Run, session: Session, directory: Path) -> dict[str, st
     env["VIRTIO_PARAMETERS"] = json.dumps(parameters(run.sim, run.config, run.memory))
     env["VIRTIO_FIGURES"] = str(directory / "figures.json")
     env["VIRTIO_EXERCISED"] = str(directory / EXERCISED)
+    env["VIRTIO_EVIDENCE"] = str(directory / record.FILE)
     env["VIRTIO_FAILURES"] = str(directory / failure_times.FILE)
     return env
 

@@ -12,7 +12,8 @@ from cocotbext.virtio.check.wrapper import Port, ports_of, wrapper
 from tests.bodies import every_body
 from tests.check.__main__ import arguments, blocked, findings, main, parameters, select
 from tests.check.left_out import DECISIONS, NEEDS, READ_BACK
-from tests.check.verdict import BLOCKED, FAILED, PASSED, Finding, Verdict
+from tests.check.verdict import BLOCKED, Verdict
+from tests.conformance.record import FAILED, PASSED, Finding
 from tests.hdl.foreign.bugs import BUGS
 from tests.hdl.foreign.proof import descriptions
 from tests.sim.selection import UsageError

@@ -182,6 +182,11 @@ class Scoreboard:
             self.fail_fast = fail_fast
         self.check()
 
+    @property
+    def needs_reset_seen(self) -> bool:
+        """Whether the driver has read DEVICE_NEEDS_RESET since the last reset."""
+        return self._registers.needs_reset_seen
+
     def check(self) -> None:
         """Raise `ScoreboardError` if a rule was broken so far; for the end of a test that has failed already."""
         if self.violations:

@@ -20,7 +20,8 @@ from pathlib import Path
 from cocotbext.virtio.check.description import Description, DescriptionError, load
 from tests.check.__main__ import check, select
 from tests.check.simulate import Bench, build, run
-from tests.check.verdict import FAILED, WEDGED, Verdict
+from tests.check.verdict import Verdict
+from tests.conformance.record import FAILED, WEDGED
 from tests.hdl.foreign.bugs import BUGS, Bug
 from tests.sim.configs import ROOT
 from tests.sim.results import closing_line, exit_code, write_json
