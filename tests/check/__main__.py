@@ -166,7 +166,10 @@ def conformance(device: Description, seed: int, verdicts: Sequence[Verdict], abs
     """The device judged clause by clause. What stays unjudged because of what was left out does not apply."""
     known = {**DEVICES, **HOSTILE, **OTHERS}
     reasons = {name: text for name, text in known.items() if rules_in(text) or tests_in(text)}
-    left = {**absent, **{v.name: v.message for v in verdicts if v.verdict in (NOT_APPLICABLE, BLOCKED)}}
+    other = "for another type of device"
+    left = {body.name: other for body in every_body() if int(device.device_type) not in body.devices}
+    left |= {name.partition("/")[0]: reason for name, reason in absent.items()}
+    left |= {**absent, **{v.name: v.message for v in verdicts if v.verdict in (NOT_APPLICABLE, BLOCKED)}}
     scope = Scope((device.type,), set(feature_names(device.device_type, device.features)), reasons, left)
     records = [recorded(verdict) for verdict in verdicts if verdict.verdict not in (NOT_APPLICABLE, BLOCKED)]
     return Conformance(device.name, seed, len(records), requirements(records, scope), hostile(records, scope))
