@@ -21,7 +21,7 @@ PASS, FAIL, WARNING = "pass", "fail", "warning"
 NOT_APPLICABLE, NOT_OBSERVABLE, NOT_REACHED = "not applicable", "not observable", "not reached"
 VERDICTS = (FAIL, WARNING, NOT_REACHED, PASS, NOT_OBSERVABLE, NOT_APPLICABLE)
 
-_ID = re.compile(r"\b([A-Z]+(?:-DEV|-DRV)?-)(\d{3})((?:(?:,\s+|\s+to\s+)\d{3}\b)*)")
+_ID = re.compile(r"\b((?:[A-Z]+-(?:DEV|DRV)|HOST)-)(\d{3})((?:(?:,\s+|\s+to\s+)\d{3}\b)*)")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ OTHERS: Mapping[str, str] = {
     "SHM-DEV-001": f"does not apply: {_NO_SHM}",
     "SHM-DEV-002": f"does not apply: {_NO_SHM}",
     "SHM-DEV-003": f"does not apply: {_NO_SHM}",
-    "OPER-DEV-002": "`IRQ-CONFIG-MISSING` after each change that a test makes: interrupts.configuration_change, net.link",
+    "OPER-DEV-002": "`IRQ-CONFIG-MISSING` after each change: interrupts.configuration_change, net.link",
     "RSVD-DEV-003": "the integrator's choice: bit 33 of `TransportFeatures`",
     "RSVD-DEV-004": "not made use of: the device works without",
     "RSVD-DEV-006": "not made use of: the device works without",
