@@ -68,6 +68,7 @@ module virtio_axi_rules #(
   localparam logic [1:0] Exokay = 2'd1;
   localparam logic [2:0] FullSize = 3'($clog2(Bytes));
   localparam int Page = 4096;
+  localparam int MostAtOnce = 32;  // violations that one edge can show
 
   // A burst as it is followed: one that breaks AXI-SIZE or AXI-BURST as INCR of beats no wider than the bus
   typedef struct packed {
@@ -106,6 +107,8 @@ module virtio_axi_rules #(
 
   burst_t entry;
   violation_t violation;
+  logic [ViolationBits-1:0] noted_q[MostAtOnce];
+  int num_noted_q;
   logic [Bytes-1:0] lanes;
   int place;
 
@@ -122,7 +125,7 @@ module virtio_axi_rules #(
     forget();
   end
 
-  // Blocking on purpose: within an edge one step builds on the other. Outputs change by nonblocking assignments only.
+  // Blocking on purpose: within an edge one step builds on the other. count_o follows when all is done.
   /* verilator lint_off BLKSEQ */
   task automatic forget;
     num_reads_q = 0;
@@ -136,10 +139,34 @@ module virtio_axi_rules #(
     r_held_q = 1'b0;
   endtask
 
-  task automatic put(input logic side);
-    if (side == Manager ? JudgeManager != 0 : JudgeSubordinate != 0) begin
-      violation.cycle = cycle_q;
-      if (count_q < 32'(Lines)) begin
+  // Notes a broken rule; tell() does the rest once for all of an edge, for Verilator puts tasks in the place of each call.
+  task automatic note(input logic side, input name_t rule, input name_t signal, input logic has_at,
+                      input logic [63:0] at, input logic compared, input logic [63:0] expected,
+                      input logic [63:0] seen);
+    if ((side == Manager ? JudgeManager != 0 : JudgeSubordinate != 0) && num_noted_q < MostAtOnce) begin
+      noted_q[num_noted_q] = {cycle_q, rule, signal, has_at, at, compared, expected, seen};
+      num_noted_q = num_noted_q + 1;
+    end
+  endtask
+
+  task automatic report(input logic side, input name_t rule, input name_t signal);
+    note(side, rule, signal, 1'b0, 64'd0, 1'b0, 64'd0, 64'd0);
+  endtask
+
+  task automatic differ(input logic side, input name_t rule, input name_t signal, input logic [63:0] expected,
+                        input logic [63:0] seen);
+    note(side, rule, signal, 1'b0, 64'd0, 1'b1, expected, seen);
+  endtask
+
+  task automatic differ_at(input logic side, input name_t rule, input name_t signal, input logic [63:0] at,
+                           input logic [63:0] expected, input logic [63:0] seen);
+    note(side, rule, signal, 1'b1, at, 1'b1, expected, seen);
+  endtask
+
+  task automatic tell;
+    for (int i = 0; i < num_noted_q; i++) begin
+      violation = noted_q[i];
+      if (int'(count_q) < Lines) begin
         if (violation.compared)
           $error(
               "%m: %0s %0s at cycle %0d, address 0x%0h: expected 0x%0h, seen 0x%0h",
@@ -152,46 +179,15 @@ module virtio_axi_rules #(
           );
         else $error("%m: %0s %0s at cycle %0d", violation.rule, violation.signal, cycle_q);
       end
-      recent_o[count_q%Recent] <= violation;
+      recent_o[count_q%Recent] = violation;
       count_q = count_q + 1;
-      count_o <= count_q;
     end
+    num_noted_q = 0;
   endtask
 
-  task automatic report(input logic side, input name_t rule, input name_t signal);
-    violation = '0;
-    violation.rule = rule;
-    violation.signal = signal;
-    put(side);
-  endtask
-
-  task automatic differ(input logic side, input name_t rule, input name_t signal, input logic [63:0] expected,
-                        input logic [63:0] seen);
-    violation = '0;
-    violation.rule = rule;
-    violation.signal = signal;
-    violation.compared = 1'b1;
-    violation.expected = expected;
-    violation.seen = seen;
-    put(side);
-  endtask
-
-  task automatic differ_at(input logic side, input name_t rule, input name_t signal, input logic [63:0] at,
-                           input logic [63:0] expected, input logic [63:0] seen);
-    violation = '0;
-    violation.rule = rule;
-    violation.signal = signal;
-    violation.has_at = 1'b1;
-    violation.at = at;
-    violation.compared = 1'b1;
-    violation.expected = expected;
-    violation.seen = seen;
-    put(side);
-  endtask
-
-  // AXI-RESET: a valid in reset from its second edge on, or at the first edge after it
+  // AXI-RESET: a valid in reset from its second edge on, where X may be what was before any reset, or at the first edge after it
   task automatic low(input logic side, input name_t signal, input logic valid);
-    if (valid === 1'b1 || (valid !== 1'b0 && rst_ni !== 1'b1)) differ(side, "AXI-RESET", signal, 64'd0, 64'(valid));
+    if (valid === 1'b1 || (valid !== 1'b0 && rst_ni === 1'b1)) report(side, "AXI-RESET", signal);
   endtask
 
   task automatic check_reset;
@@ -498,16 +494,20 @@ module virtio_axi_rules #(
     end else begin
       check_channels();
       // Responses before requests: a response answers a request of an earlier cycle.
-      if (bvalid) take_b();
-      if (rvalid) take_r();
-      if (awvalid && !aw_held_q) check_burst(1'b1, awaddr, awlen, awsize, awburst, awlock, awcache);
-      if (arvalid && !ar_held_q) check_burst(1'b0, araddr, arlen, arsize, arburst, arlock, arcache);
+      if (bvalid && ^bid !== 1'bx) take_b();
+      if (rvalid && ^rid !== 1'bx) take_r();
+      if (awvalid && !aw_held_q && ^{awaddr, awlen, awsize, awburst} !== 1'bx)
+        check_burst(1'b1, awaddr, awlen, awsize, awburst, awlock, awcache);
+      if (arvalid && !ar_held_q && ^{araddr, arlen, arsize, arburst} !== 1'bx)
+        check_burst(1'b0, araddr, arlen, arsize, arburst, arlock, arcache);
       if (awvalid && awready) take_aw();
       if (wvalid && wready) take_w();
       if (arvalid && arready) take_ar();
       keep();
     end
     reset_q = rst_ni !== 1'b1;
+    if (num_noted_q != 0) tell();
+    count_o <= count_q;
   end
   /* verilator lint_on BLKSEQ */
 

@@ -42,8 +42,8 @@ module virtio_axil_to_apb (
   logic write_q, error_q;
   logic [11:0] addr_q;
   logic [31:0] data_q;
-  logic [ 3:0] strb_q;
-  logic [ 2:0] prot_q;
+  logic [3:0] strb_q;
+  logic [2:0] prot_q;
   logic writes, reads;
 
   assign writes = state_q == Idle && s_axil_awvalid && s_axil_wvalid;
@@ -87,7 +87,7 @@ module virtio_axil_to_apb (
             strb_q  <= s_axil_wstrb;
           end
         end
-        Setup:   state_q <= Access;
+        Setup: state_q <= Access;
         Access: begin
           if (pready_i) begin
             state_q <= Answer;

@@ -41,7 +41,7 @@ module virtio_axil_to_simple (
   logic write_q, error_q;
   logic [11:0] addr_q;
   logic [31:0] data_q;
-  logic [ 3:0] strb_q;
+  logic [3:0] strb_q;
   logic writes, reads;
 
   assign writes = state_q == Idle && s_axil_awvalid && s_axil_wvalid;

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cocotbext.virtio.check.description import Description
-from tests.board.left_out import lacking
 from tests.bodies.rig import Body
+from tests.board.left_out import lacking
 
 #: What the bench can do to any device; the rest takes a view of what is behind it.
 POWERS = ("faults", "power_cycle", "cycles", "bus", "wild")

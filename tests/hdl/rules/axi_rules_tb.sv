@@ -245,6 +245,14 @@ module axi_rules_tb;
     judge_lite();
     `UNKNOWN(rst_ni, rready, "rready")
     judge_lite();
+    start("AXI-RESET", "awvalid is X right after reset");
+    rst_ni  = 1'b0;
+    awvalid = 1'bx;
+    repeat (3) @(negedge clk_i);
+    rst_ni = 1'b1;
+    @(negedge clk_i);
+    awvalid = 1'b0;
+    judge();
     start("", "data without strobe is X");
     wdata = 'x;
     w(8'h00, 1'b1);
