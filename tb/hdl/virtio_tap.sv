@@ -13,7 +13,8 @@
 module virtio_tap #(
     parameter int AxiDataWidth = 64,  // 32 to 512
     parameter int AxiAddrWidth = 64,  // up to 64
-    parameter int AxiIdWidth   = 4    // up to 32
+    parameter int AxiIdWidth   = 4,   // up to 32
+    parameter int RuleLines    = 0    // broken AXI rules that each bus prints by $error
 ) (
     input logic clk_i,
     input logic rst_ni,
@@ -142,7 +143,7 @@ module virtio_tap #(
   end
 
   virtio_axil_rules #(
-      .Lines(0)
+      .Lines(RuleLines)
   ) u_reg_rules (
       .clk_i,
       .rst_ni,
@@ -173,7 +174,7 @@ module virtio_tap #(
       .AxiDataWidth(AxiDataWidth),
       .AxiAddrWidth(AxiAddrWidth),
       .AxiIdWidth(AxiIdWidth),
-      .Lines(0)
+      .Lines(RuleLines)
   ) u_mem_rules (
       .clk_i,
       .rst_ni,

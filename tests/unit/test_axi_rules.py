@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cocotbext.virtio.violation import RULES
-from tests.sim.toolchain import ROOT, environment
+from tests.sim.toolchain import ROOT, environment, make_flags
 
 TOP = "axi_rules_tb"
 SOURCES = [
@@ -24,8 +24,9 @@ _LITE = {"AXI-X", "AXI-RESET", "AXI-HELD", "AXI-STABLE", "AXI-STRB", "AXI-ID", "
 
 
 def run(*command: str | Path) -> str:
+    env = {**environment(), **make_flags()}
     done = subprocess.run(
-        list(map(str, command)), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300, check=False
+        list(map(str, command)), cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -49,7 +50,7 @@ def test_each_rule_bites_on_icarus(tmp_path: Path) -> None:
 
 
 def test_each_rule_bites_on_verilator(tmp_path: Path) -> None:
-    flags = ("--binary", "--timing", "--assert", "-Wall", "-Wno-UNUSEDSIGNAL", "-CFLAGS", "-fcoroutines -O0")
+    flags = ("--binary", "--timing", "--assert", "-Wall", "-Wno-UNUSEDSIGNAL", "-CFLAGS", "-fcoroutines")
     run("verilator", *flags, "--top-module", TOP, "--Mdir", tmp_path, *SOURCES)
     cases, lite = verdicts(run(tmp_path / f"V{TOP}"))
     assert set(cases) == (_AXI | {"clean"}) - {"AXI-X"}
