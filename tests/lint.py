@@ -89,7 +89,10 @@ def checks() -> list[Check]:
 
 def hdl_files() -> list[Path]:
     """All SystemVerilog, headers included."""
-    return sorted([*sources(top=BENCH_TOP), *own_sources(), *ROOT.glob("rtl/*.svh"), *ROOT.glob("tb/hdl/*.svh")])
+    rules = ROOT.glob("tests/hdl/rules/*.sv")
+    return sorted(
+        [*sources(top=BENCH_TOP), *own_sources(), *rules, *ROOT.glob("rtl/*.svh"), *ROOT.glob("tb/hdl/*.svh")]
+    )
 
 
 def runner_files() -> list[Path]:

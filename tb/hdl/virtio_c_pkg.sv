@@ -68,8 +68,14 @@ package virtio_c_pkg;
     $virtio_tap_frame(handle, kind, cycle, last, bad, data, keep);
   endtask
 
-  task static virtio_tap_unknown(input int handle, input longint cycle, input int group, input bit [95:0] name);
-    $virtio_tap_unknown(handle, cycle, group, name);
+  task static virtio_tap_unknown(input int handle, input longint cycle, input bit [95:0] name);
+    $virtio_tap_unknown(handle, cycle, name);
+  endtask
+
+  task static virtio_tap_violation(input int handle, input longint cycle, input int port, input bit [127:0] rule,
+                                   input bit [127:0] signal, input int has_at, input longint at, input int compared,
+                                   input longint expected, input longint seen);
+    $virtio_tap_violation(handle, cycle, port, rule, signal, has_at, at, compared, expected, seen);
   endtask
 `else
   import "DPI-C" function void virtio_memory_open(output int handle);
@@ -182,8 +188,20 @@ package virtio_c_pkg;
   import "DPI-C" function void virtio_tap_unknown(
     input int handle,
     input longint cycle,
-    input int group,
     input bit [95:0] name
+  );
+
+  import "DPI-C" function void virtio_tap_violation(
+    input int handle,
+    input longint cycle,
+    input int port,
+    input bit [127:0] rule,
+    input bit [127:0] signal,
+    input int has_at,
+    input longint at,
+    input int compared,
+    input longint expected,
+    input longint seen
   );
 `endif
 

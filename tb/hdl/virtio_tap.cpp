@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands behind virtio_tap.sv: puts the handshakes of an AXI4 master together to bursts, checks what they show of the
-// bus rules, and logs records that Python takes (tb/cocotbext/virtio/records.py). The first half is called by the HDL, the
-// last functions by Python.
+// What stands behind virtio_tap.sv: puts the handshakes of an AXI4 master together to bursts, and logs records that Python
+// takes (tb/cocotbext/virtio/records.py). The first half is called by the HDL, the last functions by Python. The rules of the
+// bus are virtio_axi_rules.sv's to judge; what breaks them is followed here as there: wide beats as wide as the bus,
+// illegal kinds as INCR, early ends as ends, and responses to nothing not at all.
 //
 // A record is a Header, little-endian (of bursts with AXI id, response, burst kind and bytes of a beat, of several those of
 // the first), and `length` bytes of payload, filled up to a multiple of 8. By kind:
@@ -39,7 +40,6 @@ enum Kind : uint8_t { kReset = 1, kEntropy = 8, kRead = 9, kWrite = 10, kViolati
 constexpr uint64_t kJoinBytes = 64;
 constexpr uint64_t kMostBytes = uint64_t{1} << 20;  // of a record
 constexpr uint64_t kPieceHead = 16;
-constexpr uint64_t kPage = 4096;
 constexpr int kFixed = 0;
 constexpr int kIncr = 1;
 constexpr int kWrap = 2;
@@ -119,6 +119,14 @@ std::string text(const char *format, uint64_t a, uint64_t b = 0, uint64_t c = 0)
     return buffer;
 }
 
+// Characters as the HDL packs them, the last in the lowest byte.
+std::string characters(const uint32_t *packed, int most) {
+    std::string found;
+    for (int i = most - 1; i >= 0; i--)
+        if (const char c = static_cast<char>(packed[i / 4] >> 8 * (i % 4))) found += c;
+    return found;
+}
+
 class Tap {
   public:
     explicit Tap(int lanes) : lanes_(lanes) {}
@@ -154,23 +162,22 @@ class Tap {
         frame = {};
     }
 
+    void violation(const std::string &rule, const std::string &message, uint64_t cycle,
+                   const std::string &expected = "", const std::string &seen = "") {
+        std::string payload;
+        for (const std::string &part : {rule, message, expected, seen}) payload.append(part).push_back('\0');
+        append(kViolation, cycle, cycle, 0);
+        extend(payload.data(), payload.size());
+    }
+
     void unknown(uint64_t cycle, const std::string &name) {
         append(kUnknown, cycle, cycle, 0);
         extend(name.data(), name.size());
     }
 
     void address(bool write, uint64_t cycle, int id, uint64_t address, int len, int log_size, int burst) {
-        const std::string channel = write ? "m_axi_aw" : "m_axi_ar";
-        Burst opened{cycle, id, address, len + 1, 1 << log_size, burst};
-        if (opened.size > lanes_) {
-            violation("AXI-BURST", channel + text("size at 0x%llx", address), cycle, std::to_string(lanes_),
-                      std::to_string(opened.size));
-            opened.size = lanes_;
-        }
-        check_kind(channel, cycle, opened);
-        if (address / kPage != (opened.beat_end(len) - 1) / kPage)
-            violation("AXI-4K",
-                      channel + text(": %llu beats of %llu bytes at 0x%llx", opened.beats, opened.size, address), cycle);
+        Burst opened{cycle, id, address, len + 1, std::min(1 << log_size, lanes_), burst};
+        if (!legal_kind(opened)) opened.kind = kIncr;
         if (!write) {
             // What is asked for again may be so because of what has come of it: that is logged with its own cycle.
             bool again = tail_.kind == kRead && opened.overlaps(tail_.end - tail_.length, tail_.end);
@@ -200,10 +207,7 @@ class Tap {
 
     void write_answer(uint64_t cycle, int id, int response) {
         const auto found = std::find_if(answers_.begin(), answers_.end(), [&](const Burst &b) { return b.id == id; });
-        if (found == answers_.end()) {
-            violation("AXI-ID", text("m_axi_bid %llu has no complete write open", id), cycle);
-            return;
-        }
+        if (found == answers_.end()) return;
         show_delivered(found->start);
         const bool ok = okay(response);
         const std::vector<Piece> &pieces = found->pieces;
@@ -221,19 +225,13 @@ class Tap {
 
     void read_data(uint64_t cycle, int id, int response, bool last, const uint8_t *data) {
         const auto found = std::find_if(reads_.begin(), reads_.end(), [&](const Burst &b) { return b.id == id; });
-        if (found == reads_.end()) {
-            violation("AXI-ID", text("m_axi_rid %llu has no read open", id), cycle);
-            return;
-        }
+        if (found == reads_.end()) return;
         Burst &burst = *found;
         const uint64_t at = burst.beat(burst.done);
         if (burst.pieces.empty()) burst.first_cycle = cycle;
         burst.last_cycle = cycle;
         burst.add(at, data + (at & (lanes_ - 1)), burst.beat_end(burst.done) - at, response);
         burst.done++;
-        if (last != (burst.done == burst.beats))
-            violation("AXI-RLAST", text("read at 0x%llx", burst.address), cycle, std::to_string(burst.beats),
-                      std::to_string(burst.done));
         if (!last && burst.done != burst.beats) return;
         show_delivered(burst.start);
         log_read(burst);
@@ -276,24 +274,13 @@ class Tap {
         }
     }
 
-    // Checks what AXI4 A3.4.1 says of each kind of burst. A burst that breaks it goes on as INCR.
-    void check_kind(const std::string &channel, uint64_t cycle, Burst &burst) {
-        const uint64_t beats = burst.beats;
-        std::string expected, seen = std::to_string(beats);
-        if (burst.kind > kWrap) {
-            expected = "FIXED, INCR or WRAP";
-            seen = std::to_string(burst.kind);
-        } else if (burst.kind == kFixed && beats > kMostFixed) {
-            expected = text("at most %llu beats of FIXED", kMostFixed);
-        } else if (burst.kind == kWrap && beats != 2 && beats != 4 && beats != 8 && beats != 16) {
-            expected = "2, 4, 8 or 16 beats of WRAP";
-        } else if (burst.kind == kWrap && burst.address % burst.size) {
-            expected = text("an address for WRAP that is a multiple of %llu", burst.size);
-            seen = text("0x%llx", burst.address);
-        }
-        if (expected.empty()) return;
-        violation("AXI-BURST", channel + text("burst at 0x%llx", burst.address), cycle, expected, seen);
-        burst.kind = kIncr;
+    // What AXI4 A3.4.1 says of each kind of burst
+    static bool legal_kind(const Burst &burst) {
+        const int beats = burst.beats;
+        if (burst.kind == kFixed) return beats <= kMostFixed;
+        if (burst.kind == kWrap)
+            return (beats == 2 || beats == 4 || beats == 8 || beats == 16) && burst.address % burst.size == 0;
+        return burst.kind == kIncr;
     }
 
     void write_beat(const Beat &beat) {
@@ -301,10 +288,6 @@ class Tap {
         const uint64_t at = burst.beat(burst.done);
         const int length = static_cast<int>(burst.beat_end(burst.done) - at);
         const int lane = static_cast<int>(at & (lanes_ - 1));
-        const uint64_t allowed = (length == 64 ? ~uint64_t{0} : (uint64_t{1} << length) - 1) << lane;
-        if (beat.strobe & ~allowed)
-            violation("AXI-STRB", text("beat %llu at 0x%llx of %llu bytes", burst.done, at, length), beat.cycle,
-                      text("0x%llx", allowed), text("0x%llx", beat.strobe));
         for (int i = lane; i < lane + length;) {
             if (!(beat.strobe >> i & 1)) {
                 i++;
@@ -316,10 +299,7 @@ class Tap {
             i = end;
         }
         burst.done++;
-        if (beat.last != (burst.done == burst.beats))
-            violation("AXI-WLAST", text("write at 0x%llx", burst.address), beat.cycle, std::to_string(burst.beats),
-                      std::to_string(burst.done));
-        if (burst.done == burst.beats) {
+        if (beat.last || burst.done == burst.beats) {
             answers_.push_back(std::move(burst));
             writes_.pop_front();
         }
@@ -338,13 +318,6 @@ class Tap {
         extend(entry, sizeof entry);
     }
 
-    void violation(const std::string &rule, const std::string &message, uint64_t cycle,
-                   const std::string &expected = "", const std::string &seen = "") {
-        std::string payload;
-        for (const std::string &part : {rule, message, expected, seen}) payload.append(part).push_back('\0');
-        append(kViolation, cycle, cycle, 0);
-        extend(payload.data(), payload.size());
-    }
 
     // Begins a record.
     void append(int kind, uint64_t start, uint64_t cycle, uint64_t value, int response = 0,
@@ -482,12 +455,18 @@ void virtio_tap_frame(int handle, int kind, long long cycle, int last, int bad, 
                         static_cast<uint64_t>(keep));
 }
 
-// The name is at most 12 characters, the last in the lowest byte.
-void virtio_tap_unknown(int handle, long long cycle, int group, const uint32_t *name) {
-    std::string signal = group == 0 ? "s_axil_" : group == 1 ? "m_axi_" : "";
-    for (int i = 11; i >= 0; i--)
-        if (const char c = static_cast<char>(name[i / 4] >> 8 * (i % 4))) signal += c;
-    taps[handle]->unknown(static_cast<uint64_t>(cycle), signal);
+void virtio_tap_unknown(int handle, long long cycle, const uint32_t *name) {
+    taps[handle]->unknown(static_cast<uint64_t>(cycle), characters(name, 12));
+}
+
+// What virtio_axi_rules has found at the port of the registers, 0, or of the memory.
+void virtio_tap_violation(int handle, long long cycle, int port, const uint32_t *rule, const uint32_t *signal, int has_at,
+                          long long at, int compared, long long expected, long long seen) {
+    std::string where = (port == 0 ? "s_axil_" : "m_axi_") + characters(signal, 16);
+    if (has_at) where += text(" of the burst at 0x%llx", static_cast<uint64_t>(at));
+    taps[handle]->violation(characters(rule, 16), where, static_cast<uint64_t>(cycle),
+                            compared ? text("0x%llx", static_cast<uint64_t>(expected)) : "",
+                            compared ? text("0x%llx", static_cast<uint64_t>(seen)) : "");
 }
 
 // The records since the last call; they stay where they are until the next one.

@@ -7,12 +7,14 @@
 // handed to virtio_tap.cpp, which logs what becomes of them (bursts whole) for Python to take when it likes: no Python runs
 // per cycle. Handshakes are taken while rst_ni is 1; several of a cycle are handed over in the order of the code below.
 //
-// A valid or ready that is X out of reset, or a payload that is X under valid (write data: strobed bytes only), is
-// reported by $error and in the log, the first sixteen times. Memories must therefore drive whole R beats.
+// The buses are judged by virtio_axi_rules and virtio_axil_rules, whose violations go to the log with the edge that follows,
+// of AXI-X the first sixteen. Of the other ports a valid or ready that is X out of reset, or a payload that is X under valid,
+// is reported by $error and in the log, the first sixteen times.
 module virtio_tap #(
     parameter int AxiDataWidth = 64,  // 32 to 512
     parameter int AxiAddrWidth = 64,  // up to 64
-    parameter int AxiIdWidth   = 4    // up to 32
+    parameter int AxiIdWidth   = 4,   // up to 32
+    parameter int RuleLines    = 0    // broken AXI rules that each bus prints by $error
 ) (
     input logic clk_i,
     input logic rst_ni,
@@ -98,6 +100,7 @@ module virtio_tap #(
     input logic        port_in_ready_i,
     input logic [63:0] port_in_data_i
 );
+  import virtio_axi_rules_pkg::*;
   import virtio_c_pkg::*;
 
   localparam int StrbWidth = AxiDataWidth / 8;
@@ -123,8 +126,13 @@ module virtio_tap #(
   logic rst_n_q;
   logic irq_q;
   int unknowns_q;
+  logic [31:0] reg_count, mem_count, reg_logged_q, mem_logged_q;  // violations of the buses
+  logic [Recent-1:0][ViolationBits-1:0] reg_recent, mem_recent;
+  violation_t broken;
 
   initial begin
+    reg_logged_q = 0;
+    mem_logged_q = 0;
     virtio_tap_open(StrbWidth, handle);
     cycle_q = 0;
     rst_n_q = 1'b1;
@@ -133,6 +141,81 @@ module virtio_tap #(
     if (AxiIdWidth > 32) $fatal(1, "virtio_tap: AxiIdWidth above 32");
     if (AxiAddrWidth > 64) $fatal(1, "virtio_tap: AxiAddrWidth above 64");
   end
+
+  virtio_axil_rules #(
+      .Lines(RuleLines)
+  ) u_reg_rules (
+      .clk_i,
+      .rst_ni,
+      .awaddr(s_axil_awaddr),
+      .awprot(s_axil_awprot),
+      .awvalid(s_axil_awvalid),
+      .awready(s_axil_awready),
+      .wdata(s_axil_wdata),
+      .wstrb(s_axil_wstrb),
+      .wvalid(s_axil_wvalid),
+      .wready(s_axil_wready),
+      .bresp(s_axil_bresp),
+      .bvalid(s_axil_bvalid),
+      .bready(s_axil_bready),
+      .araddr(s_axil_araddr),
+      .arprot(s_axil_arprot),
+      .arvalid(s_axil_arvalid),
+      .arready(s_axil_arready),
+      .rdata(s_axil_rdata),
+      .rresp(s_axil_rresp),
+      .rvalid(s_axil_rvalid),
+      .rready(s_axil_rready),
+      .count_o(reg_count),
+      .recent_o(reg_recent)
+  );
+
+  virtio_axi_rules #(
+      .AxiDataWidth(AxiDataWidth),
+      .AxiAddrWidth(AxiAddrWidth),
+      .AxiIdWidth(AxiIdWidth),
+      .Lines(RuleLines)
+  ) u_mem_rules (
+      .clk_i,
+      .rst_ni,
+      .awid(m_axi_awid),
+      .awaddr(m_axi_awaddr),
+      .awlen(m_axi_awlen),
+      .awsize(m_axi_awsize),
+      .awburst(m_axi_awburst),
+      .awlock(m_axi_awlock),
+      .awcache(m_axi_awcache),
+      .awprot(m_axi_awprot),
+      .awvalid(m_axi_awvalid),
+      .awready(m_axi_awready),
+      .wdata(m_axi_wdata),
+      .wstrb(m_axi_wstrb),
+      .wlast(m_axi_wlast),
+      .wvalid(m_axi_wvalid),
+      .wready(m_axi_wready),
+      .bid(m_axi_bid),
+      .bresp(m_axi_bresp),
+      .bvalid(m_axi_bvalid),
+      .bready(m_axi_bready),
+      .arid(m_axi_arid),
+      .araddr(m_axi_araddr),
+      .arlen(m_axi_arlen),
+      .arsize(m_axi_arsize),
+      .arburst(m_axi_arburst),
+      .arlock(m_axi_arlock),
+      .arcache(m_axi_arcache),
+      .arprot(m_axi_arprot),
+      .arvalid(m_axi_arvalid),
+      .arready(m_axi_arready),
+      .rid(m_axi_rid),
+      .rdata(m_axi_rdata),
+      .rresp(m_axi_rresp),
+      .rlast(m_axi_rlast),
+      .rvalid(m_axi_rvalid),
+      .rready(m_axi_rready),
+      .count_o(mem_count),
+      .recent_o(mem_recent)
+  );
 
   // Blocking on purpose: the order of the calls is that of the log.
   /* verilator lint_off BLKSEQ */
@@ -147,83 +230,53 @@ module virtio_tap #(
   endfunction
 
   // Reports an X. `parity` is X exactly when a bit of the signal is.
-  task automatic known(input logic parity, input logic [7:0] group, input logic [95:0] name);
+  task automatic known(input logic parity, input logic [95:0] name);
     if (parity === 1'bx && unknowns_q < MaxUnknowns) begin
       unknowns_q = unknowns_q + 1;
-      case (group)
-        8'd0: $error("virtio_tap: X on s_axil_%0s at cycle %0d", name, cycle_q);
-        8'd1: $error("virtio_tap: X on m_axi_%0s at cycle %0d", name, cycle_q);
-        default: $error("virtio_tap: X on %0s at cycle %0d", name, cycle_q);
-      endcase
-      virtio_tap_unknown(handle, cycle_q, int'(group), name);
+      $error("virtio_tap: X on %0s at cycle %0d", name, cycle_q);
+      virtio_tap_unknown(handle, cycle_q, name);
     end
   endtask
 
   task automatic check_known;
-    known(s_axil_awvalid, 0, "awvalid");
-    known(s_axil_awready, 0, "awready");
-    known(s_axil_wvalid, 0, "wvalid");
-    known(s_axil_wready, 0, "wready");
-    known(s_axil_bvalid, 0, "bvalid");
-    known(s_axil_bready, 0, "bready");
-    known(s_axil_arvalid, 0, "arvalid");
-    known(s_axil_arready, 0, "arready");
-    known(s_axil_rvalid, 0, "rvalid");
-    known(s_axil_rready, 0, "rready");
-    if (s_axil_awvalid) known(^{s_axil_awaddr, s_axil_awprot}, 0, "awaddr");
-    if (s_axil_wvalid) known(^s_axil_wstrb, 0, "wstrb");
-    if (s_axil_wvalid) known(^strobed(AxiDataWidth'(s_axil_wdata), StrbWidth'(s_axil_wstrb)), 0, "wdata");
-    if (s_axil_bvalid) known(^s_axil_bresp, 0, "bresp");
-    if (s_axil_arvalid) known(^{s_axil_araddr, s_axil_arprot}, 0, "araddr");
-    if (s_axil_rvalid) known(^{s_axil_rdata, s_axil_rresp}, 0, "rdata");
-    known(m_axi_awvalid, 1, "awvalid");
-    known(m_axi_awready, 1, "awready");
-    known(m_axi_wvalid, 1, "wvalid");
-    known(m_axi_wready, 1, "wready");
-    known(m_axi_bvalid, 1, "bvalid");
-    known(m_axi_bready, 1, "bready");
-    known(m_axi_arvalid, 1, "arvalid");
-    known(m_axi_arready, 1, "arready");
-    known(m_axi_rvalid, 1, "rvalid");
-    known(m_axi_rready, 1, "rready");
-    if (m_axi_awvalid) begin
-      known(^m_axi_awaddr, 1, "awaddr");
-      known(^{m_axi_awid, m_axi_awlen, m_axi_awsize, m_axi_awburst}, 1, "awlen");
-      known(^{m_axi_awlock, m_axi_awcache, m_axi_awprot}, 1, "awcache");
-    end
-    if (m_axi_wvalid) begin
-      known(m_axi_wlast, 1, "wlast");
-      known(^m_axi_wstrb, 1, "wstrb");
-      known(^strobed(m_axi_wdata, m_axi_wstrb), 1, "wdata");
-    end
-    if (m_axi_bvalid) known(^{m_axi_bid, m_axi_bresp}, 1, "bresp");
-    if (m_axi_arvalid) begin
-      known(^m_axi_araddr, 1, "araddr");
-      known(^{m_axi_arid, m_axi_arlen, m_axi_arsize, m_axi_arburst}, 1, "arlen");
-      known(^{m_axi_arlock, m_axi_arcache, m_axi_arprot}, 1, "arcache");
-    end
-    if (m_axi_rvalid) begin
-      known(^{m_axi_rid, m_axi_rresp, m_axi_rlast}, 1, "rresp");
-      known(^m_axi_rdata, 1, "rdata");
-    end
-    known(irq_i, 2, "irq");
-    known(entropy_valid_i, 2, "ent_valid");
-    known(entropy_ready_i, 2, "ent_ready");
-    if (entropy_valid_i) known(^entropy_data_i, 2, "ent_data");
-    known(mac_tx_valid_i, 2, "mac_tx_valid");
-    known(mac_rx_ready_i, 2, "mac_rx_ready");
-    known(port_out_valid_i, 2, "out_valid");
-    known(port_in_ready_i, 2, "in_ready");
-    if (port_out_valid_i) known(^port_out_data_i, 2, "out_data");
+    known(irq_i, "irq");
+    known(entropy_valid_i, "ent_valid");
+    known(entropy_ready_i, "ent_ready");
+    if (entropy_valid_i) known(^entropy_data_i, "ent_data");
+    known(mac_tx_valid_i, "mac_tx_valid");
+    known(mac_rx_ready_i, "mac_rx_ready");
+    known(port_out_valid_i, "out_valid");
+    known(port_in_ready_i, "in_ready");
+    if (port_out_valid_i) known(^port_out_data_i, "out_data");
     if (mac_tx_valid_i) begin
-      known(^mac_tx_keep_i, 2, "mac_tx_keep");
-      known(mac_tx_last_i, 2, "mac_tx_last");
-      known(^strobed(mac_tx_data_i, mac_tx_keep_i), 2, "mac_tx_data");
+      known(^mac_tx_keep_i, "mac_tx_keep");
+      known(mac_tx_last_i, "mac_tx_last");
+      known(^strobed(mac_tx_data_i, mac_tx_keep_i), "mac_tx_data");
+    end
+  endtask
+
+  // Logs what virtio_axi_rules has found since `logged`; port 0 is that of the registers.
+  task automatic log_broken(input int port, input logic [31:0] count, input logic [31:0] logged,
+                            input logic [Recent-1:0][ViolationBits-1:0] recent);
+    logic [31:0] next;
+    next = count - logged > Recent ? count - Recent : logged;
+    while (next != count) begin
+      broken = recent[next%Recent];
+      next   = next + 1;
+      if (broken.rule != "AXI-X" || unknowns_q < MaxUnknowns) begin
+        if (broken.rule == "AXI-X") unknowns_q = unknowns_q + 1;
+        virtio_tap_violation(handle, broken.cycle, port, broken.rule, broken.signal, int'(broken.has_at), broken.at,
+                             int'(broken.compared), broken.expected, broken.seen);
+      end
     end
   endtask
 
   always @(posedge clk_i) begin
     cycle_q = cycle_q + 1;
+    if (reg_count != reg_logged_q) log_broken(0, reg_count, reg_logged_q, reg_recent);
+    if (mem_count != mem_logged_q) log_broken(1, mem_count, mem_logged_q, mem_recent);
+    reg_logged_q = reg_count;
+    mem_logged_q = mem_count;
     if (rst_ni === 1'b0 && rst_n_q) note(Reset, 0);
     rst_n_q = rst_ni !== 1'b0;
     if (rst_ni === 1'b1) begin

@@ -24,7 +24,8 @@ void virtio_tap_write_data(int, long long, int, const uint32_t *, long long);
 void virtio_tap_write_answer(int, long long, int, int);
 void virtio_tap_read_data(int, long long, int, int, int, const uint32_t *);
 void virtio_tap_frame(int, int, long long, int, int, const uint32_t *, long long);
-void virtio_tap_unknown(int, long long, int, const uint32_t *);
+void virtio_tap_unknown(int, long long, const uint32_t *);
+void virtio_tap_violation(int, long long, int, const uint32_t *, const uint32_t *, int, long long, int, long long, long long);
 }
 
 namespace {
@@ -155,6 +156,7 @@ void add_all() {
     add<virtio_tap_read_data>("$virtio_tap_read_data");
     add<virtio_tap_frame>("$virtio_tap_frame");
     add<virtio_tap_unknown>("$virtio_tap_unknown");
+    add<virtio_tap_violation>("$virtio_tap_violation");
 }
 
 }  // namespace

@@ -207,7 +207,7 @@ class Ends:
         return [event for event in self.tap.drain() if isinstance(event, DmaRead | DmaWrite)]
 
     def count(self, channel: str, what: str = "transfers") -> int:
-        """A count of the check on a channel."""
+        """A count of a channel (tests/hdl/channel_count.sv)."""
         return int(getattr(getattr(self.dut, f"u_mem_{channel}"), what).value)
 
     async def cycles(self, count: int) -> None:

@@ -71,6 +71,32 @@ _FAULTS: Mapping[str, Fault] = {
         "<< piece) << offset << 1}",
         ("VQ-DATA", "DMA-WRITE-OUTSIDE"),
     ),
+    "strobes_of_other_lanes": Fault(
+        "virtio_mmio_core.sv",
+        "assign m_axi_awsize  = 3'($clog2(Bytes));",
+        "assign m_axi_awsize  = 3'd0;",
+        ("AXI-STRB",),
+    ),
+    "address_not_held": Fault(
+        "virtio_dma_read.sv",
+        "assign m_axi_arvalid = ar_valid_q;",
+        "assign m_axi_arvalid = ar_valid_q && !m_axi_rvalid;",
+        ("AXI-HELD",),
+        timing="heavy",
+    ),
+    "address_changes": Fault(
+        "virtio_dma_read.sv",
+        "assign m_axi_araddr  = ar_addr_q;",
+        "assign m_axi_araddr  = ar_addr_q ^ AxiAddrWidth'(m_axi_rvalid);",
+        ("AXI-STABLE",),
+        timing="heavy",
+    ),
+    "valid_in_reset": Fault(
+        "virtio_dma_read.sv",
+        "      ar_valid_q <= 1'b0;\n      ar_addr_q  <= '0;",
+        "      ar_valid_q <= 1'b1;\n      ar_addr_q  <= '0;",
+        ("AXI-RESET",),
+    ),
     "irq_before_idx": Fault(
         "virtio_used_writer.sv",
         "state_q == WishWait && rd_rsp_valid_i && !dropping",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memories behind the device's DMA by themselves: virtio_axi_memory in HDL, and AxiMemory where that can the same.
 
-The checks on the channels (tests/hdl/channel_check.sv) and the tap hold the rules of the bus in every test.
+The tap's checkers (virtio_axi_rules) hold the rules of the bus in every test.
 """
 
 from __future__ import annotations

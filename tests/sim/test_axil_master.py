@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The register master in HDL, virtio_axil_master, against cocotbext-axi's AxiLiteRam and a slave with bad manners.
 
-The checks on the channels (tests/hdl/channel_check.sv) hold that valid and payload stay until ready in every test.
+The tap's checker (virtio_axil_rules) holds the rules of the bus in every test.
 """
 
 from __future__ import annotations

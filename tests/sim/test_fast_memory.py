@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only virtio_axi_memory can: its knobs, its speed, and cycles that a seed repeats.
 
-The checks on the channels (tests/hdl/channel_check.sv) and the tap hold the rules of the bus in every test.
+The tap's checkers (virtio_axi_rules) hold the rules of the bus in every test.
 """
 
 from __future__ import annotations

@@ -500,8 +500,8 @@ def test_message_names_rule_queue_head_values_cycle_and_clause() -> None:
 
 
 def test_every_rule_has_a_planted_fault() -> None:
-    """Rules of the bus and the MAC port are tried in test_records.py, of frames in test_frames.py, of ports in
-    test_ports.py.
+    """Rules of the bus are tried in test_axi_rules.py, of the MAC port in test_records.py, of frames in test_frames.py,
+    of ports in test_ports.py.
     """
     planted = {rule for rule, _ in [*RNG_FAULTS.values(), *BLK_FAULTS.values(), *PACKED_FAULTS.values()]}
     alone = {

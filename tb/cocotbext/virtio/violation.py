@@ -16,12 +16,22 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    "AXI-BURST": Rule("bursts have a length and alignment that their kind allows, and are no wider than the bus"),
+    "AXI-X": Rule("valid and ready are known out of reset, and what valid goes with"),
+    "AXI-RESET": Rule("no valid in reset, and none before the first edge after it"),
+    "AXI-HELD": Rule("valid stays until ready"),
+    "AXI-STABLE": Rule("what valid goes with stays as it is until ready"),
+    "AXI-BURST": Rule("bursts have a length and alignment that their kind allows"),
+    "AXI-SIZE": Rule("beats are no wider than the bus"),
     "AXI-4K": Rule("no burst crosses a 4 KiB boundary"),
+    "AXI-LOCK": Rule("no exclusive accesses (project decision)"),
+    "AXI-CACHE": Rule("AxCACHE is none of the reserved encodings"),
     "AXI-WLAST": Rule("WLAST marks exactly the last beat of a write burst"),
     "AXI-RLAST": Rule("RLAST marks exactly the last beat of a read burst"),
     "AXI-STRB": Rule("strobes stay within the byte lanes of their beat"),
     "AXI-ID": Rule("a response belongs to an open transfer, also by its ID"),
+    "AXI-EARLY": Rule("a write is answered after its last data"),
+    "AXI-RESP": Rule("EXOKAY answers exclusive accesses only"),
+    "AXI-OUTSTANDING": Rule("no more bursts are open than the checker can follow"),
     "REG-RESP": Rule("register accesses complete with OKAY (project decision)"),
     "REG-IDENTITY": Rule("identity registers", ("MMIO-DEV-002", "MMIO-DEV-003", "MMIO-DEV-004", "MMIO-DEV-005")),
     "REG-FEATURES": Rule("offered features by selector", ("MMIO-DEV-006", "MMIO-DEV-007")),
