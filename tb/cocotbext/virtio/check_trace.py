@@ -50,6 +50,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "requirements": rule.requirements,
         "verdict": verdict.word,
         "judged": verdict.judged,
+        "broken": verdict.broken,
         "findings": [
             {"where": f.where, "requirements": f.requirements, "expected": f.expected, "seen": f.seen}
             for f in verdict.findings
@@ -62,8 +63,8 @@ def show(verdict: Verdict) -> None:
     kind = "warning: " if RULES[verdict.rule].should else ""
     for finding in verdict.findings[:SHOWN]:
         print(f"{kind}{finding}")
-    if len(verdict.findings) > SHOWN:
-        print(f"{kind}{verdict.rule}: {len(verdict.findings) - SHOWN} more")
+    if verdict.broken > SHOWN:
+        print(f"{kind}{verdict.rule}: {verdict.broken - SHOWN} more")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from .operation import Chains, Interrupts, Suspension
 from .queues import Notifications, QueueSetUp
 from .startup import Access32, Identification, Initialization
 from .state import Judge, State
-from .table import RULES, Finding, Verdict
+from .table import KEPT, RULES, Finding, Verdict
 from .trace import Access, IrqLevel, PowerUp, Step
 
 _JUDGES: tuple[type[Judge], ...] = (
@@ -77,6 +77,9 @@ class DriverChecker:
     ) -> None:
         verdict = self.verdicts[rule]
         verdict.judged += 1
-        if not held:
+        if held:
+            return
+        verdict.broken += 1
+        if len(verdict.findings) < KEPT:
             named = requirements or RULES[rule].requirements
             verdict.findings.append(Finding(where or self._where, rule, expected, seen, named))

@@ -51,8 +51,9 @@ class QueueSetUp(Judge):
         if queue.in_set_up:
             return
         queue.in_set_up = True
-        negotiated = bool(self.state.status & Status.FEATURES_OK)
-        self.judge("DRV-QUEUE-EARLY", negotiated, "FEATURES_OK set before", text(access))
+        if not self.state.refused:
+            negotiated = bool(self.state.status & Status.FEATURES_OK)
+            self.judge("DRV-QUEUE-EARLY", negotiated, "FEATURES_OK set before", text(access))
         expected = f"QueueReady of queue {index} read as 0 before"
         self.judge("DRV-QUEUE-IN-USE", queue.read_not_ready, expected, text(access))
         size_max = "not read" if queue.size_max is None else str(queue.size_max)

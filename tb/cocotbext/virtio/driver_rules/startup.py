@@ -105,26 +105,28 @@ class Initialization(Judge):
 
     def reset(self) -> None:
         self._begun = True
-        self._failed = self._unread = self._refused = False
+        self._failed = self._unread = self._given_up = False
 
     def step(self, access: Access) -> None:
+        status = access.offset == Reg.STATUS
         if self.state.resetting:
             self._resetting(access)
         if self._failed:
-            ahead = access.offset == Reg.STATUS and access.write and access.value & ~self.state.status
+            ahead = status and access.write and access.value & ~self.state.status
             if ahead or sets_up(access):
                 self.judge("DRV-FAILED-STOP", False, "a reset after FAILED", text(access))
                 self._failed = False
-        if self._unread and (access.write or access.offset == Reg.STATUS):
+        asked = self._unread
+        if self._unread and (access.write or status):
             self._unread = False
             self.judge("DRV-FEATURES-OK-READ", not access.write, "Status read after FEATURES_OK", text(access))
-        if self._refused:
+        if self.state.refused:
             self._after_refusal(access)
-        if access.offset == Reg.STATUS and access.size in (None, 4):
-            if not access.write:
-                self._status_read(access)
-            elif access.value:
-                self._status_written(access.value)
+        if status and access.write and access.value:
+            self._status_written(access.value)
+        elif status and not access.write and asked and not access.value & Status.FEATURES_OK:
+            self.state.refused, self._given_up = True, False
+            self.judge("DRV-REFUSED-STOP", True)
 
     def _resetting(self, access: Access) -> None:
         if access.write and not (access.offset == Reg.STATUS and access.value == 0):
@@ -134,45 +136,42 @@ class Initialization(Judge):
             self.judge("DRV-RESET-WAIT", True)
 
     def _after_refusal(self, access: Access) -> None:
-        driver_ok = access.write and access.offset == Reg.STATUS and access.value & Status.DRIVER_OK
-        queue = sets_up(access) and access.offset != Reg.DRIVER_FEATURES
-        if queue or driver_ok:
-            self.judge("DRV-REFUSED-STOP", False, "an end of the initialization", text(access))
-            self._refused = False
-        elif access.write and access.offset == Reg.STATUS:
-            if not access.value & Status.FEATURES_OK or access.value & Status.FAILED:
-                held = bool(access.value & Status.FAILED)
-                self.judge("DRV-REFUSED-FAILED", held, "FAILED", text(access))
-            self._refused = False
-
-    def _status_read(self, access: Access) -> None:
-        asked = self.state.status & Status.FEATURES_OK
-        if asked and not access.value & Status.FEATURES_OK and not self.state.resetting:
-            self._refused = True
-            self.judge("DRV-REFUSED-STOP", True)
+        """The driver may set FAILED, reset the device, or try other features."""
+        status = access.write and access.offset == Reg.STATUS
+        driver_ok = status and access.value & Status.DRIVER_OK and not access.value & Status.FAILED
+        if driver_ok or (sets_up(access) and access.offset != Reg.DRIVER_FEATURES):
+            if not self._given_up:
+                self.judge("DRV-REFUSED-STOP", False, "an end of the initialization", text(access))
+            self._given_up = True
+        elif status and access.value & Status.FEATURES_OK and not access.value & Status.FAILED:
+            self.state.refused = False
+        elif status and not self._given_up:
+            held = bool(access.value & Status.FAILED)
+            self.judge("DRV-REFUSED-FAILED", held, "FAILED", text(access))
+            self._given_up = True
 
     def _status_written(self, value: int) -> None:
         before = self.state.status
+        seen = f"write of {value:#x} over {before:#x}"
         if not self._begun:
             self._begun = True
-            expected = "0 written to Status before"
-            self.judge("DRV-RESET-FIRST", self.state.reset_seen, expected, f"write of Status, value {value:#x}")
-        elif self.state.reset_seen and not before:
+            self.judge("DRV-RESET-FIRST", False, "0 written to Status before", seen)
+        elif not before:
             self.judge("DRV-RESET-FIRST", True)
         ignored = Status.DEVICE_NEEDS_RESET
         if self.state.suspends:
             ignored |= Status.SUSPEND | Status.DRIVER_OK
         kept = before & ~ignored
         if kept:
-            text_ = f"write of Status, value {value:#x}"
-            self.judge("DRV-STATUS-CLEAR", not kept & ~value, f"all of {kept:#x} to stay set", text_)
+            self.judge("DRV-STATUS-CLEAR", not kept & ~value, f"all of {kept:#x} to stay set", seen)
         if value & Status.FAILED:
             self._failed = True
             self.judge("DRV-FAILED-STOP", True)
             return
+        if self.state.refused:
+            return
         for step, previous in zip(_STEPS[1:], _STEPS, strict=False):
             if value & ~before & step:
-                seen = f"write of {value:#x} over {before:#x}"
                 self.judge("DRV-STATUS-ORDER", bool(before & previous), f"{previous.name} set before {step.name}", seen)
         if value & ~before & Status.FEATURES_OK:
             self._unread = True

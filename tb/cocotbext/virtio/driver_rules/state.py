@@ -20,6 +20,8 @@ SET_UP = frozenset(
     ]
 )
 SUSPEND_BIT = 43
+#: Words of features that can be told apart; there are no features beyond bit 127.
+FEATURE_WORDS = 4
 
 
 @dataclass
@@ -47,6 +49,7 @@ class State:
     status: int = 0
     needs_reset: bool = False
     resetting: bool = False
+    refused: bool = False
     device_features_sel: int | None = None
     driver_features_sel: int | None = None
     accepted_words: dict[int, int] = field(default_factory=dict)
@@ -61,7 +64,7 @@ class State:
     @property
     def accepted(self) -> int:
         """The features written, as one number."""
-        return sum(word << 32 * index for index, word in self.accepted_words.items())
+        return sum(word << 32 * index for index, word in self.accepted_words.items() if index < FEATURE_WORDS)
 
     def has(self, feature: int) -> bool:
         """Whether a feature was accepted."""

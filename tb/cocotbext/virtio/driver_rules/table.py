@@ -129,6 +129,9 @@ RULES: dict[str, Rule] = {
     "DRV-INPUT-SIZE": _should("size is read before the payload", "INPUT-DRV-003"),
 }
 
+#: How many findings of a rule are kept; all are counted.
+KEPT = 10
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -147,10 +150,11 @@ class Finding:
 
 @dataclass
 class Verdict:
-    """How often a rule could be judged, and where it was found broken."""
+    """How often a rule could be judged and was broken, and the first findings."""
 
     rule: str
     judged: int = 0
+    broken: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     @property
