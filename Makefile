@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.stamp
 export TEST CONFIG SEED SIM MEM WAVES DISK DISK_WRITE MAIN JOBS TIMEOUT RERUN WINDOW
 export SEEDS CYCLES CHAINS TIMING
 export BENCH ROUNDS REPEAT SOAK SYNTH
-export REGS IRQ
+export REGS IRQ TRACE
 
 sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus MEM=fast|axiram MAIN=native|cocotb WAVES=1 DISK=path DISK_WRITE=1 JOBS=n RERUN=n WINDOW=us
 	@$(PY) -m tests.sim.regress
@@ -24,6 +24,9 @@ soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CON
 
 board: $(STAMP) ## test a device on a board, mapped from files (docs/board.md): REGS=file[@offset] MEM=file[@offset,bus_address] IRQ=uio|poll TEST=name SEED=n
 	@$(PY) -m tests.board
+
+check-trace: $(STAMP) ## judge a driver by a register trace of it (docs/driver-rules.md): TRACE=file
+	@$(PY) -m cocotbext.virtio.check_trace $(or $(TRACE),$(error TRACE=file expected: a register trace, such as tests/traces/linux-6.1-rng.txt))
 
 bench: $(STAMP) ## measure the RTL in cycles, and how fast the simulation is: BENCH=rtl,speed,regression,soak ROUNDS=n REPEAT=n SOAK=n JOBS=n
 	@$(PY) -m tests.bench.measure
@@ -57,10 +60,10 @@ clean: ## remove builds, results and caches (keeps .venv)
 	find models tb tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak board bench plot synth waves lint format list deps clean help
+.PHONY: sim test soak board check-trace bench plot synth waves lint format list deps clean help

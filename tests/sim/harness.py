@@ -14,6 +14,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import FallingEdge, select
 
+from cocotbext.virtio.driver_rules import DriverChecker, from_events
 from cocotbext.virtio.events import DmaRead, DmaWrite, Event, FrameSent, PortOut
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.bench import PERIOD_NS, SimBench
@@ -21,6 +22,7 @@ from cocotbext.virtio.sim.tap import Tap
 from cocotbext.virtio.sim.timing import Timing
 from cocotbext.virtio.violation import ScoreboardError
 from tests.bodies import reference
+from tests.bodies.judged import check_driver
 from tests.bodies.rig import Body, Rig
 from tests.example.checksum import Checksum
 from tests.sim import configs, failure_times
@@ -81,6 +83,7 @@ class SimRig(SimBench, Rig):
     seen: Counter[type]
     sent: list[bytes]
     items: list[int]
+    driver_checker: DriverChecker
     #: A clock edge: its number as the tap counts, and its simulated time in ns.
     edge: tuple[int, int]
 
@@ -99,6 +102,7 @@ class SimRig(SimBench, Rig):
         assert isinstance(rig, cls)
         rig.tap, rig.lockstep, rig.storage, rig.seen = tap, lockstep, storage, Counter()
         rig.sent, rig.items = [], []
+        rig.driver_checker = DriverChecker()
         rig.net = function if isinstance(function, Net) else None
         # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
         rig.edge = (tap.cycle, rig.now_ns() - PERIOD_NS // 2)
@@ -169,6 +173,7 @@ class SimRig(SimBench, Rig):
         self.seen.update(map(type, events))
         self.items += [event.value for event in events if isinstance(event, PortOut)]
         self.sent += [event.data for event in events if isinstance(event, FrameSent)]
+        self.driver_checker.feed(from_events(events))
         for event in events:
             self.lockstep.feed(event)
         return events
@@ -286,6 +291,7 @@ class SimRig(SimBench, Rig):
     async def _whole(self, body: Body, *arguments: Any) -> None:
         await body(self, *arguments)
         await self.finish(body.used)
+        check_driver(self.driver_checker, body.name)
         _log.info("%s: %d used buffers, %d interrupts", body.name, self.transport.used_count, self.transport.interrupts)
 
     async def _watch(self, body: Body) -> None:

@@ -21,7 +21,7 @@ _QUEUE = (
 )
 _SERVED = ("W QueueNotify 0", "IRQ 1", "R InterruptStatus 1", "W InterruptACK 1", "IRQ 0")
 _STOPPED = ("W QueueSel 0", "W QueueReady 0", "R QueueReady 0", "W Status 0", "R Status 0")
-_RNG, _NET, _BLK, _CONSOLE, _INPUT = 4, 1, 2, 3, 18
+_RNG, _NET, _BLK, _CONSOLE, _INPUT, _GPU = 4, 1, 2, 3, 18, 16
 _VERSION_1 = 32
 _RING_RESET, _NOTIFICATION_DATA, _SUSPEND = 40, 38, 43
 
@@ -144,7 +144,7 @@ FAULTS: dict[str, list[str]] = {
     "DRV-CONFIG-READ-ONLY": life(_NET, live=["W Config+0x0/1 0"]),
     "DRV-CONFIG-GENERATION": life(_BLK, offered=[2], live=["R Config+0xc 1"]),
     "DRV-CONFIG-WIDE": life(_BLK, live=["R ConfigGeneration 0", "R Config+0x0 1", "R Config+0x4 0"]),
-    "DRV-CONFIG-CHANGE": life(_BLK, live=["R InterruptStatus 0x2", "W InterruptACK 0x2"]),
+    "DRV-CONFIG-CHANGE": until(life(_BLK, live=["R InterruptStatus 0x2", "W InterruptACK 0x2"]), "W InterruptACK 0x2"),
     "DRV-BLK-WRITEBACK": life(_BLK, offered=[9, 11], negotiating=bracket("R Config+0x20/1 1")),
     "DRV-INPUT-SELECT": life(_INPUT, live=["W Config+0x0/1 1", *bracket("R Config+0x2/1 0")]),
     "DRV-INPUT-SIZE": life(_INPUT, live=["W Config+0x0/1 1", "W Config+0x1/1 0", *bracket("R Config+0x8/1 0")]),
@@ -178,7 +178,8 @@ CLEAN: dict[str, list[str]] = {
         ),
     ),
     "generation changes": life(
-        _BLK, live=("R ConfigGeneration 0", "R Config+0x0 1", "R Config+0x4 0", *bracket("R Config+0x0 2", "R Config+0x4 0"))
+        _BLK,
+        live=("R ConfigGeneration 0", "R Config+0x0 1", "R Config+0x4 0", *bracket("R Config+0x0 2", "R Config+0x4 0")),
     ),
     "keyboard": life(
         _INPUT,
@@ -187,6 +188,11 @@ CLEAN: dict[str, list[str]] = {
             *(*bracket("R Config+0x8/1 0", "R Config+0x9/1 0"), *kick((8, "w"))),
         ),
     ),
+    "network": life(_NET, offered=[5, 17, 18, 20, 22], live=bracket("R Config+0x0/1 2", "R Config+0x8/2 1")),
+    "cache": life(_BLK, offered=[9, 11], live=("W Config+0x20/1 1", *bracket("R Config+0x20/1 1"))),
+    "zones": life(_BLK, offered=[13, 17], accepted=[17, _VERSION_1], negotiating=bracket("R Config+0x5c/1 1")),
+    "gpu": life(_GPU, live=["W SHMSel 1", "R SHMLenLow 0"]),
+    "other things": ["R MagicValue 0x1", *_IDENTITY[:1], "R Version 1", *_IDENTITY[:1], "R Version 1"],
     "emergency": life(_CONSOLE, offered=[2], negotiating=["W Config+0x8 0x41"]),
     "placeholder": [*_IDENTITY, "R DeviceID 0", *_IDENTITY, "R DeviceID 0"],
 }

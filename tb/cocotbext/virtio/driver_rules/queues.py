@@ -41,6 +41,7 @@ class QueueSetUp(Judge):
         elif queue.ready:
             self.judge("DRV-QUEUE-LIVE", False, f"no access while queue {selected} is ready", text(access))
         elif access.write:
+            self.judge("DRV-QUEUE-LIVE", True)
             self._begin(access, queue, selected)
             queue.values[at] = access.value
             if at == Reg.QUEUE_SIZE:
