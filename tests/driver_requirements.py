@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which requirement on drivers a register trace shows, by which rule, or why none: docs/driver-rules.md.
 
-A unit test demands that every driver requirement of the catalogue is there, and that the page is up to date; write it by
-`python -m tests.driver_requirements`.
+A unit test demands that every driver requirement of the catalogue is there, and that the page is up to date; write it
+by `python -m tests.driver_requirements`.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ Written by `python -m tests.driver_requirements`.
 
 `make check-trace TRACE=file` judges a driver by its register accesses, from its first look at the device on; after
 `pip install`, `python -m cocotbext.virtio.check_trace FILE...` does the same. A broken rule is told as
-`file:line: RULE (REQUIREMENT, ...): expected ..., seen ...`. The last line counts rules that held, were broken, and were
-not reached; a SHOULD that is broken is a warning and counts as passed. `sim_build/trace-NAME.json` (or `--json PATH`)
-has the verdict of each rule. The exit status is 0, 1 if a MUST is broken, 2 for a trace that cannot be read.
+`file:line: RULE (REQUIREMENT, ...): expected ..., seen ...`. The last line counts rules that held, were broken, and
+were not reached; a SHOULD that is broken is a warning and counts as passed. `sim_build/trace-NAME.json` (or `--json
+PATH`) has the verdict of each rule. The exit status is 0, 1 if a MUST is broken, 2 for a trace that cannot be read.
 
-The bench's own driver is judged by the same rules: test bodies that do not break them on purpose run with them, on the
-model and on what the monitors see on the pins (`tests/bodies/judged.py`). `tests/traces` holds what Linux and U-Boot do.
+The bench's own driver is judged by the same rules in every test body, on the model and by what the monitors see on the
+pins; what bodies break on purpose is listed in `tests/bodies/judged.py`. `tests/traces` holds what Linux and U-Boot do.
 
 ## Traces
 
@@ -83,8 +83,8 @@ RESET                           the device is reset by wire: nothing of before c
 ```
 
 Registers are named as in the standard, fields of the configuration space `Config+0x4`, and what has no name `-`. A
-notification may be followed by `# chain head=0 [('0x3000', 16, 'r'), ('0x4000', 512, 'w')]`: address, length, and whether
-the device reads or writes, of each element of the chain; `IRQ raised` behind it stands for a line `IRQ 1`.
+notification may be followed by `# chain head=0 [('0x3000', 16, 'r'), ('0x4000', 512, 'w')]`: address, length, and
+whether the device reads or writes, of each element of the chain; `IRQ raised` behind it stands for a line `IRQ 1`.
 
 ## Rules
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Register traces in short, and for each rule on drivers one in which exactly that rule is broken.
 
-A line is "R Status 0x3", "W Config+0x20/1 0" (so many bytes, 4 by default), "R @0x0f0 0" (an offset), "IRQ 1", or "RESET".
+A line is "R Status 0x3", "W Config+0x20/1 0" (so many bytes, 4 by default), "R @0x0f0 0" (an offset), "IRQ 1", "RESET".
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ FAULTS: dict[str, list[str]] = {
     "DRV-IRQ-CAUSE": life(live=["IRQ 1", "W InterruptACK 1"]),
     "DRV-ACK-DEFINED": life(live=["R InterruptStatus 0x1", "W InterruptACK 0x5"]),
     "DRV-ACK-SEEN": life(live=["R InterruptStatus 0x1", "W InterruptACK 0x3"]),
-    "DRV-ACK-MISSING": life(live=["R InterruptStatus 0x1", "R InterruptStatus 0x1"]),
+    "DRV-ACK-MISSING": life(live=["R InterruptStatus 0x1", "W QueueNotify 0", "R InterruptStatus 0x1"]),
     "DRV-SUSPEND-SET": life(live=["W Status 0x1f"]),
     "DRV-SUSPEND-WAIT": life(offered=[_SUSPEND], live=["W Status 0x1f", "W Status 0x1f"]),
     "DRV-SUSPEND-NOTIFY": life(offered=[_SUSPEND], live=["W Status 0x1f", "R Status 0x1b", "W QueueNotify 0"]),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules on drivers: each bites, stands for requirements of the catalogue, and holds for drivers that are well-behaved."""
+"""Rules on drivers: each bites, names requirements of the catalogue, and holds for well-behaved drivers."""
 
 from __future__ import annotations
 

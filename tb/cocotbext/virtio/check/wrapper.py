@@ -44,10 +44,7 @@ _SINGLE = {
     "wlast": "1",
 }
 #: Signals of the small register buses: what the bench drives, and what the device answers with its value if it has none.
-_APB = (
-    ("psel", "penable", "pwrite", "paddr", "pwdata", "pstrb", "pprot"),
-    {"prdata": "", "pready": "1", "pslverr": "0"},
-)
+_APB = (("psel", "penable", "pwrite", "paddr", "pwdata", "pstrb", "pprot"), {"prdata": "", "pready": "1", "pslverr": "0"})
 _SIMPLE = (("addr", "read", "write", "wdata", "wstrb"), {"rdata": "", "ready": "1", "error": "0"})
 
 
@@ -126,9 +123,7 @@ class _Wrapper:
     def _port(self, table: str, name: str, direction: str = "in") -> Port:
         port = self.ports.get(name)
         if port is None:
-            raise DescriptionError(
-                f"{self.device.path}: [{table}]: port {name} expected in {self.device.top}, seen none"
-            )
+            raise DescriptionError(f"{self.device.path}: [{table}]: port {name} expected in {self.device.top}, seen none")
         if port.direction != direction:
             raise DescriptionError(
                 f"{self.device.path}: [{table}]: port {name} expected to be {direction}put, seen {port.direction}put"
@@ -162,9 +157,7 @@ class _Wrapper:
             for signal in _MASTER_LITE:
                 self._drive("registers", bus, signal, f"s_axil_{signal}", signal not in _OPTIONAL)
             for signal in _SLAVE_LITE:
-                self.assigns.append(
-                    f"assign s_axil_{signal} = $bits(s_axil_{signal})'({self._answer('registers', bus, signal)});"
-                )
+                self.assigns.append(f"assign s_axil_{signal} = $bits(s_axil_{signal})'({self._answer('registers', bus, signal)});")
             if bus.kind == "axi4":
                 for signal, value in _SINGLE.items():
                     self._drive("registers", bus, signal, value, False)
@@ -173,9 +166,7 @@ class _Wrapper:
         bridge = "virtio_axil_to_apb" if bus.kind == "apb" else "virtio_axil_to_simple"
         connections = [".clk_i", ".rst_ni", *(f".s_axil_{signal}" for signal in (*_MASTER_LITE, *_SLAVE_LITE))]
         for signal in driven:
-            width = {"paddr": 12, "addr": 12, "pwdata": 32, "wdata": 32, "pstrb": 4, "wstrb": 4, "pprot": 3}.get(
-                signal, 1
-            )
+            width = {"paddr": 12, "addr": 12, "pwdata": 32, "wdata": 32, "pstrb": 4, "wstrb": 4, "pprot": 3}.get(signal, 1)
             self.wires.append(f"logic [{width - 1}:0] b_{signal};")
             connections.append(f".{signal}_o(b_{signal})")
             self._drive("registers", bus, signal, f"b_{signal}", signal not in ("pprot", "pstrb", "wstrb"))

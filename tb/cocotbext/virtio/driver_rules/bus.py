@@ -9,7 +9,7 @@ from .trace import Access, IrqLevel
 
 
 class JudgedBus:
-    """`RegisterBus` that passes accesses on to `bus` and tells `checker` of them, and of changes of `irq` in between."""
+    """`RegisterBus` that passes accesses on to `bus` and tells `checker` of them and of changes of `irq`."""
 
     def __init__(self, bus: RegisterBus, irq: Interrupt, checker: DriverChecker) -> None:
         self._bus = bus

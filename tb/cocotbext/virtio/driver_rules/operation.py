@@ -25,6 +25,7 @@ class Interrupts(Judge):
 
     def reset(self) -> None:
         self._seen = 0
+        self._went_on = False
         self._raised_at: int | None = None
 
     def irq(self, level: bool, at: int) -> None:
@@ -36,11 +37,13 @@ class Interrupts(Judge):
             if self._raised_at is not None:
                 self.judge("DRV-IRQ-CAUSE", True)
                 self._raised_at = None
-            again = access.value & self._seen
-            if again:
+            if access.value & self._seen and self._went_on:
                 expected = f"{self._seen:#x} acknowledged since it was read"
                 self.judge("DRV-ACK-MISSING", False, expected, text(access))
             self._seen = access.value & _EVENTS
+            self._went_on = False
+        elif access.offset == Reg.QUEUE_NOTIFY and access.write:
+            self._went_on = True  # to read InterruptStatus twice is no fault, to go on without an acknowledgement is
         elif access.offset == Reg.INTERRUPT_ACK and access.write:
             self._acknowledge(access)
 

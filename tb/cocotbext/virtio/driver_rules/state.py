@@ -99,7 +99,8 @@ class State:
             elif at == Reg.DRIVER_FEATURES_SEL:
                 self.driver_features_sel = value
             elif at == Reg.DRIVER_FEATURES and self.driver_features_sel is not None:
-                self.accepted_words[self.driver_features_sel] = value
+                if not self.status & Status.FEATURES_OK:
+                    self.accepted_words[self.driver_features_sel] = value
             elif at == Reg.QUEUE_SEL:
                 self.queue_sel = value
         elif at == Reg.STATUS:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import random
 import struct
-from itertools import islice
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 from virtio_model import spec
@@ -140,7 +140,7 @@ class NetDriver(ClassDriver):
     async def read_config(self, transport: MmioTransport) -> NetConfig:
         """Read the fields that the accepted features define, consistently as one set."""
         at = spec.NetConfig
-        places = {
+        places: dict[int, list[tuple[int, int]]] = {
             NetFeature.MAC: [(at.MAC + byte, 1) for byte in range(6)],
             NetFeature.STATUS: [(at.STATUS, 2)],
             NetFeature.MQ: [(at.MAX_VIRTQUEUE_PAIRS, 2)],
