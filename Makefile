@@ -12,7 +12,7 @@ export TEST CONFIG SEED SIM MEM WAVES DISK DISK_WRITE MAIN JOBS TIMEOUT RERUN WI
 export SEEDS CYCLES CHAINS TIMING
 export BENCH ROUNDS REPEAT SOAK SYNTH
 export REGS IRQ
-export DUT PARAMETERS
+export DUT PARAMETERS TRACE
 
 sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus MEM=fast|axiram MAIN=native|cocotb WAVES=1 DISK=path DISK_WRITE=1 JOBS=n RERUN=n WINDOW=us
 	@$(PY) -m tests.sim.regress
@@ -31,6 +31,9 @@ check-dut: $(STAMP) ## check a device of other people, described in a file (docs
 
 conformance: $(STAMP) ## the regression, then a verdict on each requirement of the standard, as JSON, HTML and JUnit: as sim
 	@$(PY) -m tests.conformance
+
+check-trace: $(STAMP) ## judge a driver by a register trace of it (docs/driver-rules.md): TRACE=file
+	@$(PY) -m cocotbext.virtio.check_trace $(or $(TRACE),$(error TRACE=file expected: a register trace, such as tests/traces/linux-6.1-rng.txt))
 
 bench: $(STAMP) ## measure the RTL in cycles, and how fast the simulation is: BENCH=rtl,speed,regression,soak ROUNDS=n REPEAT=n SOAK=n JOBS=n
 	@$(PY) -m tests.bench.measure
@@ -70,4 +73,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak board check-dut conformance bench plot synth waves lint format list deps clean help
+.PHONY: sim test soak board check-dut check-trace conformance bench plot synth waves lint format list deps clean help

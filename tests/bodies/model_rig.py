@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 
+from cocotbext.virtio.driver_rules import DriverChecker, JudgedBus, PowerUp
 from cocotbext.virtio.memory import regions_for
 from cocotbext.virtio.model_bench import ModelBench, ModelClock
 from virtio_model import Console, Input, MemoryStorage, Net, Port, Wire
@@ -40,6 +41,8 @@ class ModelRig(ModelBench, Rig):
         function = reference.function(parameters, storage, content.randbytes)
         options = reference.device_options(parameters, function)
         super().__init__(function, seed, regions=regions_for(options["address_width"]), **options)
+        self.driver_checker = DriverChecker()
+        self.bus = self.transport.bus = JudgedBus(self.bus, self.irq, self.driver_checker)
         self.storage = storage
         self._delivering = False
         if isinstance(function, Net):
@@ -55,6 +58,7 @@ class ModelRig(ModelBench, Rig):
 
     async def power_cycle(self) -> None:
         self.device.write(Reg.STATUS, 0)
+        self.driver_checker.feed([PowerUp("power cycle")])
         self.transport.forget()
 
     async def set_capacity(self, sectors: int) -> None:

@@ -20,7 +20,10 @@ from ..sim.runner import BUILD_TIMEOUT_S, VPI, build_error, job, last_error
 from .verdict import FILE, Verdict, read
 
 #: The bench's own HDL; the rest of tb/hdl is what is behind our own devices.
-BENCH = ("virtio_c_pkg", "virtio_tb", "virtio_tap", "virtio_axi_memory", "virtio_axil_master")
+BENCH = (
+    *("virtio_c_pkg", "virtio_axi_rules_pkg", "virtio_axi_rules", "virtio_axil_rules"),
+    *("virtio_tb", "virtio_tap", "virtio_axi_memory", "virtio_axil_master"),
+)
 BRIDGES = ("virtio_axil_to_apb", "virtio_axil_to_simple")
 
 

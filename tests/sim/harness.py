@@ -14,6 +14,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import FallingEdge, select
 
+from cocotbext.virtio.driver_rules import DriverChecker, from_events
 from cocotbext.virtio.events import DmaRead, DmaWrite, Event, FrameSent, PortOut
 from cocotbext.virtio.reached import Reached
 from cocotbext.virtio.scoreboard import Scoreboard
@@ -25,6 +26,7 @@ from virtio_model import Console, MemoryStorage, Net
 from virtio_model.spec import SECTOR
 
 from ..bodies import reference
+from ..bodies.judged import check_driver
 from ..bodies.rig import Body, Rig
 from ..conformance import record
 from ..example.checksum import Checksum
@@ -86,6 +88,7 @@ class SimRig(SimBench, Rig):
     seen: Counter[type]
     sent: list[bytes]
     items: list[int]
+    driver_checker: DriverChecker
     #: A clock edge: its number as the tap counts, and its simulated time in ns.
     edge: tuple[int, int]
 
@@ -109,6 +112,7 @@ class SimRig(SimBench, Rig):
         rig.tap, rig.lockstep, rig.storage, rig.seen = tap, lockstep, storage, Counter()
         rig.sent, rig.items = [], []
         rig.reached, rig.recent, rig.around = Reached(lockstep), deque(maxlen=RECENT), []
+        rig.driver_checker = DriverChecker()
         rig.net = function if isinstance(function, Net) else None
         # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
         rig.edge = (tap.cycle, rig.now_ns() - PERIOD_NS // 2)
@@ -183,6 +187,7 @@ class SimRig(SimBench, Rig):
         self.seen.update(map(type, events))
         self.items += [event.value for event in events if isinstance(event, PortOut)]
         self.sent += [event.data for event in events if isinstance(event, FrameSent)]
+        self.driver_checker.feed(from_events(events))
         for event in events:
             self.recent.append(event)
             self.lockstep.feed(event)
@@ -304,7 +309,12 @@ class SimRig(SimBench, Rig):
     async def _whole(self, body: Body, *arguments: Any) -> None:
         await body(self, *arguments)
         await self.finish(body.used)
+        self.judge_driver(body)
         _log.info("%s: %d used buffers, %d interrupts", body.name, self.transport.used_count, self.transport.interrupts)
+
+    def judge_driver(self, body: Body) -> None:
+        """The end of a body for our own side. Raises DriverError."""
+        check_driver(self.driver_checker, body.name)
 
     async def _watch(self, body: Body) -> None:
         """Feed the scoreboard, and end what takes too long."""

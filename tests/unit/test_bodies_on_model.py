@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,15 @@ import pytest
 
 from cocotbext.virtio.model_bench import run
 from tests.bodies import every_body, reference
+from tests.bodies.judged import check_driver, on_purpose
 from tests.bodies.model_rig import ModelRig
 from tests.bodies.rig import Body
 from tests.sim.configs import CONFIGS
 
 BODIES = every_body()
+#: The rules on drivers that each body broke, of those bodies that have run, and how many runs there were.
+BROKEN: defaultdict[str, set[str]] = defaultdict(set)
+RAN: list[str] = []
 #: Bodies for block devices with all features.
 NEED_ALL_FEATURES = [body.name for body in BODIES if body.name.startswith("blk_features.")]
 #: Bodies for devices that are built to be refused or read-only, and the configurations to run them on.
@@ -53,7 +58,20 @@ def test_body(body: Body, config: str, case: str) -> None:
         await body(rig, *([case] if case else []))
         await rig.finish(body.used)
 
-    run(whole(ModelRig(CONFIGS[config], seed=1)))
+    rig = ModelRig(CONFIGS[config], seed=1)
+    run(whole(rig))
+    verdicts = rig.driver_checker.verdicts
+    check_driver(rig.driver_checker, body.name)
+    RAN.append(body.name)
+    BROKEN[body.name] |= {rule for rule, verdict in verdicts.items() if verdict.findings}
+
+
+def test_bodies_break_what_they_are_said_to() -> None:
+    if len(RAN) < len(list(runs())):
+        pytest.skip("only known when all bodies have run")
+    for name, rules in on_purpose().items():
+        seen = set().union(*(BROKEN[body] for body in BROKEN if body == name or body.partition(".")[0] == name))
+        assert rules <= seen, f"{name}: {rules - seen}"
 
 
 def test_special_bodies_exist() -> None:

@@ -33,7 +33,10 @@ _READS: dict[int, tuple[str, ...]] = {
     **dict.fromkeys((Reg.SHM_LEN_LOW, Reg.SHM_LEN_HIGH, Reg.SHM_BASE_LOW, Reg.SHM_BASE_HIGH), ("REG-SHM",)),
     Reg.CONFIG_GENERATION: ("REG-GENERATION",),
 }
-_DMA = ("AXI-BURST", "AXI-4K", "AXI-ID")
+_DMA = (
+    *("AXI-X", "AXI-RESET", "AXI-HELD", "AXI-STABLE", "AXI-BURST", "AXI-SIZE", "AXI-4K", "AXI-LOCK", "AXI-CACHE"),
+    *("AXI-ID", "AXI-EARLY", "AXI-RESP", "AXI-OUTSTANDING"),
+)
 _EVENTS: dict[type, tuple[str, ...]] = {
     DmaRead: (*_DMA, "AXI-RLAST", "DMA-READ-OUTSIDE", "VQ-READ-WRITABLE"),
     DmaWrite: (*_DMA, "AXI-WLAST", "AXI-STRB", "DMA-WRITE-OUTSIDE", "VQ-WRITE-RING", "VQ-WRITE-READABLE"),

@@ -8,6 +8,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 from virtio_model import spec
@@ -139,14 +140,19 @@ class NetDriver(ClassDriver):
     async def read_config(self, transport: MmioTransport) -> NetConfig:
         """Read the fields that the accepted features define, consistently as one set."""
         at = spec.NetConfig
-        low, high, status, pairs, mtu = await transport.read_config_fields(
-            (at.MAC, 4), (at.MAC + 4, 2), (at.STATUS, 2), (at.MAX_VIRTQUEUE_PAIRS, 2), (at.MTU, 2)
-        )
+        places: dict[int, list[tuple[int, int]]] = {
+            NetFeature.MAC: [(at.MAC + byte, 1) for byte in range(6)],
+            NetFeature.STATUS: [(at.STATUS, 2)],
+            NetFeature.MQ: [(at.MAX_VIRTQUEUE_PAIRS, 2)],
+            NetFeature.MTU: [(at.MTU, 2)],
+        }
+        wanted = [place for feature, fields in places.items() if self.has(feature) for place in fields]
+        values = iter(await transport.read_config_fields(*wanted) if wanted else ())
         return NetConfig(
-            (low | high << 32).to_bytes(6, "little") if self.has(NetFeature.MAC) else None,
-            bool(status & NET_S_LINK_UP) if self.has(NetFeature.STATUS) else None,
-            pairs if self.has(NetFeature.MQ) else None,
-            mtu if self.has(NetFeature.MTU) else None,
+            bytes(islice(values, 6)) if self.has(NetFeature.MAC) else None,
+            bool(next(values) & NET_S_LINK_UP) if self.has(NetFeature.STATUS) else None,
+            next(values) if self.has(NetFeature.MQ) else None,
+            next(values) if self.has(NetFeature.MTU) else None,
         )
 
     async def submit(
