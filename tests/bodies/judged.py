@@ -80,6 +80,7 @@ _BROKEN: dict[str, str] = {
     "registers.unlisted_offsets": "OFFSET",
     "registers.write_only_registers_read_zero": "QUEUE-LIVE SHM WRITE-ONLY",
     "reset.at_any_cycle": "IDENTIFY QUEUE-POWER",
+    "reset.features_are_forgotten": "IDENTIFY REFUSED-FAILED RESET-FIRST STATUS-ORDER VERSION-1",
     "reset.indices_are_forgotten": "QUEUE-POWER",
     "reset.nothing_happens_after_it": "NOTIFY-EARLY",
     "reset.set_up_is_forgotten": "QUEUE-AVAILABLE QUEUE-COMPLETE QUEUE-EARLY QUEUE-IN-USE",
