@@ -98,9 +98,6 @@ class ForeignRig(SimRig):
         # A small queue takes fewer requests at once than a body was written for.
         await super().finish(min(min_used, 1 + min(DEVICE.queue_size_max) // 4))
 
-    def judge_driver(self, body: Body) -> None:
-        """Nothing: it is the device that is judged here, and what it answers may lead the driver astray."""
-
     def image(self) -> bytes:
         """The disk as it has to be; whether it is so, `read_back` sees."""
         return b"".join(self.storage.read(sector) for sector in range(self.storage.capacity))

@@ -191,7 +191,7 @@ def hostile(records: Sequence[Record], scope: Scope) -> list[Item]:
         tests = [*by_test.get(entry["id"], []), *tests_in(reason)]
         ran = [record for test in tests for record in evidence.of_test[test]]
         bad = [record for record in ran if record.bad]
-        verdict, why, text, around = NOT_REACHED, reason or "no test", "", ()
+        verdict, why, text, around = NOT_REACHED, f"by {', '.join(tests)}" if tests else "no test", "", ()
         if bad:
             verdict = "wedged" if any(record.verdict == WEDGED for record in bad) else FAIL
             why, around = "", bad[0].around

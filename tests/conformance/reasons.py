@@ -89,6 +89,7 @@ DEVICES: Mapping[str, str] = {
     "NET-DEV-002": "identity.features_offered",
     "NET-DEV-008": "elaboration: Mtu is at least 1280",
     "NET-DEV-009": "`REG-CONFIG`",
+    "NET-DEV-019": "identity.features_offered",
     "NET-DEV-021": "net.queue_pairs",
     "NET-DEV-022": "`VQ-DATA`, `NET-SENT`",
     **dict.fromkeys((f"NET-DEV-{number:03}" for number in (25, 27, 30, 35)), _SENT),

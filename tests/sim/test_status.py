@@ -8,7 +8,7 @@ from typing import Any
 import cocotb
 
 from ..bodies import status
-from .harness import on_device
+from .harness import SimRig, on_device
 
 
 @cocotb.test()
@@ -34,3 +34,13 @@ async def driver_ok_needs_features_ok(dut: Any) -> None:
 @cocotb.test()
 async def failed_stops_work(dut: Any) -> None:
     await on_device(dut, status.failed_stops_work)
+
+
+@cocotb.test()
+async def rules_on_drivers_see_the_pins(dut: Any) -> None:
+    """Rules on drivers see the Status bits that a body clears without a reset, and nothing else."""
+    rig = await SimRig.build(dut, "light")
+    await rig.run(status.bits_accumulate)
+    found = [finding for finding in rig.driver_checker.findings() if finding.rule != "DRV-ACCEPT"]
+    assert {finding.rule for finding in found} == {"DRV-STATUS-CLEAR"}
+    assert found[0].where.startswith("cycle ")
