@@ -200,7 +200,7 @@ PLANS: tuple[Plan, ...] = (
     ),
     Plan("test_input", configs=("input", "input32", "input128_split", "input512_packed"), icarus=("input",)),
     Plan("test_checksum", configs=("checksum", "checksum32", "checksum512_packed"), icarus=("checksum",)),
-    Plan("test_narrow", configs=(), icarus=("rng_addr32",)),
+    Plan("test_narrow", configs=("rng_addr32",), icarus=("rng_addr32",)),
     Plan("test_read_only", configs=("blk_ro",), icarus=("blk_ro",)),
     Plan(
         "test_disk",
