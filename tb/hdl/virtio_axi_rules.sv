@@ -85,7 +85,6 @@ module virtio_axi_rules #(
   logic [63:0] cycle_q;
   logic [31:0] count_q;
   logic reset_q;
-  logic started_q;  // a reset has ended
   logic aw_held_q, w_held_q, b_held_q, ar_held_q, r_held_q;  // valid without ready at the edge before
 
   // What was on a channel when it was held
@@ -187,10 +186,9 @@ module virtio_axi_rules #(
     num_noted_q = 0;
   endtask
 
-  // AXI-RESET: a valid in reset from its second edge on, but for the first reset, when a bench may not drive anything yet; or
-  // a valid, or X, at the first edge after any reset
+  // AXI-RESET: a valid, or X, at the first edge after a reset. In it a bench may not drive anything yet.
   task automatic low(input logic side, input name_t signal, input logic valid);
-    if (rst_ni === 1'b1 ? valid !== 1'b0 : valid === 1'b1 && started_q) report(side, "AXI-RESET", signal);
+    if (valid !== 1'b0) report(side, "AXI-RESET", signal);
   endtask
 
   task automatic check_reset;
@@ -491,7 +489,7 @@ module virtio_axi_rules #(
 
   always @(posedge clk_i) begin
     cycle_q = cycle_q + 1;
-    if (reset_q) check_reset();
+    if (reset_q && rst_ni === 1'b1) check_reset();
     if (reset_q || rst_ni !== 1'b1) begin
       forget();
     end else begin
@@ -509,7 +507,6 @@ module virtio_axi_rules #(
       keep();
     end
     reset_q = rst_ni !== 1'b1;
-    if (!reset_q) started_q = 1'b1;
     if (num_noted_q != 0) tell();
     count_o <= count_q;
   end

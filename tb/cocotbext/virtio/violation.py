@@ -17,7 +17,7 @@ class Rule(NamedTuple):
 
 RULES: dict[str, Rule] = {
     "AXI-X": Rule("valid and ready are known out of reset, and what valid goes with"),
-    "AXI-RESET": Rule("no valid in reset, and none before the first edge after it"),
+    "AXI-RESET": Rule("no valid comes out of reset: it is low at the first edge after it"),
     "AXI-HELD": Rule("valid stays until ready"),
     "AXI-STABLE": Rule("what valid goes with stays as it is until ready"),
     "AXI-BURST": Rule("bursts have a length and alignment that their kind allows"),
