@@ -9,8 +9,6 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from virtio_model.spec import DeviceType
 
 _WIDTHS = {"u8": 1, "le16": 2, "le32": 4, "le64": 4}
@@ -65,6 +63,8 @@ class Layout:
 
 @cache
 def _catalogue() -> Mapping[str, Any]:
+    import yaml  # type: ignore[import-untyped]  # not on a board, where nothing but the standard library is
+
     text = (resources.files("virtio_model") / "data" / "devices.yaml").read_text()
     content: Mapping[str, Any] = yaml.safe_load(text)
     return content
