@@ -113,12 +113,11 @@ module virtio_axi_rules #(
   int place;
 
   initial begin
-    cycle_q   = 0;
-    count_q   = 0;
-    count_o   = 0;
-    recent_o  = '0;
-    reset_q   = 1'b0;
-    started_q = 1'b0;
+    cycle_q  = 0;
+    count_q  = 0;
+    count_o  = 0;
+    recent_o = '0;
+    reset_q  = 1'b0;
     if (AxiDataWidth < 8 || AxiDataWidth > 1024) $fatal(1, "virtio_axi_rules: AxiDataWidth is not within 8 to 1024");
     if (AxiAddrWidth < 12 || AxiAddrWidth > 64) $fatal(1, "virtio_axi_rules: AxiAddrWidth is not within 12 to 64");
     if (AxiIdWidth < 1 || AxiIdWidth > 32) $fatal(1, "virtio_axi_rules: AxiIdWidth is not within 1 to 32");
