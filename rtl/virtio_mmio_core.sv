@@ -231,7 +231,7 @@ module virtio_mmio_core #(
   logic [WriteClients-1:0][Bytes-1:0] wr_client_strb;
   logic [TagWidth-1:0] wr_done_tag;
   logic wr_done_err;
-  logic [3:0] cache;
+  logic [3:0] cache_d, cache_q;
   logic [63:0] features;
 
   logic readable_valid, readable_ready, writable_valid, writable_ready;
@@ -590,17 +590,23 @@ module virtio_mmio_core #(
   assign m_axi_awsize  = 3'($clog2(Bytes));
   assign m_axi_awburst = 2'b01;
   assign m_axi_awlock  = 1'b0;
-  assign m_axi_awcache = cache;
+  assign m_axi_awcache = cache_q;
   assign m_axi_awprot  = AxiProt;
   assign m_axi_arburst = 2'b01;
   assign m_axi_arlock  = 1'b0;
-  assign m_axi_arcache = cache;
+  assign m_axi_arcache = cache_q;
   assign m_axi_arprot  = AxiProt;
 
   always_comb begin
-    cache = AxiCache;
-    if (features[FEATURE_ORDER_PLATFORM]) cache = AxiCacheOrderPlatform;
-    if (features[FEATURE_ACCESS_PLATFORM]) cache = AxiCacheAccessPlatform;
+    cache_d = AxiCache;
+    if (features[FEATURE_ORDER_PLATFORM]) cache_d = AxiCacheOrderPlatform;
+    if (features[FEATURE_ACCESS_PLATFORM]) cache_d = AxiCacheAccessPlatform;
+  end
+
+  // A device reset forgets the features at once, but an address that waits for its ready must not change.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) cache_q <= AxiCache;
+    else if ((!m_axi_arvalid || m_axi_arready) && (!m_axi_awvalid || m_axi_awready)) cache_q <= cache_d;
   end
 
   // Not every input carries meaning: protection bits of register accesses are not checked, only payload beats are popped.
