@@ -36,7 +36,7 @@ SLOWER, SLACK_S = 6, 20
 
 @dataclass(frozen=True)
 class Verdict:
-    """What tests made of a mutant: noticed by `test`, a name with its module, which `how` says; or not at all, both empty."""
+    """What tests made of a mutant: `test`, as module.test, noticed, `how` says the way; both are empty if none did."""
 
     test: str = ""
     how: str = ""

@@ -27,8 +27,9 @@ def elaborated(files: Sequence[Path], top: str, parameters: Mapping[str, int | s
     def look(node: Any) -> Any:
         if isinstance(node, ast.GenerateBlockSymbol) and node.isUninstantiated:
             return ast.VisitAction.Skip
-        if isinstance(node, ast.BinaryExpression) and isinstance(node.left, ast.NamedValueExpression):
-            if node.left.symbol.hierarchicalPath == "mutation_pkg::active":
+        if isinstance(node, ast.BinaryExpression) and isinstance(node.right, ast.IntegerLiteral):
+            left = node.left
+            if isinstance(left, ast.NamedValueExpression) and left.symbol.hierarchicalPath == "mutation_pkg::active":
                 found.add(int(str(node.right.value)))
         return ast.VisitAction.Advance
 

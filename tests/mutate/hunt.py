@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -67,7 +67,7 @@ class Memory:
 
 
 def draw(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
-    """`count` mutants, of each file its share; which ones, hashes of seed and id say, so that others may come and go."""
+    """`count` mutants, of each file its share. Hashes of seed and id say which: others may come and go."""
     if count >= len(mutants):
         return list(mutants)
     by_file: dict[str, list[Mutant]] = defaultdict(list)
@@ -81,7 +81,7 @@ def draw(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
     return sorted(drawn, key=lambda mutant: mutant.number)
 
 
-def baseline(it: Bench, session: runner.Session, known: Mapping[str, float] | None = None) -> Verdict:
+def baseline(it: Bench, session: runner.Session) -> Verdict:
     """Run all modules without a mutant and remember how long each test takes."""
     verdict, it.times = simulate(it, session, 0, it.plans)
     it.plans.sort(key=it.time_of)

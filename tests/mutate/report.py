@@ -48,8 +48,12 @@ def figures(
 
 def _place(mutant: Mutant) -> dict[str, Any]:
     return {
-        **{"id": mutant.id, "file": mutant.file, "line": mutant.line, "column": mutant.column},
-        **{"text": mutant.text, "change": mutant.change},
+        "id": mutant.id,
+        "file": mutant.file,
+        "line": mutant.line,
+        "column": mutant.column,
+        "text": mutant.text,
+        "change": mutant.change,
     }
 
 

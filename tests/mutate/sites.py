@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the mutants of a SystemVerilog source, and rewrites it so that all of them are in it.
 
-The rewritten text only has insertions: around an expression `(mutation_pkg::active == N ? mutated : original)`, before an
-assignment `if (mutation_pkg::active != N)`. Which mutant is at work, if any, is a number given when the simulation starts.
+The rewritten text only has insertions: an expression becomes `(mutation_pkg::active == N ? mutated : original)`, an
+assignment gets an `if (mutation_pkg::active != N)`. A number given at the start of a simulation says which mutant is
+at work; with 0 none is.
 
 Elaboration code is left alone: parameters, dimensions, widths, generate conditions, loop headers, functions without
 arguments, and expressions of nothing but parameters, genvars and loop variables. So are left-hand sides, case labels,
@@ -91,7 +92,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class _Site:
-    """A part of the source, from offset `start` to `end`, with its mutants as `texts`; none at all: a dropped statement."""
+    """A part of the source, from offset `start` to `end`, and what it may become; without any `texts` it is dropped."""
 
     start: int
     end: int
@@ -312,7 +313,7 @@ def _names_of_constants(root: Any) -> Iterator[str]:
 
 
 def rewrite(sources: Mapping[str, str]) -> tuple[dict[str, str], list[Mutant]]:
-    """The sources, by name, with all mutants in them, and these, numbered from 1 on. Raises `ValueError` for bad syntax."""
+    """The sources, by name, with all mutants in them; these, numbered from 1 on. Raises `ValueError` for bad syntax."""
     trees = {name: SyntaxTree.fromText(text, name) for name, text in sources.items()}
     for name, tree in trees.items():
         if any(diagnostic.isError() for diagnostic in tree.diagnostics):
