@@ -13,6 +13,7 @@ export SEEDS CYCLES CHAINS TIMING
 export BENCH ROUNDS REPEAT SOAK SYNTH
 export REGS IRQ
 export DUT PARAMETERS TRACE
+export SAMPLE MUTANT
 
 sim: $(STAMP) ## run the simulation tests: TEST=name CONFIG=name SEED=n SIM=verilator|icarus MEM=fast|axiram MAIN=native|cocotb WAVES=1 DISK=path DISK_WRITE=1 JOBS=n RERUN=n WINDOW=us
 	@$(PY) -m tests.sim.regress
@@ -34,6 +35,9 @@ conformance: $(STAMP) ## the regression, then a verdict on each requirement of t
 
 check-trace: $(STAMP) ## judge a driver by a register trace of it (docs/driver-rules.md): TRACE=file
 	@$(PY) -m cocotbext.virtio.check_trace $(or $(TRACE),$(error TRACE=file expected: a register trace, such as tests/traces/linux-6.1-rng.txt))
+
+mutate: $(STAMP) ## put faults into the RTL, one at a time, and see whether the tests notice (docs/mutation.md): SAMPLE=n SEED=n CONFIG=name,... TEST=module,... MUTANT=id JOBS=n
+	@$(PY) -m tests.mutate
 
 bench: $(STAMP) ## measure the RTL in cycles, and how fast the simulation is: BENCH=rtl,speed,regression,soak ROUNDS=n REPEAT=n SOAK=n JOBS=n
 	@$(PY) -m tests.bench.measure
@@ -73,4 +77,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak board check-dut check-trace conformance bench plot synth waves lint format list deps clean help
+.PHONY: sim test soak board check-dut check-trace conformance mutate bench plot synth waves lint format list deps clean help

@@ -24,7 +24,7 @@ from tests.sim.toolchain import check_available
 BUILD = ROOT / "sim_build"
 _ONE_TEST = (
     *("TEST", "CONFIG", "SIM", "MEM", "WAVES", "DISK", "DISK_WRITE", "MAIN", "COCOTB_TEST_FILTER"),
-    *("REGS", "IRQ", "DUT", "PARAMETERS"),
+    *("REGS", "IRQ", "DUT", "PARAMETERS", "SAMPLE", "MUTANT"),
 )
 #: A gate must give the same answer twice; `make sim` explores, with a new seed each time.
 GATE_SEED = "20261122"

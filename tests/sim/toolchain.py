@@ -19,7 +19,8 @@ from .selection import UsageError
 # Knobs of make and of the regression that must not reach a simulator or the make that compiles it.
 _PRIVATE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS", "PYTEST_CURRENT_TEST", "WAVES", "GUI"}
 _PRIVATE |= {"TEST", "CONFIG", "SEED", "SIM", "MEM", "MAIN", "DISK", "DISK_WRITE", "JOBS", "TIMEOUT"}
-_PRIVATE |= {"RERUN", "WINDOW", "SEEDS", "CYCLES", "CHAINS", "TIMING", "BENCH", "ROUNDS", "REPEAT", "SOAK", "SAMPLE", "MUTANT"}
+_PRIVATE |= {"RERUN", "WINDOW", "SEEDS", "CYCLES", "CHAINS", "TIMING", "BENCH", "ROUNDS", "REPEAT", "SOAK"}
+_PRIVATE |= {"SAMPLE", "MUTANT"}
 _PRIVATE |= {"DUT", "PARAMETERS"}
 
 # Main programs of a simulation: tb/hdl/virtio_main.cpp, or the one that cocotb brings.

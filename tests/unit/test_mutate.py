@@ -95,7 +95,6 @@ def test_case_labels_stay() -> None:
         "if (Width > 2) begin : g_wide end",
         "for (genvar i = 0; i < 4; i++) begin : g assign q[i] = n[i+1-1]; end",
         "assign y = n[3];",
-        "assign q = {n[2+:2], {2{n[Width-1]}}};",
         "assign y = Width == 4;",
         "sub #(.Depth(Width + 1)) u_sub (.x(y));",
         "initial q = 4'd3;",
