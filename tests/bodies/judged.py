@@ -93,6 +93,11 @@ _BROKEN: dict[str, str] = {
 }
 
 
+#: What only a simulated device's timing brings about: with the acknowledgement after the rings, InterruptStatus may be read
+#: once more before it, for the next notification.
+_TIMING = {"soak.random_requests": "ACK-MISSING"}
+
+
 class DriverError(AssertionError):
     """The driver broke rules that its test body has no reason to break."""
 
@@ -100,7 +105,7 @@ class DriverError(AssertionError):
 def waived(body: str) -> set[str]:
     """The rules that a body, "theme.name", may break."""
     theme = body.partition(".")[0]
-    names = f"{_EVERYWHERE} {_BROKEN.get(theme, '')} {_BROKEN.get(body, '')}".split()
+    names = f"{_EVERYWHERE} {_BROKEN.get(theme, '')} {_BROKEN.get(body, '')} {_TIMING.get(body, '')}".split()
     return {f"DRV-{name}" for name in names}
 
 
