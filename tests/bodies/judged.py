@@ -93,8 +93,8 @@ _BROKEN: dict[str, str] = {
 }
 
 
-#: What only a simulated device's timing brings about: with the acknowledgement after the rings, InterruptStatus may be read
-#: once more before it, for the next notification.
+#: What only a simulated device's timing brings about: with the acknowledgement after the rings, InterruptStatus may be
+#: read once more before it, for the next notification.
 _TIMING = {"soak.random_requests": "ACK-MISSING"}
 
 
