@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from cocotbext.virtio.driver_rules import RULES
 from tests.sim.configs import ROOT

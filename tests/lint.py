@@ -31,6 +31,8 @@ SLANG_OFF = (
     "packed-array-conv",
 )
 
+#: What stands between the bench and register buses other than AXI4-Lite.
+BRIDGES = ("virtio_axil_to_apb", "virtio_axil_to_simple")
 # top module -> parameters to elaborate it with
 TOPS: Mapping[str, Sequence[Mapping[str, int]]] = {
     "virtio_mmio_rng": [{}, {"AxiDataWidth": 32}, {"AxiDataWidth": 128}, {"AxiDataWidth": 512}],
@@ -51,6 +53,7 @@ TOPS: Mapping[str, Sequence[Mapping[str, int]]] = {
         CONFIGS["rng_oddsize"],
     ],
     BENCH_TOP: [CONFIGS["ends32"], CONFIGS["ends512"]],
+    **dict.fromkeys(BRIDGES, ({},)),
 }
 PYTHON = ("models", "tb", "tests", "fpga")
 TYPED = ("models/virtio_model", "tb/cocotbext/virtio")
@@ -97,16 +100,26 @@ def hdl_files() -> list[Path]:
 
 def runner_files() -> list[Path]:
     """The modules beside the tests that run and measure them."""
-    folders = ("tests", "tests/sim", "tests/bench", "tests/board", "tests/synth")
+    folders = (
+        "tests",
+        *(f"tests/{name}" for name in ("sim", "bench", "board", "check", "conformance", "mutate", "synth")),
+    )
     files = sorted(path for folder in folders for path in ROOT.glob(f"{folder}/*.py"))
     return [path for path in files if not path.name.startswith("test_")]
+
+
+def belongs(path: Path, top: str) -> bool:
+    """Whether a top is read with this file: those of the bench with all, the synthesizable ones with rtl alone."""
+    if top in BRIDGES:
+        return path.stem in BRIDGES
+    return top in (TOP, BENCH_TOP) or path.parent.name == "rtl"
 
 
 def hdl_checks() -> Iterator[Check]:
     """Each top with each set of parameters, read by three front ends; the synthesizable tops without tb/hdl."""
     no_icarus = "" if shutil.which("iverilog") else "Icarus Verilog is not installed (make deps)"
     for top, parameter_sets in TOPS.items():
-        files = tuple(str(path) for path in sources(top=top) if top in (TOP, BENCH_TOP) or path.parent.name == "rtl")
+        files = tuple(str(path) for path in sources(top=top) if belongs(path, top))
         for parameters in parameter_sets:
             values = [f"{key}={value}" for key, value in parameters.items()]
             own = [str(path) for path in own_sources()] if parameters.get("Device") == OWN else []

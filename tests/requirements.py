@@ -15,7 +15,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from cocotbext.virtio.violation import RULES
 from tests import bodies

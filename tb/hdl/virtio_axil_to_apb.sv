@@ -35,69 +35,49 @@ module virtio_axil_to_apb (
     input  logic        pslverr_i
 );
 
-  localparam logic [1:0] Idle = 2'd0, Setup = 2'd1, Access = 2'd2, Answer = 2'd3;
-  localparam logic [1:0] Okay = 2'b00, SlvErr = 2'b10;
+  logic read, write, enable_q;
 
-  logic [1:0] state_q;
-  logic write_q, error_q;
-  logic [11:0] addr_q;
-  logic [31:0] data_q;
-  logic [ 3:0] strb_q;
-  logic [ 2:0] prot_q;
-  logic writes, reads;
+  // An access of APB is one of the simple port, with a cycle of set-up before penable.
+  virtio_axil_to_simple u_simple (
+      .clk_i,
+      .rst_ni,
+      .s_axil_awaddr,
+      .s_axil_awprot,
+      .s_axil_awvalid,
+      .s_axil_awready,
+      .s_axil_wdata,
+      .s_axil_wstrb,
+      .s_axil_wvalid,
+      .s_axil_wready,
+      .s_axil_bresp,
+      .s_axil_bvalid,
+      .s_axil_bready,
+      .s_axil_araddr,
+      .s_axil_arprot,
+      .s_axil_arvalid,
+      .s_axil_arready,
+      .s_axil_rdata,
+      .s_axil_rresp,
+      .s_axil_rvalid,
+      .s_axil_rready,
+      .addr_o (paddr_o),
+      .read_o (read),
+      .write_o(write),
+      .wdata_o(pwdata_o),
+      .wstrb_o(pstrb_o),
+      .prot_o (pprot_o),
+      .rdata_i(prdata_i),
+      .ready_i(enable_q && pready_i),
+      .error_i(pslverr_i)
+  );
 
-  assign writes = state_q == Idle && s_axil_awvalid && s_axil_wvalid;
-  assign reads = state_q == Idle && s_axil_arvalid && !writes;
-
-  assign s_axil_awready = writes;
-  assign s_axil_wready = writes;
-  assign s_axil_arready = reads;
-  assign s_axil_bvalid = state_q == Answer && write_q;
-  assign s_axil_bresp = error_q ? SlvErr : Okay;
-  assign s_axil_rvalid = state_q == Answer && !write_q;
-  assign s_axil_rresp = error_q ? SlvErr : Okay;
-  assign s_axil_rdata = data_q;
-
-  assign psel_o = state_q == Setup || state_q == Access;
-  assign penable_o = state_q == Access;
-  assign pwrite_o = write_q;
-  assign paddr_o = addr_q;
-  assign pwdata_o = data_q;
-  assign pstrb_o = write_q ? strb_q : 4'd0;
-  assign pprot_o = prot_q;
+  assign psel_o = read || write;
+  assign penable_o = enable_q;
+  assign pwrite_o = write;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      state_q <= Idle;
-      write_q <= 1'b0;
-      error_q <= 1'b0;
-      addr_q  <= '0;
-      data_q  <= '0;
-      strb_q  <= '0;
-      prot_q  <= '0;
-    end else begin
-      case (state_q)
-        Idle: begin
-          if (writes || reads) begin
-            state_q <= Setup;
-            write_q <= writes;
-            addr_q  <= writes ? s_axil_awaddr : s_axil_araddr;
-            prot_q  <= writes ? s_axil_awprot : s_axil_arprot;
-            data_q  <= s_axil_wdata;
-            strb_q  <= s_axil_wstrb;
-          end
-        end
-        Setup:   state_q <= Access;
-        Access: begin
-          if (pready_i) begin
-            state_q <= Answer;
-            error_q <= pslverr_i;
-            if (!write_q) data_q <= prdata_i;
-          end
-        end
-        default: if (write_q ? s_axil_bready : s_axil_rready) state_q <= Idle;
-      endcase
-    end
+    if (!rst_ni) enable_q <= 1'b0;
+    else enable_q <= psel_o && !(enable_q && pready_i);
   end
 
 endmodule

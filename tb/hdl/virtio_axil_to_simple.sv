@@ -29,6 +29,7 @@ module virtio_axil_to_simple (
     output logic        write_o,
     output logic [31:0] wdata_o,
     output logic [ 3:0] wstrb_o,
+    output logic [ 2:0] prot_o,
     input  logic [31:0] rdata_i,
     input  logic        ready_i,
     input  logic        error_i
@@ -42,6 +43,7 @@ module virtio_axil_to_simple (
   logic [11:0] addr_q;
   logic [31:0] data_q;
   logic [ 3:0] strb_q;
+  logic [ 2:0] prot_q;
   logic writes, reads;
 
   assign writes = state_q == Idle && s_axil_awvalid && s_axil_wvalid;
@@ -61,6 +63,7 @@ module virtio_axil_to_simple (
   assign addr_o = addr_q;
   assign wdata_o = data_q;
   assign wstrb_o = write_q ? strb_q : 4'd0;
+  assign prot_o = prot_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -70,6 +73,7 @@ module virtio_axil_to_simple (
       addr_q  <= '0;
       data_q  <= '0;
       strb_q  <= '0;
+      prot_q  <= '0;
     end else begin
       case (state_q)
         Idle: begin
@@ -79,6 +83,7 @@ module virtio_axil_to_simple (
             addr_q  <= writes ? s_axil_awaddr : s_axil_araddr;
             data_q  <= s_axil_wdata;
             strb_q  <= s_axil_wstrb;
+            prot_q  <= writes ? s_axil_awprot : s_axil_arprot;
           end
         end
         Access: begin

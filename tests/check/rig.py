@@ -32,6 +32,7 @@ from .left_out import READ_BACK
 from .verdict import Verdict, begin, end
 
 DEVICE: Description = load(Path(os.environ["VIRTIO_DESCRIPTION"]))
+LAST_CYCLES = 8
 #: What test bodies take a queue to have at least.
 ENTRIES = 64
 
@@ -40,12 +41,9 @@ def function_of(device: Description, storage: MemoryStorage) -> DeviceFunction:
     """The model of a device's type, with the features and configuration that the description expects."""
     if device.device_type == DeviceType.RNG:
         return Rng(bytes, request_max=(1 << 32) - 1)
-    blk = Blk(
-        storage,
-        read_only=bool(device.features & features(BlkFeature.RO)),
-        serial=device.serial,
-        **{"seg_max": 0, "size_max": 0, "blk_size": 0, **device.config},
-    )
+    fields: dict[str, Any] = {"seg_max": 0, "size_max": 0, "blk_size": 0, **device.config}
+    read_only = bool(device.features & features(BlkFeature.RO))
+    blk = Blk(storage, read_only=read_only, serial=device.serial, **fields)
     blk.device_features = device.features
     return blk
 
@@ -98,6 +96,13 @@ class ForeignRig(SimRig):
         # A small queue takes fewer requests at once than a body was written for.
         await super().finish(min(min_used, 1 + min(DEVICE.queue_size_max) // 4))
 
+    async def _whole(self, body: Body, *arguments: Any) -> None:
+        try:
+            await super()._whole(body, *arguments)
+        except Exception:
+            await self.cycles(LAST_CYCLES)  # what the driver has just seen has yet to reach the tap
+            raise
+
     def image(self) -> bytes:
         """The disk as it has to be; whether it is so, `read_back` sees."""
         return b"".join(self.storage.read(sector) for sector in range(self.storage.capacity))
@@ -127,17 +132,18 @@ def read_back(body: Body) -> Body:
     return replace(body, function=run, limit_us=body.limit_us + 100 * DEVICE.sectors)
 
 
-def verdict_of(name: str, error: Exception | None) -> Verdict:
-    """What the end of a body says of the device."""
-    if error is None:
-        return Verdict(name, PASSED)
+def verdict_of(name: str, error: Exception, rig: ForeignRig | None) -> Verdict:
+    """What an error that ended a body says of the device; without a rig the bench did not come that far."""
     if isinstance(error, QueueNotAvailable) and error.index >= len(DEVICE.queue_size_max):
         return Verdict(name, NOT_APPLICABLE, f"asks for queue {error.index}, of {len(DEVICE.queue_size_max)}")
     smallest = min(DEVICE.queue_size_max)
     if isinstance(error, QueueFull | ChainTooLong) and smallest < ENTRIES:
         return Verdict(name, NOT_APPLICABLE, f"wants more descriptors at once than a queue of {smallest} has: {error}")
     if isinstance(error, ScoreboardError):
-        findings = tuple(Finding(first.rule, str(first), count) for first, count in error.violations)
+        broken_with = rig.broken_with if rig is not None else {}
+        findings = tuple(
+            Finding(first.rule, str(first), count, broken_with.get(first.rule, 0)) for first, count in error.violations
+        )
         cause = error.__cause__
         hung = isinstance(cause, TimeoutError)
         return Verdict(name, WEDGED if hung else FAILED, f"{type(cause).__name__}: {cause}" if cause else "", findings)
@@ -154,17 +160,19 @@ def _declare(name: str, body: Body) -> Any:
         begin(name)
         rig: ForeignRig | None = None
         try:
-            rig = await ForeignRig.build(dut, "light")
+            built = await ForeignRig.build(dut, "light")
+            assert isinstance(built, ForeignRig)
+            rig = built
             if DEVICE.hook:
                 cocotb.start_soon(_hook()(dut))
             await rig.run(body, *arguments)
         except Exception as error:
-            verdict = verdict_of(name, error)
+            verdict = verdict_of(name, error, rig)
         else:
-            verdict = verdict_of(name, None)
+            verdict = Verdict(name, PASSED)
         if rig is not None:
             around = tuple(map(str, rig.around)) if verdict.findings else ()
-            verdict = replace(verdict, reached=tuple(sorted(rig.reached.rules)), around=around)
+            verdict = replace(verdict, reached=rig.rules_reached(), around=around)
         end(verdict)
         # What the device keeps over a reset, and the model, may be different from now on.
         _stopped.extend([name] if verdict.verdict in (FAILED, WEDGED) else [])

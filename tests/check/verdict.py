@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class Verdict:
     verdict: str
     message: str = ""
     findings: tuple[Finding, ...] = ()
-    reached: tuple[str, ...] = ()
+    reached: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: tuple[str, ...] = ()
 
 
@@ -55,8 +56,8 @@ def read(path: Path) -> tuple[list[Verdict], str]:
         begun = entry.get("begin", "")
         if not begun:
             findings = tuple(Finding(**finding) for finding in entry.pop("findings"))
-            reached, around = tuple(entry.pop("reached")), tuple(entry.pop("around"))
-            verdicts.append(Verdict(**entry, findings=findings, reached=reached, around=around))
+            around = tuple(entry.pop("around"))
+            verdicts.append(Verdict(**entry, findings=findings, around=around))
     return verdicts, begun
 
 

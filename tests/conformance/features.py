@@ -17,7 +17,8 @@ _KINDS: Mapping[int, tuple[str, type[IntEnum]]] = {
 
 def feature_names(device_type: int, offered: int) -> Iterator[str]:
     """The names of offered features, VIRTIO_F_... and those of the device type."""
-    kinds = [("F_", Feature), *([_KINDS[device_type]] if device_type in _KINDS else [])]
+    kinds: list[tuple[str, type[IntEnum]]] = [("F_", Feature)]
+    kinds += [_KINDS[device_type]] if device_type in _KINDS else []
     for prefix, kind in kinds:
         for feature in kind:
             if offered >> feature & 1:

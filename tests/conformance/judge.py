@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from cocotbext.virtio.violation import RULES
+from virtio_model.spec import Feature, features
 
 from ..bodies import every_body
 from .record import WEDGED, Record
@@ -120,16 +121,41 @@ class Evidence:
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.of_test: dict[str, list[Record]] = defaultdict(list)
-        self.of_rule: dict[str, list[Record]] = defaultdict(list)
-        self.broke: dict[str, list[Record]] = defaultdict(list)
+        self._reached: dict[str, list[Record]] = defaultdict(list)
+        self._broke: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             self.of_test[record.body].append(record)
-            if record.test != record.body:
-                self.of_test[record.test].append(record)
             for rule in record.reached:
-                self.of_rule[rule].append(record)
+                self._reached[rule].append(record)
             for finding in record.findings:
-                self.broke[finding.rule].append(record)
+                self._broke[finding.rule].append(record)
+
+    def reached(self, rule: str, asked: Asked) -> Iterator[Record]:
+        """The records in which a rule had something to judge that counts for a requirement."""
+        for record in self._reached[rule]:
+            if any(asked.counts(word) for word in record.reached[rule]):
+                yield record
+
+    def broke(self, rule: str, asked: Asked) -> Iterator[Record]:
+        """The records in which a rule was broken in what counts for a requirement."""
+        for record in self._broke[rule]:
+            if any(finding.rule == rule and asked.counts(finding.features) for finding in record.findings):
+                yield record
+
+
+class Asked:
+    """With which negotiated features something counts for a requirement: those it depends on, on its kind of ring."""
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        names = {f"VIRTIO_F_{feature.name}": feature for feature in Feature}
+        self._needed = features(*(names[name] for name in entry.get("features") or () if name in names))
+        self._needed |= features(Feature.RING_PACKED) if entry["id"].startswith("PACKED-") else 0
+        self._split = entry["id"].startswith("SPLIT-")
+
+    def counts(self, word: int) -> bool:
+        """Whether it counts with these transport features negotiated."""
+        packed = bool(word >> Feature.RING_PACKED & 1)
+        return self._needed & ~word == 0 and not (self._split and packed)
 
 
 def _requirement(
@@ -140,7 +166,8 @@ def _requirement(
     tests = [*tests, *tests_in(reason)]
 
     def item(verdict: str, why: str = "", bad: Record | None = None, spoke: Sequence[str] = ()) -> Item:
-        text, around = "", ()
+        text = ""
+        around: Sequence[str] = ()
         if bad is not None:
             texts = [finding.text for finding in bad.findings if finding.rule in rules]
             text = f"{bad.device} {bad.test}: {(texts or [bad.message])[0]}".strip()
@@ -167,10 +194,12 @@ def _requirement(
             return item(NOT_APPLICABLE, "a permission: nothing can break it")
         if not entry["observable"]:
             return item(NOT_OBSERVABLE, "no test can see it")
-    ring = {"SPLIT": "/split", "PACKED": "/packed"}.get(entry["id"].partition("-")[0], "")
-    spoke = [record for rule in rules for record in evidence.of_rule[rule + ring]]
+    counted = Asked(entry)
+    spoke = [record for rule in rules for record in evidence.reached(rule, counted)]
     asked = [record for test in tests for record in evidence.of_test[test]]
-    bad = [record for rule in rules for record in evidence.broke[rule]] + [r for r in asked if r.bad]
+    # What a test has failed for is its findings; only without any it is what the test is about.
+    bad = [record for rule in rules for record in evidence.broke(rule, counted)]
+    bad += [record for record in asked if record.bad and not record.findings]
     if bad:
         should = entry["level"].startswith("SHOULD") or entry["level"] == "MAY"
         return item(WARNING if should else FAIL, "", bad[0], [record.test for record in bad])
@@ -191,7 +220,8 @@ def hostile(records: Sequence[Record], scope: Scope) -> list[Item]:
         tests = [*by_test.get(entry["id"], []), *tests_in(reason)]
         ran = [record for test in tests for record in evidence.of_test[test]]
         bad = [record for record in ran if record.bad]
-        verdict, why, text, around = NOT_REACHED, f"by {', '.join(tests)}" if tests else "no test", "", ()
+        verdict, why, text = NOT_REACHED, f"by {', '.join(tests)}" if tests else "no test", ""
+        around: Sequence[str] = ()
         if bad:
             verdict = "wedged" if any(record.verdict == WEDGED for record in bad) else FAIL
             why, around = "", bad[0].around

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 PASSED, FAILED, WEDGED, NOT_APPLICABLE = "passed", "failed", "wedged", "not applicable"
@@ -15,23 +15,28 @@ FILE = "evidence.jsonl"
 
 @dataclass(frozen=True)
 class Finding:
-    """A broken rule: its first violation in words, and how often it was."""
+    """A broken rule: its first violation in words, how often it was, and the transport features negotiated then."""
 
     rule: str
     text: str
     count: int
+    features: int = 0
 
 
 @dataclass(frozen=True)
 class Record:
-    """One test on one configuration of a device. `around` are the last events before the first violation."""
+    """One test on one configuration of a device.
+
+    `reached` are the rules that had something to judge, each with the words of transport features that were negotiated
+    then; `around` are the events around the first violation.
+    """
 
     test: str
     verdict: str
     device: str = ""
     message: str = ""
     findings: tuple[Finding, ...] = ()
-    reached: tuple[str, ...] = ()
+    reached: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: tuple[str, ...] = ()
 
     @property
@@ -56,5 +61,5 @@ def read(paths: Iterable[Path]) -> Iterator[Record]:
         for line in path.read_text().splitlines() if path.exists() else ():
             entry = json.loads(line)
             findings = tuple(Finding(**finding) for finding in entry.pop("findings"))
-            reached, around = tuple(entry.pop("reached")), tuple(entry.pop("around"))
-            yield Record(**entry, findings=findings, reached=reached, around=around)
+            around = tuple(entry.pop("around"))
+            yield Record(**entry, findings=findings, around=around)

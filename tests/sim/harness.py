@@ -16,7 +16,7 @@ from cocotb.triggers import FallingEdge, select
 
 from cocotbext.virtio.driver_rules import DriverChecker, from_events
 from cocotbext.virtio.events import DmaRead, DmaWrite, Event, FrameSent, PortOut
-from cocotbext.virtio.reached import Reached
+from cocotbext.virtio.reached import Reached, transport_features
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.bench import PERIOD_NS, SimBench
 from cocotbext.virtio.sim.tap import Tap
@@ -34,8 +34,9 @@ from . import configs, failure_times
 
 #: How often, in cycles, the scoreboard is given what the tap saw.
 FEED_CYCLES = 5000
-#: How many events before a violation are kept to be shown with it.
+#: How many events before a violation are kept to be shown with it, and how many after it.
 RECENT = 20
+AFTERWARDS = 5
 #: A device is idle when its memory bus has been so for this many cycles.
 QUIET_CYCLES = 150
 #: The same of a network device: the longest frame may leave over the narrowest bus meanwhile.
@@ -97,6 +98,7 @@ class SimRig(SimBench, Rig):
     reached: Reached
     recent: deque[Event]
     around: list[Event]
+    broken_with: dict[str, int]
 
     @classmethod
     async def build(cls, dut: Any, timing: str | Timing, seed: int | None = None, **options: Any) -> SimRig:
@@ -114,6 +116,7 @@ class SimRig(SimBench, Rig):
         rig.tap, rig.lockstep, rig.storage, rig.seen = tap, lockstep, storage, Counter()
         rig.sent, rig.items = [], []
         rig.reached, rig.recent, rig.around = Reached(lockstep), deque(maxlen=RECENT), []
+        rig.broken_with = {}
         rig.driver_checker = DriverChecker()
         rig.net = function if isinstance(function, Net) else None
         # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
@@ -190,13 +193,21 @@ class SimRig(SimBench, Rig):
         self.items += [event.value for event in events if isinstance(event, PortOut)]
         self.sent += [event.data for event in events if isinstance(event, FrameSent)]
         self.driver_checker.feed(from_events(events))
-        for event in events:
+        for at, event in enumerate(events):
             self.recent.append(event)
-            self.lockstep.feed(event)
+            try:
+                self.lockstep.feed(event)
+            finally:
+                if len(self.lockstep.violations) != len(self.broken_with):
+                    self._note_broken(events[at + 1 : at + 1 + AFTERWARDS])
             self.reached.feed(event)
-            if self.lockstep.violations and not self.around:
-                self.around = list(self.recent)
         return events
+
+    def _note_broken(self, later: Sequence[Event]) -> None:
+        """Keep the features with which a rule was broken first, and the events around the first violation of all."""
+        word = transport_features(self.lockstep.model.driver_features)
+        self.broken_with = {rule: self.broken_with.get(rule, word) for rule in self.lockstep.violations}
+        self.around = self.around or [*self.recent, *later]
 
     def observed(self) -> Mapping[str, int]:
         counted = {f"{kind.__name__} seen on the pins": count for kind, count in self.seen.items()}
@@ -354,15 +365,23 @@ class SimRig(SimBench, Rig):
         else:
             word = record.WEDGED if isinstance(cause or verdict, TimeoutError) else record.FAILED
         violations = verdict.violations if isinstance(verdict, ScoreboardError) else ()
+        now = transport_features(self.lockstep.model.driver_features)
         return record.Record(
             name,
             word,
             os.environ.get("VIRTIO_CONFIG", ""),
             "" if verdict is None or violations else f"{type(verdict).__name__}: {verdict}",
-            tuple(record.Finding(first.rule, str(first), count) for first, count in violations),
-            tuple(sorted(self.reached.rules)),
+            tuple(
+                record.Finding(first.rule, str(first), count, self.broken_with.get(first.rule, now))
+                for first, count in violations
+            ),
+            self.rules_reached(),
             tuple(map(str, self.around or self.recent)) if verdict is not None else (),
         )
+
+    def rules_reached(self) -> dict[str, list[int]]:
+        """The rules that had something to judge, and with which transport features."""
+        return {rule: sorted(words) for rule, words in sorted(self.reached.rules.items())}
 
     def _explain(self, error: Exception) -> Exception:
         """What the scoreboard says to what led to `error`, or else the error itself."""

@@ -22,6 +22,7 @@ from cocotbext.virtio.driver_rules import (
 )
 from cocotbext.virtio.driver_rules.layouts import layout
 from cocotbext.virtio.driver_rules.table import KEPT
+from cocotbext.virtio.driver_rules.trace import Access, IrqLevel
 from cocotbext.virtio.events import BusReset, DmaRead, IrqChange, RegisterRead, RegisterWrite
 from tests import driver_requirements
 from tests.sim.configs import ROOT
@@ -209,10 +210,14 @@ def test_events_on_pins() -> None:
     ]
     power, write, read, irq, nothing = from_events(events)
     assert isinstance(power, PowerUp)
-    assert (write.offset, write.size, write.value, write.start) == (0x121, 1, 0x56, 2)  # type: ignore[union-attr]
-    assert (read.offset, read.size, read.value) == (0x103, None, 0x7F)  # type: ignore[union-attr]
-    assert (irq.level, irq.at) == (True, 7)  # type: ignore[union-attr]
-    assert nothing.size == 0  # type: ignore[union-attr]
+    assert isinstance(write, Access)
+    assert (write.offset, write.size, write.value, write.start) == (0x121, 1, 0x56, 2)
+    assert isinstance(read, Access)
+    assert (read.offset, read.size, read.value) == (0x103, None, 0x7F)
+    assert isinstance(irq, IrqLevel)
+    assert (irq.level, irq.at) == (True, 7)
+    assert isinstance(nothing, Access)
+    assert nothing.size == 0
 
 
 def test_an_acknowledgement_that_had_begun_when_the_line_rose() -> None:

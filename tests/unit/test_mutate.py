@@ -10,7 +10,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.mutate import __main__ as command
 from tests.mutate import bench, equivalent, hunt, report

@@ -8,6 +8,7 @@ violation.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from virtio_model.spec import Interrupt
@@ -62,6 +63,8 @@ class InterruptChecker:
         self.risen = 0
         self.config_seen = False
         """Whether InterruptStatus has shown a configuration change since the last reset."""
+        self.wishes: Counter[bool] = Counter()
+        """How often a driver was read to want an interrupt for what was used, or none."""
         self._changed = 0
         self.clear(0, resetting=False)
 
@@ -103,6 +106,8 @@ class InterruptChecker:
     def wish_read(self, queue: int, cycle: int, wanted: bool | None) -> None:
         """That was read: whether an interrupt is wanted; None if it got an error. Only if it was awaited."""
         undecided = self._undecided.pop(queue)
+        if wanted is not None:
+            self.wishes[wanted] += 1
         if wanted is None or undecided.cause.set_by is not None:
             return
         if undecided.cause in self._causes:

@@ -2,12 +2,14 @@
 """Which rules a test has given something to judge: a rule that was not broken says nothing if its case never came.
 
 Fed with the events that the scoreboard is fed with. A rule counts as reached once what it is about has been seen on the
-pins; of a rule on rings also the kind of ring is told, as RULE/split or RULE/packed.
+pins; with it go the transport features that were negotiated then, which also say what kind of ring it was.
 """
 
 from __future__ import annotations
 
-from virtio_model.spec import CONFIG_OFFSET, DeviceType, Feature, Reg, Status
+from collections import Counter, defaultdict
+
+from virtio_model.spec import CONFIG_OFFSET, DeviceType, Feature, Reg, Status, features
 
 from .events import (
     DmaRead,
@@ -53,15 +55,23 @@ _USED = (
 _USED_SPLIT = ("VQ-USED-IDX", "VQ-USED-FLAGS")
 _USED_PACKED = ("VQ-USED-WRAP", "VQ-USED-WRITE")
 _EMERGENCY = CONFIG_OFFSET + 8
+_TRANSPORT = features(*Feature)
+
+
+def transport_features(word: int) -> int:
+    """Those bits of negotiated features that are the transport's, not the device type's."""
+    return word & _TRANSPORT
 
 
 class Reached:
     """Collects the rules reached while `scoreboard` is fed; to be told each event after it."""
 
     def __init__(self, scoreboard: Scoreboard) -> None:
-        self.rules: set[str] = set()
+        #: The negotiated transport features, as a word, with which each rule was reached.
+        self.rules: defaultdict[str, set[int]] = defaultdict(set)
         self._scoreboard = scoreboard
         self._used = 0
+        self._wishes: Counter[bool] = Counter()
         self._live = False
         self._resetting = False
 
@@ -72,7 +82,7 @@ class Reached:
         elif isinstance(event, RegisterWrite):
             self._written(event)
         elif isinstance(event, IrqChange):
-            self._add(("IRQ-UNDUE", "IRQ-MISSING") if event.level else ("IRQ-LEVEL",))
+            self._add(("IRQ-UNDUE",) if event.level else ("IRQ-LEVEL",))
         elif type(event) in _EVENTS:
             self._add(_EVENTS[type(event)])
         if self._scoreboard.used_total != self._used:
@@ -81,6 +91,10 @@ class Reached:
             self._add(_USED_PACKED if self._has(Feature.RING_PACKED) else _USED_SPLIT)
             if self._has(Feature.EVENT_IDX) or self._has(Feature.RING_PACKED):
                 self._add(("VQ-EVENT",))
+        if self._scoreboard.wishes != self._wishes:
+            more = self._scoreboard.wishes - self._wishes
+            self._wishes = self._scoreboard.wishes.copy()
+            self._add(("IRQ-MISSING",) if more[True] else ("IRQ-UNDUE",))
         if self._scoreboard.needs_reset_seen:
             self._add(("VQ-FAULT-USED", "VQ-FAULT-IGNORED", "IRQ-CONFIG-MISSING"))
 
@@ -111,7 +125,6 @@ class Reached:
         return bool(self._scoreboard.model.driver_features >> feature & 1)
 
     def _add(self, rules: tuple[str, ...]) -> None:
-        ring = "packed" if self._has(Feature.RING_PACKED) else "split"
+        word = transport_features(self._scoreboard.model.driver_features)
         for rule in rules:
-            self.rules.add(rule)
-            self.rules.add(f"{rule}/{ring}")
+            self.rules[rule].add(word)

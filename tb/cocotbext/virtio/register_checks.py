@@ -125,6 +125,9 @@ class RegisterChecker:
                 self._violate("REG-RESET", event.offset, 0, f"{event.value:#x}", event.cycle)
             return
         expected = int(self._model.status) & ~needs_reset
+        if not self._strict and not self._model.driver_features >> Feature.VERSION_1 & 1:
+            # A device may refuse a driver without VERSION_1, or work with it (6.2).
+            expected |= event.value & int(Status.FEATURES_OK | Status.DRIVER_OK)
         if event.value & ~needs_reset != expected:
             self._violate("REG-STATUS", event.offset, f"{expected:#x}", f"{event.value:#x}", event.cycle)
         broken = f"{expected | needs_reset:#x}"

@@ -8,7 +8,7 @@ what the device does is compared with what the model makes of them.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -181,6 +181,11 @@ class Scoreboard:
         finally:
             self.fail_fast = fail_fast
         self.check()
+
+    @property
+    def wishes(self) -> Counter[bool]:
+        """How often a driver was read to want an interrupt for what was used, or none."""
+        return self._interrupts.wishes
 
     @property
     def needs_reset_seen(self) -> bool:

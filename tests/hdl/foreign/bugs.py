@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 
 class Bug(NamedTuple):
-    """A defect: what is wrong, the test that shows it, and the rule that it breaks or what is said of it."""
+    """A defect: what is wrong, the test that shows it, the rule that it breaks or what is said of it, and the
+    requirement or hostile case of the catalogue that fails by it.
+    """
 
     name: str
     what: str
     test: str
     shows: str
+    fails: str
 
 
 Bugs = Mapping[int, Bug]
@@ -24,88 +27,116 @@ TINY_RNG: Bugs = {
         "Status still reads the driver's bits after a reset by writing 0",
         "status.resets_at_each_rung",
         "Status after a reset",
+        "RESET-DEV-001",
     ),
     2: Bug(
         "irq_before_element",
         "the interrupt comes before the used element and the used index are written",
         "interrupts.rises_once_for_each_event",
         "IRQ-UNDUE",
+        "SPLIT-DEV-026",
     ),
     3: Bug(
         "idx_before_element",
         "the used index is written before the used element",
         "rings.batches_of_any_size",
         "VQ-ORDER-ELEMENT",
+        "SPLIT-DEV-033",
     ),
     4: Bug(
         "whole_words",
         "data writes ignore byte strobes: up to 3 bytes beside an unaligned buffer are overwritten",
         "data.destinations_of_every_length",
         "DMA-WRITE-OUTSIDE",
+        "SPLIT-DEV-003",
     ),
     5: Bug(
         "next_ignored",
         "`next` is not looked at: a chain is taken to be consecutive descriptors",
         "rings.chains_of_1_to_64_descriptors",
         "VQ-UNREAD",
+        "SPLIT-DEV-045",
     ),
     6: Bug(
         "queue_size_ignored",
         "ring slots wrap at QueueSizeMax instead of QueueSize",
         "queues.odd_sizes_are_served",
         "VQ-ORDER-ELEMENT",
+        "SPLIT-DEV-033",
     ),
-    7: Bug("index_kept", "ring indices survive a reset", "reset.indices_are_forgotten", "DEVICE_NEEDS_RESET"),
+    7: Bug(
+        "index_kept", "ring indices survive a reset", "reset.indices_are_forgotten", "DEVICE_NEEDS_RESET", "HOST-099"
+    ),
     8: Bug(
         "suppression_ignored",
         "an interrupt comes in spite of VIRTQ_AVAIL_F_NO_INTERRUPT",
         "interrupts.suppressed_by_the_flag",
         "IRQ-UNDUE",
+        "SPLIT-DEV-026",
     ),
-    9: Bug("page_crossed", "DMA bursts cross 4 KiB boundaries", "data.pages_are_crossed", "AXI-4KIB"),
+    9: Bug("page_crossed", "DMA bursts cross 4 KiB boundaries", "data.pages_are_crossed", "AXI-4KIB", "HOST-035"),
     10: Bug(
         "used_len_counts_reads",
         "the used length also counts device-readable bytes",
         "data.data_that_nobody_wants",
         "VQ-USED-LEN",
+        "SPLIT-DEV-007",
     ),
     11: Bug(
         "features_kept",
         "accepted features survive a reset: FEATURES_OK without writing VERSION_1 again is granted",
         "reset.features_are_forgotten",
         "Status with FEATURES_OK and no feature",
+        "FEAT-DEV-002",
     ),
     12: Bug(
         "unoffered_accepted",
         "FEATURES_OK is granted whatever the driver accepted",
         "negotiation.each_unoffered_bit_is_refused",
         "Status with feature bit 0",
+        "FEAT-DEV-003",
     ),
     13: Bug(
         "dma_after_reset",
         "a reset does not wait for DMA: the request under way goes on writing",
         "reset.nothing_happens_after_it",
         "IRQ-UNDUE",
+        "STATUS-DEV-001",
     ),
     14: Bug(
         "irq_not_lowered",
         "InterruptACK clears InterruptStatus, but the line stays high until a reset",
         "interrupts.rises_once_for_each_event",
         "interrupt line after the acknowledgement",
+        "MMIO-DEV-037",
     ),
-    15: Bug("hangs", "after five requests no further one is served", "one_by_one.random_requests", "VQ-NOTIFY-LOST"),
-    16: Bug("magic_wrong", "MagicValue is byte-swapped", "identity.query_touches_three_registers", "NotAVirtioDevice"),
+    15: Bug(
+        "hangs",
+        "after five requests no further one is served",
+        "one_by_one.random_requests",
+        "VQ-NOTIFY-LOST",
+        "MMIO-DEV-015",
+    ),
+    16: Bug(
+        "magic_wrong",
+        "MagicValue is byte-swapped",
+        "identity.query_touches_three_registers",
+        "NotAVirtioDevice",
+        "MMIO-DEV-002",
+    ),
     17: Bug(
         "status_not_accumulated",
         "Status reads only the bits that the last write added",
         "status.bits_accumulate",
         "REG-STATUS",
+        "STATUS-DEV-005",
     ),
     18: Bug(
         "used_id_of_tail",
         "the used element names the last descriptor of the chain instead of the first",
         "one_by_one.random_requests",
         "VQ-USED-ID",
+        "SPLIT-DEV-007",
     ),
 }
 
@@ -115,100 +146,136 @@ APB_BLK: Bugs = {
         "Status still reads ACKNOWLEDGE, DRIVER and FEATURES_OK after a reset by writing 0",
         "status.resets_at_each_rung",
         "Status after a reset",
+        "RESET-DEV-001",
     ),
     2: Bug(
         "irq_before_element",
         "the interrupt comes before the used element and the used index are written",
         "interrupts.rises_once_for_each_event",
         "IRQ-UNDUE",
+        "SPLIT-DEV-026",
     ),
     3: Bug(
         "idx_before_element",
         "the used index is written before the used element",
         "rings.batches_of_any_size",
         "VQ-ORDER-ELEMENT",
+        "SPLIT-DEV-033",
     ),
     4: Bug(
         "status_as_word",
         "the status byte is written as 32 bits: up to 3 bytes behind it are zeroed",
         "blk.status_is_the_last_writable_byte",
         "DMA-WRITE-OUTSIDE",
+        "SPLIT-DEV-003",
     ),
     5: Bug(
         "next_ignored",
         "`next` is not looked at: a chain is taken to be consecutive descriptors",
         "rings.chains_of_1_to_64_descriptors",
         "DEVICE_NEEDS_RESET",
+        "STATUS-DEV-002",
     ),
     6: Bug(
         "queue_size_ignored",
         "ring slots wrap at QueueSizeMax instead of QueueSize",
         "queues.odd_sizes_are_served",
         "VQ-ORDER-ELEMENT",
+        "SPLIT-DEV-033",
     ),
-    7: Bug("index_kept", "ring indices survive a reset", "reset.indices_are_forgotten", "DEVICE_NEEDS_RESET"),
+    7: Bug(
+        "index_kept", "ring indices survive a reset", "reset.indices_are_forgotten", "DEVICE_NEEDS_RESET", "HOST-099"
+    ),
     8: Bug(
         "suppression_ignored",
         "an interrupt comes in spite of VIRTQ_AVAIL_F_NO_INTERRUPT",
         "interrupts.suppressed_by_the_flag",
         "IRQ-UNDUE",
+        "SPLIT-DEV-026",
     ),
     9: Bug(
         "features_kept",
         "accepted features survive a reset: FEATURES_OK without writing VERSION_1 again is granted",
         "reset.features_are_forgotten",
         "Status with FEATURES_OK and no feature",
+        "FEAT-DEV-002",
     ),
     10: Bug(
         "unoffered_accepted",
         "FEATURES_OK is granted whatever the driver accepted",
         "negotiation.each_unoffered_bit_is_refused",
         "Status with feature bit 0",
+        "FEAT-DEV-003",
     ),
     11: Bug(
         "dma_after_reset",
         "a reset does not wait for DMA: the request under way goes on",
         "reset.nothing_happens_after_it",
         "Status expected 0 within",
+        "RESET-DEV-002",
     ),
     12: Bug(
         "irq_not_lowered",
         "InterruptACK clears InterruptStatus, but the line stays high until a reset",
         "interrupts.rises_once_for_each_event",
         "interrupt line after the acknowledgement",
+        "MMIO-DEV-037",
     ),
-    13: Bug("hangs", "after five requests no further one is served", "one_by_one.random_requests", "VQ-NOTIFY-LOST"),
-    14: Bug("magic_wrong", "MagicValue is off by one", "identity.query_touches_three_registers", "NotAVirtioDevice"),
+    13: Bug(
+        "hangs",
+        "after five requests no further one is served",
+        "one_by_one.random_requests",
+        "VQ-NOTIFY-LOST",
+        "MMIO-DEV-015",
+    ),
+    14: Bug(
+        "magic_wrong",
+        "MagicValue is off by one",
+        "identity.query_touches_three_registers",
+        "NotAVirtioDevice",
+        "MMIO-DEV-002",
+    ),
     15: Bug(
         "status_not_accumulated",
         "Status reads only those of ACKNOWLEDGE, DRIVER and FEATURES_OK last added",
         "status.bits_accumulate",
         "REG-STATUS",
+        "STATUS-DEV-005",
     ),
     16: Bug(
         "used_len_counts_reads",
         "the used length also counts device-readable bytes",
         "data.data_that_nobody_wants",
         "VQ-USED-LEN",
+        "SPLIT-DEV-007",
     ),
     17: Bug(
         "unsupported_ok",
         "unknown request types end with OK instead of UNSUPP",
         "blk.unknown_types_are_unsupported",
         "VQ-DATA",
+        "HOST-110",
     ),
-    18: Bug("capacity_in_bytes", "capacity counts bytes instead of sectors", "blk.configuration_fields", "REG-CONFIG"),
+    18: Bug(
+        "capacity_in_bytes",
+        "capacity counts bytes instead of sectors",
+        "blk.configuration_fields",
+        "REG-CONFIG",
+        "MMIO-DEV-026",
+    ),
     19: Bug(
         "range_unchecked",
         "requests beyond the capacity are served from the sector number modulo 64",
         "blk.ranges_beyond_the_capacity_fail",
         "VQ-DATA",
+        "HOST-109",
     ),
     20: Bug(
         "framing_assumed",
         "OUT data are taken from the second descriptor on, however the header is split",
         "blk.every_framing_is_served",
         "PIN-UNKNOWN",
+        "SPLIT-DEV-011",
     ),
 }
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shows that `make check-dut` finds defects: each device of tests/hdl/foreign, sound, and with each of its own.
 
-The sound device passes every test that applies to it; with a defect it fails the test, and breaks the rule, that
-tests/hdl/foreign/bugs.py names.
+The sound device passes every test that applies to it; with a defect it fails the test, breaks the rule and fails the
+requirement that tests/hdl/foreign/bugs.py names.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,9 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from cocotbext.virtio.check.description import Description, DescriptionError, load
-from tests.check.__main__ import check, select
+from tests.check.__main__ import check, conformance, select
 from tests.check.simulate import Bench, build, run
 from tests.check.verdict import Verdict
+from tests.conformance.judge import FAIL, WARNING
 from tests.conformance.record import FAILED, WEDGED
 from tests.hdl.foreign.bugs import BUGS, Bug
 from tests.sim.configs import ROOT
@@ -78,11 +80,22 @@ def prove(path: Path, number: int) -> str:
     said = "; ".join(map(shown, broken))
     if not seen(bug, broken):
         raise ProofError(f"expected {bug.shows} from {bug.test}, seen {said}")
-    return said
+    judged = conformance(with_bug(path, number), SEED, broken, {})
+    failed = {item.name for item in (*judged.requirements, *judged.hostile) if item.verdict in (FAIL, WARNING, WEDGED)}
+    if bug.fails not in failed:
+        raise ProofError(f"expected {bug.fails} to fail, seen {', '.join(sorted(failed)) or 'nothing fail'}")
+    return f"{bug.fails}: {said}"
 
 
 class ProofError(Exception):
     """A defect that was not found."""
+
+
+def fails(name: str) -> bool:
+    """Whether a requirement or hostile case has failed, or was broken where it only should hold, by the last report."""
+    content = json.loads((ROOT / "sim_build" / f"check-{name}-conformance.json").read_text())
+    verdicts = {**content["requirement_verdicts"], **content["hostile_verdicts"]}
+    return bool({FAIL, WARNING, WEDGED} & verdicts.keys())
 
 
 def installed(folder: Path) -> str:
@@ -117,7 +130,7 @@ def main() -> int:
     jobs = number(os.environ, "JOBS", os.cpu_count() or 1, 1)
     passed, failed, skipped = 0, 0, 0
     for path in descriptions():
-        clean = check({"DUT": str(path), "SEED": str(SEED), "JOBS": str(jobs)})
+        clean = check({"DUT": str(path), "SEED": str(SEED), "JOBS": str(jobs)}) or fails(load(path).name)
         passed, failed = passed + (not clean), failed + bool(clean)
     cases = [(path, number) for path in descriptions() for number in BUGS.get(load(path).top, {})]
     found: dict[str, str] = {}

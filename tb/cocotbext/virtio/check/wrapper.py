@@ -48,7 +48,7 @@ _APB = (
     ("psel", "penable", "pwrite", "paddr", "pwdata", "pstrb", "pprot"),
     {"prdata": "", "pready": "1", "pslverr": "0"},
 )
-_SIMPLE = (("addr", "read", "write", "wdata", "wstrb"), {"rdata": "", "ready": "1", "error": "0"})
+_SIMPLE = (("addr", "read", "write", "wdata", "wstrb", "prot"), {"rdata": "", "ready": "1", "error": "0"})
 
 
 class Port(NamedTuple):
@@ -177,12 +177,19 @@ class _Wrapper:
         bridge = "virtio_axil_to_apb" if bus.kind == "apb" else "virtio_axil_to_simple"
         connections = [".clk_i", ".rst_ni", *(f".s_axil_{signal}" for signal in (*_MASTER_LITE, *_SLAVE_LITE))]
         for signal in driven:
-            width = {"paddr": 12, "addr": 12, "pwdata": 32, "wdata": 32, "pstrb": 4, "wstrb": 4, "pprot": 3}.get(
-                signal, 1
-            )
+            width = {
+                "paddr": 12,
+                "addr": 12,
+                "pwdata": 32,
+                "wdata": 32,
+                "pstrb": 4,
+                "wstrb": 4,
+                "pprot": 3,
+                "prot": 3,
+            }.get(signal, 1)
             self.wires.append(f"logic [{width - 1}:0] b_{signal};")
             connections.append(f".{signal}_o(b_{signal})")
-            self._drive("registers", bus, signal, f"b_{signal}", signal not in ("pprot", "pstrb", "wstrb"))
+            self._drive("registers", bus, signal, f"b_{signal}", signal not in ("pprot", "prot", "pstrb", "wstrb"))
         for signal, default in answered.items():
             width = 32 if signal.endswith("rdata") else 1
             connections.append(f".{signal}_i({width}'({self._answer('registers', bus, signal, default)}))")

@@ -63,7 +63,7 @@ class Layout:
 
 @cache
 def _catalogue() -> Mapping[str, Any]:
-    import yaml  # type: ignore[import-untyped]  # not on a board, where nothing but the standard library is
+    import yaml  # here, for a board has the standard library alone
 
     text = (resources.files("virtio_model") / "data" / "devices.yaml").read_text()
     content: Mapping[str, Any] = yaml.safe_load(text)
