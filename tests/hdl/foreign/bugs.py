@@ -21,263 +21,198 @@ class Bug(NamedTuple):
 
 Bugs = Mapping[int, Bug]
 
-TINY_RNG: Bugs = {
-    1: Bug(
+#: What both devices can have.
+_BOTH = (
+    Bug(
         "status_kept",
         "Status still reads the driver's bits after a reset by writing 0",
         "status.resets_at_each_rung",
         "Status after a reset",
         "RESET-DEV-001",
     ),
-    2: Bug(
+    Bug(
         "irq_before_element",
         "the interrupt comes before the used element and the used index are written",
         "interrupts.rises_once_for_each_event",
         "IRQ-UNDUE",
         "SPLIT-DEV-026",
     ),
-    3: Bug(
+    Bug(
         "idx_before_element",
         "the used index is written before the used element",
         "rings.batches_of_any_size",
         "VQ-ORDER-ELEMENT",
         "SPLIT-DEV-033",
     ),
-    4: Bug(
-        "whole_words",
-        "data writes ignore byte strobes: up to 3 bytes beside an unaligned buffer are overwritten",
-        "data.destinations_of_every_length",
-        "DMA-WRITE-OUTSIDE",
-        "SPLIT-DEV-003",
-    ),
-    5: Bug(
-        "next_ignored",
-        "`next` is not looked at: a chain is taken to be consecutive descriptors",
-        "rings.chains_of_1_to_64_descriptors",
-        "VQ-UNREAD",
-        "SPLIT-DEV-045",
-    ),
-    6: Bug(
+    Bug(
         "queue_size_ignored",
         "ring slots wrap at QueueSizeMax instead of QueueSize",
         "queues.odd_sizes_are_served",
         "VQ-ORDER-ELEMENT",
         "SPLIT-DEV-033",
     ),
-    7: Bug(
-        "index_kept", "ring indices survive a reset", "reset.indices_are_forgotten", "DEVICE_NEEDS_RESET", "HOST-099"
-    ),
-    8: Bug(
+    Bug("index_kept", "ring indices survive a reset", "reset.indices_are_forgotten", "DEVICE_NEEDS_RESET", "HOST-099"),
+    Bug(
         "suppression_ignored",
         "an interrupt comes in spite of VIRTQ_AVAIL_F_NO_INTERRUPT",
         "interrupts.suppressed_by_the_flag",
         "IRQ-UNDUE",
         "SPLIT-DEV-026",
     ),
-    9: Bug("page_crossed", "DMA bursts cross 4 KiB boundaries", "data.pages_are_crossed", "AXI-4KIB", "HOST-035"),
-    10: Bug(
+    Bug(
         "used_len_counts_reads",
         "the used length also counts device-readable bytes",
         "data.data_that_nobody_wants",
         "VQ-USED-LEN",
         "SPLIT-DEV-007",
     ),
-    11: Bug(
+    Bug(
         "features_kept",
         "accepted features survive a reset: FEATURES_OK without writing VERSION_1 again is granted",
         "reset.features_are_forgotten",
         "Status with FEATURES_OK and no feature",
         "FEAT-DEV-002",
     ),
-    12: Bug(
+    Bug(
         "unoffered_accepted",
         "FEATURES_OK is granted whatever the driver accepted",
         "negotiation.each_unoffered_bit_is_refused",
         "Status with feature bit 0",
         "FEAT-DEV-003",
     ),
-    13: Bug(
-        "dma_after_reset",
-        "a reset does not wait for DMA: the request under way goes on writing",
-        "reset.nothing_happens_after_it",
-        "IRQ-UNDUE",
-        "STATUS-DEV-001",
-    ),
-    14: Bug(
+    Bug(
         "irq_not_lowered",
         "InterruptACK clears InterruptStatus, but the line stays high until a reset",
         "interrupts.rises_once_for_each_event",
         "interrupt line after the acknowledgement",
         "MMIO-DEV-037",
     ),
-    15: Bug(
+    Bug(
         "hangs",
         "after five requests no further one is served",
         "one_by_one.random_requests",
         "VQ-NOTIFY-LOST",
         "MMIO-DEV-015",
     ),
-    16: Bug(
+    Bug(
         "magic_wrong",
-        "MagicValue is byte-swapped",
+        "MagicValue is another",
         "identity.query_touches_three_registers",
         "NotAVirtioDevice",
         "MMIO-DEV-002",
     ),
-    17: Bug(
+    Bug(
         "status_not_accumulated",
         "Status reads only the bits that the last write added",
         "status.bits_accumulate",
         "REG-STATUS",
         "STATUS-DEV-005",
     ),
-    18: Bug(
+)
+_RNG = (
+    Bug(
+        "whole_words",
+        "data writes ignore byte strobes: up to 3 bytes beside an unaligned buffer are overwritten",
+        "data.destinations_of_every_length",
+        "DMA-WRITE-OUTSIDE",
+        "SPLIT-DEV-003",
+    ),
+    Bug(
+        "next_ignored",
+        "`next` is not looked at: a chain is taken to be consecutive descriptors",
+        "rings.chains_of_1_to_64_descriptors",
+        "VQ-UNREAD",
+        "SPLIT-DEV-045",
+    ),
+    Bug("page_crossed", "DMA bursts cross 4 KiB boundaries", "data.pages_are_crossed", "AXI-4KIB", "HOST-035"),
+    Bug(
+        "dma_after_reset",
+        "a reset does not wait for DMA: the request under way goes on writing",
+        "reset.nothing_happens_after_it",
+        "IRQ-UNDUE",
+        "STATUS-DEV-001",
+    ),
+    Bug(
         "used_id_of_tail",
         "the used element names the last descriptor of the chain instead of the first",
         "one_by_one.random_requests",
         "VQ-USED-ID",
         "SPLIT-DEV-007",
     ),
-}
-
-APB_BLK: Bugs = {
-    1: Bug(
-        "status_kept",
-        "Status still reads ACKNOWLEDGE, DRIVER and FEATURES_OK after a reset by writing 0",
-        "status.resets_at_each_rung",
-        "Status after a reset",
-        "RESET-DEV-001",
-    ),
-    2: Bug(
-        "irq_before_element",
-        "the interrupt comes before the used element and the used index are written",
-        "interrupts.rises_once_for_each_event",
-        "IRQ-UNDUE",
-        "SPLIT-DEV-026",
-    ),
-    3: Bug(
-        "idx_before_element",
-        "the used index is written before the used element",
-        "rings.batches_of_any_size",
-        "VQ-ORDER-ELEMENT",
-        "SPLIT-DEV-033",
-    ),
-    4: Bug(
+)
+_BLK = (
+    Bug(
         "status_as_word",
         "the status byte is written as 32 bits: up to 3 bytes behind it are zeroed",
         "blk.status_is_the_last_writable_byte",
         "DMA-WRITE-OUTSIDE",
         "SPLIT-DEV-003",
     ),
-    5: Bug(
+    Bug(
         "next_ignored",
         "`next` is not looked at: a chain is taken to be consecutive descriptors",
         "rings.chains_of_1_to_64_descriptors",
         "DEVICE_NEEDS_RESET",
         "STATUS-DEV-002",
     ),
-    6: Bug(
-        "queue_size_ignored",
-        "ring slots wrap at QueueSizeMax instead of QueueSize",
-        "queues.odd_sizes_are_served",
-        "VQ-ORDER-ELEMENT",
-        "SPLIT-DEV-033",
-    ),
-    7: Bug(
-        "index_kept", "ring indices survive a reset", "reset.indices_are_forgotten", "DEVICE_NEEDS_RESET", "HOST-099"
-    ),
-    8: Bug(
-        "suppression_ignored",
-        "an interrupt comes in spite of VIRTQ_AVAIL_F_NO_INTERRUPT",
-        "interrupts.suppressed_by_the_flag",
-        "IRQ-UNDUE",
-        "SPLIT-DEV-026",
-    ),
-    9: Bug(
-        "features_kept",
-        "accepted features survive a reset: FEATURES_OK without writing VERSION_1 again is granted",
-        "reset.features_are_forgotten",
-        "Status with FEATURES_OK and no feature",
-        "FEAT-DEV-002",
-    ),
-    10: Bug(
-        "unoffered_accepted",
-        "FEATURES_OK is granted whatever the driver accepted",
-        "negotiation.each_unoffered_bit_is_refused",
-        "Status with feature bit 0",
-        "FEAT-DEV-003",
-    ),
-    11: Bug(
+    Bug(
         "dma_after_reset",
         "a reset does not wait for DMA: the request under way goes on",
         "reset.nothing_happens_after_it",
         "Status expected 0 within",
         "RESET-DEV-002",
     ),
-    12: Bug(
-        "irq_not_lowered",
-        "InterruptACK clears InterruptStatus, but the line stays high until a reset",
-        "interrupts.rises_once_for_each_event",
-        "interrupt line after the acknowledgement",
-        "MMIO-DEV-037",
-    ),
-    13: Bug(
-        "hangs",
-        "after five requests no further one is served",
-        "one_by_one.random_requests",
-        "VQ-NOTIFY-LOST",
-        "MMIO-DEV-015",
-    ),
-    14: Bug(
-        "magic_wrong",
-        "MagicValue is off by one",
-        "identity.query_touches_three_registers",
-        "NotAVirtioDevice",
-        "MMIO-DEV-002",
-    ),
-    15: Bug(
-        "status_not_accumulated",
-        "Status reads only those of ACKNOWLEDGE, DRIVER and FEATURES_OK last added",
-        "status.bits_accumulate",
-        "REG-STATUS",
-        "STATUS-DEV-005",
-    ),
-    16: Bug(
-        "used_len_counts_reads",
-        "the used length also counts device-readable bytes",
-        "data.data_that_nobody_wants",
-        "VQ-USED-LEN",
-        "SPLIT-DEV-007",
-    ),
-    17: Bug(
+    Bug(
         "unsupported_ok",
         "unknown request types end with OK instead of UNSUPP",
         "blk.unknown_types_are_unsupported",
         "VQ-DATA",
         "HOST-110",
     ),
-    18: Bug(
+    Bug(
         "capacity_in_bytes",
         "capacity counts bytes instead of sectors",
         "blk.configuration_fields",
         "REG-CONFIG",
         "MMIO-DEV-026",
     ),
-    19: Bug(
+    Bug(
         "range_unchecked",
         "requests beyond the capacity are served from the sector number modulo 64",
         "blk.ranges_beyond_the_capacity_fail",
         "VQ-DATA",
         "HOST-109",
     ),
-    20: Bug(
+    Bug(
         "framing_assumed",
         "OUT data are taken from the second descriptor on, however the header is split",
         "blk.every_framing_is_served",
         "PIN-UNKNOWN",
         "SPLIT-DEV-011",
     ),
-}
+)
+
+
+def _numbered(bugs: tuple[Bug, ...], order: str) -> Bugs:
+    """Defects by the numbers that BUG has for them: those of `order`, from 1 on."""
+    by_name = {bug.name: bug for bug in bugs}
+    return {number: by_name[name] for number, name in enumerate(order.split(), 1)}
+
 
 #: By the name of the top module.
-BUGS: Mapping[str, Bugs] = {"tiny_rng": TINY_RNG, "apb_blk": APB_BLK}
+BUGS: Mapping[str, Bugs] = {
+    "tiny_rng": _numbered(
+        (*_BOTH, *_RNG),
+        "status_kept irq_before_element idx_before_element whole_words next_ignored "
+        "queue_size_ignored index_kept suppression_ignored page_crossed used_len_counts_reads "
+        "features_kept unoffered_accepted dma_after_reset irq_not_lowered hangs magic_wrong "
+        "status_not_accumulated used_id_of_tail",
+    ),
+    "apb_blk": _numbered(
+        (*_BOTH, *_BLK),
+        "status_kept irq_before_element idx_before_element status_as_word next_ignored "
+        "queue_size_ignored index_kept suppression_ignored features_kept unoffered_accepted "
+        "dma_after_reset irq_not_lowered hangs magic_wrong status_not_accumulated "
+        "used_len_counts_reads unsupported_ok capacity_in_bytes range_unchecked framing_assumed",
+    ),
+}
