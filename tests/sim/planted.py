@@ -2,8 +2,8 @@
 """Faults put into copies of the RTL, each to be caught by the checker that exists for it.
 
 To add one, add a line to `planted_core` or `planted_devices`: it becomes the configuration planted_NAME. A text that is
-not found exactly once fails the build, so that a fault cannot silently vanish when the RTL changes. Icarus, which builds
-in a second, runs all of them; Verilator the first two.
+not found exactly once fails the build, so that a fault cannot silently vanish when the RTL changes. Icarus, which
+builds in a second, runs all of them; Verilator the first two.
 """
 
 from __future__ import annotations
