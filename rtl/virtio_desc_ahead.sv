@@ -18,6 +18,7 @@ module virtio_desc_ahead #(
     input  logic                                    head_fault_i,
     input  logic                   [QueueWidth-1:0] head_queue_i,
     input  logic                   [          15:0] head_i,
+    input  logic                   [          15:0] head_slots_i,
     output logic                   [QueueWidth-1:0] queue_o,
     input  virtio_pkg::queue_cfg_t                  cfg_i,           // of queue_o
     // DMA read client
@@ -57,7 +58,9 @@ module virtio_desc_ahead #(
   assign ask = rd_req_valid_o && rd_req_ready_i;
   assign head_ready_o = head_fault_i ? info_room : ask;
 
-  assign info = {head_fault_i, {(16 - QueueWidth) {1'b0}}, head_queue_i, head_i, count, cfg_i.size, cfg_i.desc_addr};
+  assign info = {
+    head_fault_i, {(16 - QueueWidth) {1'b0}}, head_queue_i, head_i, head_slots_i, count, cfg_i.size, cfg_i.desc_addr
+  };
 
   virtio_fifo #(
       .Width($bits(desc_head_t)),

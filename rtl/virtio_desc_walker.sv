@@ -105,6 +105,7 @@ module virtio_desc_walker #(
       bad_table,
       bad_next,
       bad_buffer,
+      other_list,
       malformed,
       stays,
       stays_q,
@@ -217,7 +218,9 @@ module virtio_desc_walker #(
                      (packed_i && count_q != 16'd1);
   assign bad_next = {12'd0, desc_next} >= entries_q || count_q == head_q.size;
   assign bad_buffer = (writable_seen_q && !desc_writable) || count_q > head_q.size || total[32];
-  assign malformed = err_q || (!empty && out_of_reach(
+  // A list that does not end where it did when it was found available was changed by its driver in the meantime.
+  assign other_list = packed_i && !in_table_q && desc_has_next == (count_q == head_q.slots);
+  assign malformed = err_q || other_list || (!empty && out_of_reach(
       desc_addr, desc_len, AxiAddrWidth
   )) || (desc_has_next && bad_next) || (desc_indirect ? bad_table : bad_buffer);
 

@@ -58,7 +58,8 @@ module virtio_packed_reader #(
     input logic head_ready_i,
     output logic head_fault_o,
     output logic [QueueWidth-1:0] head_queue_o,
-    output logic [15:0] head_o
+    output logic [15:0] head_o,
+    output logic [15:0] head_slots_o  // descriptors of the list
 );
 
   import virtio_pkg::*;
@@ -86,7 +87,7 @@ module virtio_packed_reader #(
   logic [15:0] next_q[NumQueues];
   logic [NumQueues-1:0] next_wrap_q;
   // The same within this visit, and where the list that has been begun does.
-  logic [15:0] slot_q, head_q;
+  logic [15:0] slot_q, head_q, slots_q;
   logic wrap_q, in_list_q;
   logic [7:0] batch_q, found_q;
   logic stop_q, empty_q, bad_q, err_q, told_q;
@@ -97,7 +98,7 @@ module virtio_packed_reader #(
   logic [15:0] flags;
   logic desc_seen, available, begins, refused, step, list_ends, ring_ends;
   logic head_push, head_room, head_faulty;
-  logic [15:0] head;
+  logic [15:0] head, slots;
   logic [$clog2(HeadFifoDepth):0] head_count;
 
   assign rd_req_addr_o  = cfg_i.desc_addr + {44'd0, slot_q, 4'd0};
@@ -132,6 +133,7 @@ module virtio_packed_reader #(
   assign head_faulty    = state_q == Fault;
   assign head_push      = list_ends || head_faulty;
   assign head           = begins ? slot_q : head_q;
+  assign slots          = begins ? 16'd1 : slots_q + 16'd1;
 
   assign wr_req_valid_o = state_q == Event;
   assign wr_req_addr_o  = {cfg_i.device_addr[63:LaneWidth], {LaneWidth{1'b0}}};
@@ -174,6 +176,7 @@ module virtio_packed_reader #(
       queue_q   <= '0;
       slot_q    <= '0;
       head_q    <= '0;
+      slots_q   <= '0;
       wrap_q    <= 1'b0;
       in_list_q <= 1'b0;
       batch_q   <= '0;
@@ -218,6 +221,7 @@ module virtio_packed_reader #(
             slot_q    <= ring_ends ? 16'd0 : slot_q + 16'd1;
             wrap_q    <= wrap_q ^ ring_ends;
             in_list_q <= !list_ends;
+            slots_q   <= slots;
             if (begins) head_q <= slot_q;
           end
           if (list_ends) begin
@@ -249,7 +253,7 @@ module virtio_packed_reader #(
   end
 
   virtio_fifo #(
-      .Width(1 + QueueWidth + 16),
+      .Width(1 + QueueWidth + 32),
       .Depth(HeadFifoDepth)
   ) u_heads (
       .clk_i,
@@ -259,10 +263,10 @@ module virtio_packed_reader #(
       .rollback_i (1'b0),
       .in_valid_i (head_push),
       .in_ready_o (head_room),
-      .in_data_i  ({head_faulty, queue_q, head}),
+      .in_data_i  ({head_faulty, queue_q, head, slots}),
       .out_valid_o(head_valid_o),
       .out_ready_i(head_ready_i),
-      .out_data_o ({head_fault_o, head_queue_o, head_o}),
+      .out_data_o ({head_fault_o, head_queue_o, head_o, head_slots_o}),
       .count_o    (head_count)
   );
 

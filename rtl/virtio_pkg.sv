@@ -208,6 +208,7 @@ package virtio_pkg;
     logic        fault;
     logic [15:0] queue_index;
     logic [15:0] head;
+    logic [15:0] slots;        // of a list in a packed ring: how many descriptors it was found to have
     logic [2:0]  count;
     logic [15:0] size;         // of the queue
     logic [63:0] desc_addr;

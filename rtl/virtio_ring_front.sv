@@ -97,6 +97,7 @@ module virtio_ring_front #(
   desc_head_t info;
   logic walked, walked_ready, ahead_busy, asked_busy;
   logic [15:0] ahead_queue, asked_queue;
+  logic [15:0] head_slots;
   logic [15:0] walked_slots;
 
   // Both kinds of rings: `_s` split, `_p` packed.
@@ -250,7 +251,8 @@ module virtio_ring_front #(
         .head_ready_i  (head_ready),
         .head_fault_o  (head_fault_p),
         .head_queue_o  (head_queue_p),
-        .head_o        (head_p)
+        .head_o        (head_p),
+        .head_slots_o  (head_slots)
     );
 
     // How many descriptors the lists on their way have; they come back in the same order.
@@ -316,7 +318,7 @@ module virtio_ring_front #(
     assign {visit_ready_p, rearm_p, queue_p, active_p, in_flight_p, taken_p} = '0;
     assign {rd_valid_p, rd_addr_p, rd_len_p, rd_size_p} = '0;
     assign {wr_valid_p, wr_addr_p, wr_data_p, wr_strb_p} = '0;
-    assign {head_valid_p, head_fault_p, head_queue_p, head_p} = '0;
+    assign {head_valid_p, head_fault_p, head_queue_p, head_p, head_slots} = '0;
     assign {cpl_ready_p, used_queue_p, used_active_p, used_event_p, fatal_p} = '0;
     assign {used_valid_p, used_addr_p, used_data_p, used_strb_p} = '0;
     assign {wish_valid_p, wish_addr_p} = '0;
@@ -369,6 +371,7 @@ module virtio_ring_front #(
       .head_fault_i  (head_fault),
       .head_queue_i  (head_queue),
       .head_i        (head),
+      .head_slots_i  (head_slots),
       .queue_o       (desc_queue_o),
       .cfg_i         (desc_cfg_i),
       .rd_req_valid_o(rd_req_valid_o[3]),

@@ -49,6 +49,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "packed.dma_error_in_a_ring",
         "packed.dma_error_on_the_device_event",
         "reset.memory_that_never_answers",
+        "overlaps.registers",
         "console.emergency_write_while_a_reset_is_pending",
         "console.failing_memory",
         "input.failing_memory",
@@ -58,7 +59,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "blk_features.bad_segment_among_good_ones",
         "blk_features.nothing_is_written_after_a_failed_sector",
     ),
-    "slow_down": ("blk.slow_disk", "data.slow_entropy"),
+    "slow_down": ("blk.slow_disk", "data.slow_entropy", "races.more_than_the_queue_holds"),
     "set_capacity": ("interrupts.configuration_change", "interrupts.configuration_change_before_driver_ok"),
     "image": (
         "blk.writes_are_read_back",

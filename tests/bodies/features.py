@@ -7,6 +7,7 @@ For devices that offer all of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from cocotbext.virtio.split_virtqueue import SplitVirtqueue
 from virtio_model.spec import DESC_BYTES, DescFlag, Feature, Reg
 from virtio_model.split import Descriptor
 
-from . import faults, work
+from . import faults, races, work
 from .rig import Rig, body
 from .work import expect, expect_true
 
@@ -68,6 +69,45 @@ async def indirect_tables_at_page_ends(rig: Rig) -> None:
             await rig.transport.kick(0)
             await work.settle(rig, [pending])
     rig.memory.free(area)
+
+
+@body(used=6)
+async def write_on_the_descriptor_of_a_table(rig: Rig) -> None:
+    """WRITE on the descriptor that names a table means nothing (HOST-046)."""
+    await _start(rig, Feature.INDIRECT_DESC, accept=work.on_split())
+    queue = work.split_queue(rig)
+    for _ in range(6):
+        pending = await work.ask(rig, kick=False, layout=Layout(natural, direct=0))
+        named = Descriptor.unpack(rig.memory.read(queue.layout.descriptor_address(pending.head), DESC_BYTES))
+        queue.write_descriptor(pending.head, named.addr, named.len, _I | _W, 0)
+        await rig.transport.kick(0)
+        await work.settle(rig, [pending])
+
+
+@body(used=4, limit_us=60_000)
+async def table_changes(rig: Rig) -> None:
+    """Entries of a table that change while it is walked: each is read once, and checked as it was read (HOST-048)."""
+    ends = Counter[bool]()
+    for moment in range(races.MOMENTS):
+        await _start(rig, Feature.INDIRECT_DESC, size=16, accept=work.on_split(Feature.IN_ORDER))
+        queue = work.split_queue(rig)
+        queue.suppress_interrupts(True)
+        pending = await work.ask(rig, kick=False, layout=Layout(pieces(6, rig.rng), direct=0))
+        named = Descriptor.unpack(rig.memory.read(queue.layout.descriptor_address(pending.head), DESC_BYTES))
+        entries = named.len // DESC_BYTES
+
+        def change(table: int = named.addr, entries: int = entries, bad: bool = moment % 4 == 3) -> None:
+            for at in rig.rng.sample(range(entries), entries // 2):
+                entry = Descriptor.unpack(rig.memory.read(table + DESC_BYTES * at, DESC_BYTES))
+                shorter = entry._replace(len=rig.rng.randint(0, entry.len))
+                after = entries + 1 if bad and entry.flags & _N else entry.next
+                rig.memory.write(table + DESC_BYTES * at, shorter._replace(next=after).pack())
+
+        await races.at_moment(rig, moment, change)
+        ends[await work.ends(rig, queue, 1)] += 1
+    expect_true(ends[True] > races.MOMENTS // 2, f"chains used, or refused: {dict(ends)}")
+    await _start(rig)
+    await work.serve(rig, 4)
 
 
 _END = [(_ROOM, _W, 0)]
@@ -133,6 +173,28 @@ async def interrupt_when_used_event_is_reached(rig: Rig) -> None:
         pendings.append(await work.ask(rig))
         await work.settle(rig, pendings)
         expect(rig.transport.interrupts, interrupts + 1, "interrupts")
+
+
+@body(used=36)
+async def poisoned_used_event(rig: Rig) -> None:
+    """Any used_event, changing while buffers are used: all are, and an interrupt comes when the sample that the device
+    took of it says so (HOST-013).
+    """
+    await _start(rig, Feature.EVENT_IDX, accept=work.on_split())
+    queue = work.split_queue(rig)
+    for step in range(12):
+        at = queue.used_idx
+        event = (at, at - 1, at + 0x8000, 0xFFFF, at + 1, at + 2)[step % 6] if step < 6 else rig.rng.getrandbits(16)
+        rig.memory.write(queue.layout.used_event_address, (event & 0xFFFF).to_bytes(2, "little"))
+        for _ in range(3):
+            await work.ask(rig, kick=False)
+        await rig.transport.kick(0)
+        await rig.delay(10 * rig.rng.randrange(300))
+        again = rig.rng.choice((at, at + 1, rig.rng.getrandbits(16))) & 0xFFFF
+        rig.memory.write(queue.layout.used_event_address, again.to_bytes(2, "little"))
+        await work.until_used(rig, queue, 3)
+        rig.transport.deliver_used()
+        await work.calm_down(rig)
 
 
 @body(used=60)

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cocotbext.virtio.buffers import Layout, merged
 from cocotbext.virtio.drivers import Pending
 from cocotbext.virtio.packed_virtqueue import PackedVirtqueue
 from virtio_model.packed import EventSuppression, PackedDescriptor, PackedLayout, wrap_at
 from virtio_model.spec import DESC_BYTES, EVENT_BYTES, DescFlag, Feature, Reg, RingEventFlag
 
-from . import work
+from . import races, work
 from .rig import Rig, body
 from .work import expect, expect_true
 
@@ -106,6 +108,55 @@ async def notifications_stay_enabled(rig: Rig) -> None:
         await work.settle(rig, [await work.ask(rig)])
     event = EventSuppression.unpack(rig.memory.read(queue.layout.device_addr, EVENT_BYTES))
     expect(event.flags, RingEventFlag.ENABLE, "flags of the device event suppression")
+
+
+@body(used=4, limit_us=60_000)
+async def descriptor_behind_its_flags(rig: Rig) -> None:
+    """Flags that say "available" before the rest of the descriptor is there, and flags that come late: what was read
+    once they were seen is checked and used (HOST-051).
+    """
+    ends: Counter[bool] = Counter()
+    for moment in range(races.MOMENTS):
+        queue = await _start(rig, 8, Feature.IN_ORDER)
+        queue.suppress_interrupts(True)
+        pending = await work.ask(rig, kick=False)
+        slot = queue.layout.descriptor_address(queue.places(pending.head)[-1] % queue.size)
+        right = rig.memory.read(slot, 12)
+        room = rig.memory.allocate(int.from_bytes(right[8:], "little"))
+        rig.memory.write(slot, room.to_bytes(8, "little"))
+        await races.at_moment(rig, moment, lambda slot=slot, right=right: rig.memory.write(slot, right))  # type: ignore[misc]
+        ends[await work.ends(rig, queue, 1)] += 1
+        rig.memory.free(room)
+    expect(ends[False], 0, "lists refused")
+    await _start(rig)
+    for moment in range(races.MOMENTS):
+        pending = await work.ask(rig, kick=False)
+        await rig.transport.notify(0)
+        await rig.delay(10 * rig.rng.randint(4 * moment, 4 * moment + 4))
+        _queue(rig).publish()
+        await rig.transport.notify(0)
+        await work.settle(rig, [pending])
+
+
+@body(used=1, cases=("out_of_range", "twice"))
+async def ids_of_any_value(rig: Rig, case: str) -> None:
+    """A buffer id is the driver's own: it comes back as it was, out of range or in use twice (HOST-054)."""
+    queue = await _start(rig, 4, Feature.IN_ORDER)
+    queue.suppress_interrupts(True)
+    used_id, count = (0xFFFF, 1) if case == "out_of_range" else (3, 2)
+    slots = []
+    for _ in range(count):
+        pending = await work.ask(rig, kick=False, layout=Layout(merged))
+        places = [queue.layout.descriptor_address(place % queue.size) for place in queue.places(pending.head)]
+        rig.memory.write(places[-1] + 12, used_id.to_bytes(2, "little"))
+        slots.append(places[0])
+    await rig.transport.kick(0)
+    await rig.delay(work.PATIENCE_NS)
+    used = [PackedDescriptor.unpack(rig.memory.read(slot, DESC_BYTES)) for slot in slots]
+    both = DescFlag.AVAIL | DescFlag.USED
+    expect([(d.id, d.flags & both) for d in used], [(used_id, int(both))] * count, "ids and marks of used descriptors")
+    await _start(rig)
+    await work.serve(rig, 1)
 
 
 #: Contents of the driver event suppression structure of a ring of 8 that all mean that an interrupt is wanted.

@@ -286,6 +286,17 @@ async def until_used(rig: Rig, queue: Virtqueue, count: int) -> None:
     await rig.delay(CALM_NS)
 
 
+async def ends(rig: Rig, queue: Virtqueue, count: int) -> bool:
+    """Wait without interrupts until `count` chains are used and not taken; False if the device needs a reset first."""
+    for _ in range(400):
+        if queue.used_in_memory() >= count:
+            return True
+        if await status(rig) & Status.DEVICE_NEEDS_RESET:
+            return False
+        await rig.delay(500)
+    raise AssertionError(f"expected {count} chains used or DEVICE_NEEDS_RESET, seen {queue.used_in_memory()}")
+
+
 def replace_queue(rig: Rig, index: int, size: int) -> Virtqueue:
     """Put fresh rings in the place of a queue that is not ready; they are still to be programmed."""
     rig.transport.queues[index] = rig.transport.make_queue(index, size, rig.index_init)

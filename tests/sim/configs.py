@@ -180,6 +180,9 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="axiram", compared=True),
     Plan("test_interrupts", configs=("rng_packed", "rng_split", "rng", "blk"), icarus=("rng",)),
     Plan("test_faults", configs=("rng_packed", "rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
+    Plan("test_races", configs=("rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
+    Plan("test_overlaps", configs=("rng_split", "rng", "rng32", "blk"), icarus=("blk",)),
+    Plan("test_fuzz", configs=("rng", "rng_packed", "rng_split", "blk", "blk_split", "blk_packed128"), icarus=("rng",)),
     Plan("test_reset", configs=("rng_packed", "rng_split", "rng", "blk"), icarus=("rng",)),
     Plan(
         "test_resets",

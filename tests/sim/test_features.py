@@ -67,3 +67,19 @@ async def queue_reset_of_what_is_not_ready(dut: Any) -> None:
 @cocotb.parametrize(timing=TIMINGS)
 async def queue_reset_under_load(dut: Any, timing: str) -> None:
     await on_device(dut, features.queue_reset_under_load, timing=timing)
+
+
+@cocotb.test()
+async def write_on_the_descriptor_of_a_table(dut: Any) -> None:
+    await on_device(dut, features.write_on_the_descriptor_of_a_table)
+
+
+@cocotb.test()
+async def table_changes(dut: Any) -> None:
+    await on_device(dut, features.table_changes)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def poisoned_used_event(dut: Any, timing: str) -> None:
+    await on_device(dut, features.poisoned_used_event, timing=timing)

@@ -76,3 +76,14 @@ async def dma_error_in_a_ring(dut: Any, case: str) -> None:
 @cocotb.test()
 async def dma_error_on_the_device_event(dut: Any) -> None:
     await on_device(dut, packed.dma_error_on_the_device_event)
+
+
+@cocotb.test()
+async def descriptor_behind_its_flags(dut: Any) -> None:
+    await on_device(dut, packed.descriptor_behind_its_flags)
+
+
+@cocotb.test()
+@cocotb.parametrize(case=cases(packed.ids_of_any_value))
+async def ids_of_any_value(dut: Any, case: str) -> None:
+    await on_device(dut, packed.ids_of_any_value, case)

@@ -98,21 +98,31 @@ class DmaRules:
                 position = place.end
 
     def _find(self, address: int, trackers: Collection[QueueTracker[Any]], writing: bool) -> Place | None:
-        """What lies at `address`: rings first; of several chains the oldest, for a write one not written there yet."""
+        """What lies at `address`: rings first, for a write those that are the device's, or a buffer on top of them as
+        long as nothing was written there; of several chains the oldest, for a write one not written there yet.
+        """
+        ring: Place | None = None
         for tracker in trackers:
             for name, first, end in tracker.areas:
-                if first <= address < end:
-                    return Place(end, tracker, name)
+                if first <= address < end and (ring is None or (writing and name in tracker.DEVICES)):
+                    ring = Place(end, tracker, name)
+        if ring is not None:
+            buffer = self._find_buffer(address, trackers, writing) if writing else None
+            fresh = buffer is not None and buffer.chain is not None and not buffer.chain.written.holds(address)
+            return buffer if buffer is not None and buffer.device_writable and fresh else ring
         for tracker in trackers:
-            for chain in tracker.in_flight:
+            for chain in tracker.in_flight if not (writing and tracker.lost) else ():
                 if (table_end := chain.table_end(address)) is not None:
                     return Place(table_end, tracker, "table")
+        return self._find_buffer(address, trackers, writing)
+
+    def _find_buffer(self, address: int, trackers: Collection[QueueTracker[Any]], writing: bool) -> Place | None:
         found: Place | None = None
         for tracker in trackers:
             for chain in tracker.in_flight:
-                if self._strict and chain.parsed is None:
+                if self._strict and chain.parsed is None and not chain.doubtful:
                     continue
-                segment = chain.find(address)
+                segment = chain.find(address, writing)
                 if segment is None:
                     continue
                 first, length, device_writable = segment
@@ -160,7 +170,7 @@ class DmaRules:
         text = f"{verb} {address:#x}"
         chains = [chain for tracker in trackers for chain in tracker.in_flight]
         for chain in chains:
-            if not chain.complete and chain.find(address):
+            if not chain.complete and not chain.doubtful and chain.find(address):
                 text += f" before the descriptor at {chain.waiting_at:#x} was read"
                 self._violate("VQ-UNREAD", text, chain.queue, chain.head, event.cycle)
                 return
@@ -180,7 +190,7 @@ class DmaRules:
                     text += f", {side} a buffer of {segment.length} bytes"
                     self._violate(rule, text, chain.queue, chain.head, event.cycle)
                     return
-        if unread := [chain for chain in chains if not chain.complete]:
+        if unread := [chain for chain in chains if not chain.complete and not chain.doubtful]:
             text += f"; the descriptor at {unread[0].waiting_at:#x} was not read since it is available"
         self._violate(rule, text, None, None, event.cycle)
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from virtio_model import DescriptorChain, RingError, Segment
 from virtio_model.spec import DESC_BYTES, USED_ELEMENT_BYTES
 
-from .events import DmaWrite
+from .events import DmaRead, DmaWrite
 from .observed import WrittenBytes
 
 #: Bytes that either part of a chain can have (2.7.5.2).
@@ -25,6 +26,9 @@ class Chain:
     the indirect ones that it has come to (first address, end). In a packed ring the chain takes up `slots` from
     `position` on. `last_response` is the cycle of the last response to a
     burst into it; `failed_writes` are those answered with an error.
+
+    `walked` holds the descriptors that were followed, by address. Of a queue that was lost sight of, chains are
+    `doubtful`: they tell where the device may go, and are not judged any more.
     """
 
     queue: int
@@ -42,6 +46,8 @@ class Chain:
     position: int = 0
     tables: list[tuple[int, int]] = field(default_factory=list)
     totals: list[int] = field(default_factory=lambda: [0, 0])
+    walked: dict[int, bytes] = field(default_factory=dict)
+    doubtful: bool = False
     written: WrittenBytes = field(default_factory=WrittenBytes)
     last_response: int = -1
     failed_writes: list[DmaWrite] = field(default_factory=list)
@@ -55,6 +61,22 @@ class Chain:
         """A descriptor that points to an indirect table was read: the walk goes on there."""
         self.table, self.entries, self.next_index = address, entries, 0
         self.tables.append((address, address + DESC_BYTES * entries))
+
+    def doubts(self, event: DmaRead, own: Callable[[int], bool]) -> bool:
+        """Whether a read shows another content of a descriptor that was followed, but for what is the device's `own` of
+        it.
+        """
+        end = event.address + len(event.data)
+        for address, data in self.walked.items():
+            if address < end and event.address < address + DESC_BYTES and own(address):
+                continue
+            first, last = max(address, event.address), min(address + DESC_BYTES, end)
+            if (
+                first < last
+                and event.data[first - event.address : last - event.address] != data[first - address :][: last - first]
+            ):
+                return True
+        return False
 
     def table_end(self, address: int) -> int | None:
         """The end of the indirect table that `address` lies in, if any."""
@@ -72,13 +94,13 @@ class Chain:
         too_long = len(self.segments) >= size or max(self.totals) > MAX_TOTAL
         return misplaced or too_long or last.address + last.length > 1 << address_width
 
-    def find(self, address: int) -> Segment | None:
-        """The segment that `address` lies in, a device-writable one if there are several."""
+    def find(self, address: int, device_writable: bool = True) -> Segment | None:
+        """The segment that `address` lies in; if there are several, one that is device-writable or is not, as asked."""
         found = None
         for segment in self.segments:
-            first, length, device_writable = segment
+            first, length, writable = segment
             if first <= address < first + length:
-                if device_writable:
+                if writable is device_writable:
                     return segment
                 found = segment
         return found

@@ -123,6 +123,12 @@ class InterruptChecker:
             if cause.queue == queue:
                 cause.must = False
 
+    def may_notify(self, queue: int, cycle: int) -> None:
+        """From `cycle` on a notification of `queue` may come, or none: nobody knows what it makes used."""
+        self.forgive(queue)
+        self._undecided.pop(queue, None)
+        self._add(Interrupt.USED_BUFFER, cycle, cycle + self._flags_bound, False, "anything", queue)
+
     def renew(self, queue: int) -> None:
         """Queue `queue` is made ready: what it makes used is due again."""
         self._forgiven.discard(queue)
@@ -145,6 +151,12 @@ class InterruptChecker:
             if open_ and not self.config_seen:
                 cause.must = True
                 cause.deadline = min(cause.deadline, cycle + self._irq_bound)
+
+    def config_not_due(self) -> None:
+        """What was to be notified may not be the case."""
+        for cause in self._causes:
+            if cause.bit == Interrupt.CONFIG_CHANGE and cause.set_by is None:
+                cause.must = False
 
     def may_fall(self, cycle: int) -> None:
         """A reset is under way that will be answered in `cycle`: the line may fall."""

@@ -288,6 +288,7 @@ class UncertainStorage:
         self._flushes = flushes
         self._since = 0
         self._possible: dict[int, list[bytes]] = {}
+        self._settled: set[int] | None = None  # sectors that are known again after all had been forgotten
         self.tentative = False
         self._peek: PeekFunction | None = None
         self._reads = 0
@@ -325,7 +326,12 @@ class UncertainStorage:
             return
         erase()
         for each in sectors:
-            self._possible.pop(each, None)
+            self._settle(each)
+
+    def _settle(self, sector: int) -> None:
+        self._possible.pop(sector, None)
+        if self._settled is not None:
+            self._settled.add(sector)
 
     def begin(self, peek: PeekFunction, since: int = 0) -> None:
         """A request known to the device `since` a cycle; `peek(n)` gives its n-th 512 bytes written, or None."""
@@ -333,10 +339,19 @@ class UncertainStorage:
         self._peek = peek
         self._reads = 0
 
+    def forget(self) -> None:
+        """Any sector may hold anything from now on."""
+        self._settled = set()
+
     def read(self, sector: int) -> bytes:
         """As the wrapped storage."""
         known = self._storage.read(sector)
         index, self._reads = self._reads, self._reads + 1
+        if self._settled is not None and sector not in self._settled and not self.tentative:
+            seen = self._peek(index) if self._peek else None
+            if seen is not None:
+                self.write(sector, seen)
+            return seen or known
         if self.tentative or sector not in self._possible:
             return known
         seen = self._peek(index) if self._peek else None
@@ -353,4 +368,4 @@ class UncertainStorage:
             self._possible.setdefault(sector, []).append(data)
             return
         self._storage.write(sector, data)
-        self._possible.pop(sector, None)
+        self._settle(sector)

@@ -116,6 +116,34 @@ class PackedTracker(QueueTracker[PackedQueue]):
             flagged = self._flagged.pop(slot)
             yield from self._use(slot, self._written.pop(slot), flagged)
 
+    @staticmethod
+    def describe(data: bytes) -> tuple[int, int, int]:
+        address, length, _, flags = PackedDescriptor.unpack(data)
+        return address, length, flags
+
+    def _own(self, address: int, event: DmaRead) -> bool:
+        """A used descriptor may be read before the answer to its write has come."""
+        if not covers(event, address + _FLAGS, 2) or not self.areas[0][1] <= address < self.areas[0][2]:
+            return False
+        flags = int.from_bytes(event.data[address + _FLAGS - event.address :][:2], "little")
+        return bool(flags & DescFlag.AVAIL) is bool(flags & DescFlag.USED)
+
+    def _changed(self, address: int, data: bytes, event: DmaRead) -> None:
+        """How many descriptors a list has may not change once it is available."""
+        slot = (address - self.layout.desc_addr) // DESC_BYTES
+        places = ((slot - chain.position) % self.queue.size < chain.slots for chain in self.in_flight)
+        flags = address + _FLAGS
+        if (
+            not self.lost
+            and covers(event, flags, 2)
+            and not self._own(address, event)
+            and 0 <= slot < self.queue.size
+            and any(places)
+        ):
+            seen = int.from_bytes(event.data[flags - event.address :][:2], "little")
+            if (self.describe(data)[2] ^ seen) & DescFlag.NEXT:
+                self.lose(f"NEXT of slot {slot} has changed in cycle {event.cycle}")
+
     def recheck(self) -> None:
         """Something was used, so that there is room for more lists."""
         self.suspect = None
@@ -236,6 +264,7 @@ class PackedTracker(QueueTracker[PackedQueue]):
                 return
             except MemoryFault:
                 break
+            chain.walked[chain.waiting_at] = data
             descriptor = PackedDescriptor.unpack(data)
             if descriptor.flags & DescFlag.INDIRECT and not chain.tables:
                 if not queue.has(Feature.INDIRECT_DESC) or queue.fault_of_table(descriptor, chain.slots):

@@ -61,9 +61,20 @@ class LiveQueues:
     def ready(self, index: int, cycle: int, live: bool) -> None:
         """Queue `index` was made ready by a register write of `cycle`."""
         self.stopped(index)
-        self.trackers[index] = self._track(self._model.queues[index], cycle)
+        tracker = self.trackers[index] = self._track(self._model.queues[index], cycle)
+        for other in [tracker] if tracker.tangled else self._on_top_of(tracker):
+            other.lose("its rings overlap with others")
         if live:
             self._notified[index] = cycle
+
+    def _on_top_of(self, tracker: QueueTracker[Any]) -> list[QueueTracker[Any]]:
+        """A queue and others that share memory with it; none if there are no others."""
+        others = [
+            other
+            for other in self.trackers.values()
+            if other is not tracker and any(a < d and c < b for _, a, b in tracker.areas for _, c, d in other.areas)
+        ]
+        return [tracker, *others] if others else []
 
     def _track(self, queue: Virtqueue, since: int) -> QueueTracker[Any]:
         if isinstance(queue, PackedQueue):
@@ -128,10 +139,12 @@ class LiveQueues:
             self._may_fault(event.cycle)
         if isinstance(event, DmaRead):
             self._dma.check_read(event, self.trackers.values())
+            touched = [tracker for tracker in self.trackers.values() if tracker.touched_by(event)]
+            for tracker in touched:
+                tracker.about_to_read(event)
             self._memory.record(event)
-            for tracker in self.trackers.values():
-                if tracker.touched_by(event):
-                    self._ring_read(tracker, event)
+            for tracker in touched:
+                self._ring_read(tracker, event)
         else:
             self._write(event)
 
@@ -142,7 +155,7 @@ class LiveQueues:
                 if not self._registers.needs_reset_seen and not self._interrupts.config_seen:
                     text = f"{tracker.fault or tracker.suspect}: neither DEVICE_NEEDS_RESET nor a notification seen"
                     self._report(Violation("VQ-FAULT-IGNORED", text, tracker.index, cycle=cycle))
-            elif not (halted or self.faulted or tracker.stopping):
+            elif not (halted or self.faulted or tracker.stopping or tracker.lost):
                 self._finish_queue(tracker, cycle)
 
     def _finish_queue(self, tracker: QueueTracker[Any], cycle: int) -> None:
@@ -170,6 +183,9 @@ class LiveQueues:
             if place.chain is not None:
                 place.chain.wrote(address, data, event)
             elif event.ok:
+                if place.tracker.lost:
+                    self._lost(place.tracker, event.cycle)
+                    continue
                 what = place.tracker.ring_write(address, data, event)
                 if what is not None:
                     published.append((place.tracker, what))
@@ -178,7 +194,7 @@ class LiveQueues:
 
     def _ring_read(self, tracker: QueueTracker[Any], event: DmaRead) -> None:
         had_fault = tracker.fault is not None
-        early = tracker.reads_too_early(event)
+        early = not tracker.lost and tracker.reads_too_early(event)
         for chain in tracker.on_read(event):
             self._log.debug("queue %d: head %d taken", tracker.index, chain.head)
             if tracker.dropped:
@@ -187,6 +203,11 @@ class LiveQueues:
         if early and self._strict:
             text = "available ring entry asked for before the idx that covers it had come"
             self._report(Violation("VQ-UNREAD", text, tracker.index, cycle=event.cycle))
+        if tracker.lost:
+            self._lost(tracker, event.cycle)
+            if had_fault:
+                self._withdraw_fault()
+            return
         if tracker.index in self._notified and self._notified[tracker.index] < tracker.looked_start:
             del self._notified[tracker.index]
         if tracker.reads_wish(event) and self._interrupts.awaits_wish(tracker.index, event.start):
@@ -219,6 +240,20 @@ class LiveQueues:
             self.faulted = self._registers.fault_possible = True
             self._registers.fault_due = cycle + self._fault_bound
             self._interrupts.config_event(cycle, self._fault_bound, True, "malformed ring")
+
+    def _lost(self, tracker: QueueTracker[Any], cycle: int) -> None:
+        """Something happened on a queue that was lost sight of: what it tells the driver, or fails by, may be right."""
+        self._notified.pop(tracker.index, None)
+        self._interrupts.may_notify(tracker.index, cycle)
+        self._may_fault(cycle)
+        self._used.doubt()
+
+    def _withdraw_fault(self) -> None:
+        """What was malformed may not be what the device goes by."""
+        self.faulted = any(tracker.fault is not None for tracker in self.trackers.values())
+        if not self.faulted:
+            self._registers.fault_due = None
+            self._interrupts.config_not_due()
 
     def _abandon(self, tracker: QueueTracker[Any], driver_features: int) -> None:
         for chain in tracker.in_flight:

@@ -158,6 +158,11 @@ class SplitTracker(QueueTracker[SplitQueue]):
             element.cycle = event.cycle
             offset += count
 
+    @staticmethod
+    def describe(data: bytes) -> tuple[int, int, int]:
+        address, length, flags, _ = Descriptor.unpack(data)
+        return address, length, flags
+
     def next_element(self) -> tuple[int, Element]:
         """(slot, element) to be published next; it is taken out."""
         slot = self.queue.used_slot
@@ -236,6 +241,7 @@ class SplitTracker(QueueTracker[SplitQueue]):
                 return
             except MemoryFault:
                 break
+            chain.walked[chain.waiting_at] = data
             descriptor = Descriptor.unpack(data)
             if descriptor.flags & DescFlag.INDIRECT:
                 if not queue.has(Feature.INDIRECT_DESC) or queue.fault_of_table(descriptor, not chain.tables):

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import copy
+import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import ClassVar, Generic, TypeVar
 
-from virtio_model import RingError, RingLayout, Virtqueue
-from virtio_model.spec import DESC_BYTES, Feature
+from virtio_model import MemoryFault, RingError, RingLayout, Segment, Virtqueue
+from virtio_model.spec import DESC_BYTES, DescFlag, Feature
 
 from .events import DmaRead, DmaWrite
 from .inflight import Chain
-from .observed import ChainView, ObservedMemory
+from .observed import ChainView, NotObserved, ObservedMemory
 from .violation import Report, Violation
 
 QueueT = TypeVar("QueueT", bound=Virtqueue)
@@ -44,6 +47,8 @@ class QueueTracker(ABC, Generic[QueueT]):
         self.stopping = False
         self.dropped = False
         """Whether the queue is being reset, so that what it holds comes to nothing."""
+        self.lost = False
+        """Whether only containment is judged, for what the device goes by is not known."""
         self.in_flight: list[Chain] = []
         self.fault: RingError | None = None
         self.suspect: RingError | None = None
@@ -58,6 +63,8 @@ class QueueTracker(ABC, Generic[QueueT]):
         self._strict = strict
         self._since = since
         self._incomplete: list[Chain] = []
+        self._superseded: deque[bytes] = deque(maxlen=2 * queue.size)
+        self._log = logging.getLogger("virtio.scoreboard")
 
     @property
     def index(self) -> int:
@@ -84,10 +91,17 @@ class QueueTracker(ABC, Generic[QueueT]):
         start, end = event.address, event.address + len(event.data)
         if any(start < last and first < end for _, first, last in self.areas):
             return True
-        return any(start < last and first < end for chain in self._incomplete for first, last in chain.tables)
+        walking = self.in_flight if self.lost else self._incomplete
+        return any(start < last and first < end for chain in walking for first, last in chain.tables)
 
     def on_read(self, event: DmaRead) -> list[Chain]:
         """The device read something in an area of the queue, already recorded in the memory; returns chains taken."""
+        if not self.lost and any(chain.doubts(event, lambda at: self._own(at, event)) for chain in self.in_flight):
+            self.lose(f"a descriptor read again in cycle {event.cycle} has changed")
+        if self.lost:
+            for _, data in self._descriptors(event):
+                self._widen_by(data)
+            return []
         known = len(self.in_flight)
         self._look(event)
         for chain in list(self._incomplete):
@@ -95,9 +109,78 @@ class QueueTracker(ABC, Generic[QueueT]):
                 self._walk(chain)
         return self.in_flight[known:]
 
+    def lose(self, why: str) -> None:
+        """Nobody can tell any more which chains the device works on: from now on it is only watched where it goes.
+
+        A device may read a descriptor more than once, for chains that lie close to each other. When that shows another
+        content than the one followed here, either may be the one that it goes by.
+        """
+        self._log.info("queue %d: lost sight of: %s", self.index, why)
+        self.lost = True
+        self.fault = self.suspect = None
+        self._incomplete.clear()
+        self.in_flight.append(Chain(self.index, -1, 0))
+        for chain in self.in_flight:
+            chain.doubtful = True
+        _, table, end = self.areas[0]
+        for data in self._superseded:
+            self._widen_by(data)
+        for _, data in self._descriptors(DmaRead(0, 0, table, bytes(end - table))):  # it may have read ahead
+            self._widen_by(data)
+
+    def about_to_read(self, event: DmaRead) -> None:
+        """A burst comes, not yet recorded: of descriptors that it shows to have changed, the old ones are kept."""
+        start, end = event.address, event.address + len(event.data)
+        for address, data in self._descriptors(event):
+            first, last = max(address, start), min(address + DESC_BYTES, end)
+            if data[first - address : last - address] != event.data[first - start : last - start]:
+                self._superseded.append(data)
+                self._changed(address, data, event)
+
+    def _own(self, address: int, event: DmaRead) -> bool:
+        """Whether a burst shows what the device itself has written over the descriptor at `address`."""
+        return False
+
+    def _changed(self, address: int, data: bytes, event: DmaRead) -> None:
+        """The descriptor at `address`, known as `data`, is about to be read as another one."""
+
+    def _descriptors(self, event: DmaRead) -> Iterator[tuple[int, bytes]]:
+        """The descriptors known, in the table or in an indirect one, that a burst holds a part of."""
+        start, end = event.address, event.address + len(event.data)
+        tables = [(first, last) for _, first, last in self.areas[:1]]
+        tables += [table for chain in self.in_flight for table in chain.tables]
+        for table, table_end in tables:
+            first = table + max(start - table, 0) // DESC_BYTES * DESC_BYTES
+            for address in range(first, min(end, table_end - DESC_BYTES + 1), DESC_BYTES):
+                with suppress(NotObserved, MemoryFault):
+                    yield address, self._memory.read(address, DESC_BYTES, self._since)
+
+    def _widen_by(self, data: bytes) -> None:
+        """The device may go where a descriptor says."""
+        anything = self.in_flight[-1]
+        buffer, length, flags = self.describe(data)
+        if flags & DescFlag.INDIRECT:
+            anything.tables.append((buffer, buffer + length))
+        anything.segments.append(Segment(buffer, length, bool(flags & DescFlag.WRITE)))
+
+    @staticmethod
+    @abstractmethod
+    def describe(data: bytes) -> tuple[int, int, int]:
+        """(address, length, flags) of a descriptor."""
+
     def reads_too_early(self, event: DmaRead) -> bool:
         """Whether a burst, not yet taken note of, reads what nothing has said to be there."""
         return False
+
+    @property
+    def tangled(self) -> bool:
+        """Whether something that the device writes lies on another area."""
+        return any(
+            first < other_end and other < end and name in self.DEVICES
+            for name, first, end in self.areas
+            for other_name, other, other_end in self.areas
+            if other_name != name
+        )
 
     @abstractmethod
     def reads_wish(self, event: DmaRead) -> bool:

@@ -79,6 +79,9 @@ class UsedChecker:
 
     def abandon(self, chain: Chain, driver_features: int) -> None:
         """`chain` was cut off: what it would have written to a storage or given out is there or not, or in part."""
+        if chain.doubtful:
+            self.doubt()
+            return
         uncertain = self._storage or self._frames or self._port
         if uncertain is None or chain.parsed is None:
             return
@@ -100,6 +103,13 @@ class UsedChecker:
         """The queue of `chain` is reset: words may have been taken for it."""
         if self._entropy is not None:
             self._entropy.lost += (chain.totals[True] + 3) // 4
+
+    def doubt(self) -> None:
+        """Nobody knows what a chain asked for: it may have written to any sector, and taken any words."""
+        if self._storage is not None:
+            self._storage.forget()
+        if self._entropy is not None:
+            self._entropy.lost += len(self._entropy.words)
 
     def _begin_seen(self, chain: Chain) -> bytes:
         """The first bytes written of a chain, of whole words; enough to tell them from others."""
