@@ -3,9 +3,10 @@
 //
 // A client asks for a burst (`req_*`: start address, AxLEN, AxSIZE; not across 4 KiB) and gets exactly AxLEN + 1 beats back on
 // `rsp_*`, which it must take at once: it asks only when it has room. Lanes are those of the bus. `rsp_err_o` marks a beat that
-// came with an error response or in a burst of the wrong length; a burst that ends early is padded with such beats. All reads use
-// ID 0, so responses come in the order asked. `flush_i` stops new bursts and drops what still comes; `idle_o` says that
-// nothing is outstanding.
+// came with an error response or in a burst of the wrong length; a burst that ends early is padded with such beats. Beats are counted: when
+// one that should be the last is not marked so, nobody knows what the beats after it belong to, and all are errors until a flush. All
+// reads use ID 0, so responses come in the order asked. `flush_i` stops new bursts and drops what still comes; `idle_o`
+// says that nothing is outstanding.
 
 module virtio_dma_read #(
     parameter int AxiDataWidth = 64,
@@ -66,7 +67,8 @@ module virtio_dma_read #(
 
   logic [8:0] beat_q;  // beats of the oldest burst already delivered
   logic pad_q, pad_d;
-  logic beat, beat_expected, beat_final, burst_done;
+  logic lost_q;  // an RLAST was missing
+  logic beat, beat_final, burst_done;
 
   // Address channel.
   function automatic logic [ClientWidth-1:0] index_of(input logic [Clients-1:0] one_hot);
@@ -127,31 +129,32 @@ module virtio_dma_read #(
       .count_o    (flight_count)
   );
 
-  assign m_axi_rready  = !pad_q;
-  assign beat          = pad_q || (m_axi_rvalid && flight_valid);
-  assign beat_expected = beat_q <= {1'b0, flight_len};
-  assign beat_final    = beat_q >= {1'b0, flight_len};
-  assign pad_d         = beat && !beat_final && (pad_q || m_axi_rlast);
-  assign burst_done    = beat && beat_final && (pad_q || m_axi_rlast);
+  assign m_axi_rready = !pad_q;
+  assign beat         = pad_q || (m_axi_rvalid && flight_valid);
+  assign beat_final   = beat_q == {1'b0, flight_len};
+  assign pad_d        = beat && !beat_final && (pad_q || m_axi_rlast);
+  assign burst_done   = beat && beat_final;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       beat_q <= '0;
       pad_q  <= 1'b0;
+      lost_q <= 1'b0;
     end else begin
       pad_q <= pad_d;
       if (burst_done) beat_q <= '0;
-      else if (beat && beat_expected) beat_q <= beat_q + 9'd1;
+      else if (beat) beat_q <= beat_q + 9'd1;
+      if (burst_done && !pad_q && !m_axi_rlast) lost_q <= 1'b1;
+      else if (flush_i && idle_o) lost_q <= 1'b0;
     end
   end
 
-  // A beat too many is dropped here; the one at the expected end has then already been marked.
   for (genvar i = 0; i < Clients; i++) begin : g_rsp
-    assign rsp_valid_o[i] = beat && beat_expected && flight_client == i && !flush_i;
+    assign rsp_valid_o[i] = beat && flight_client == i && !flush_i;
   end
   assign rsp_data_o = m_axi_rdata;
-  assign rsp_last_o = beat_q == {1'b0, flight_len};
-  assign rsp_err_o  = pad_q || m_axi_rresp[1] || m_axi_rid != '0 || m_axi_rlast != rsp_last_o;
+  assign rsp_last_o = beat_final;
+  assign rsp_err_o  = pad_q || lost_q || m_axi_rresp[1] || m_axi_rid != '0 || m_axi_rlast != rsp_last_o;
   assign idle_o     = !ar_valid_q && flight_count == '0 && !pad_q;
 
 endmodule

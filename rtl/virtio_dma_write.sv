@@ -3,7 +3,7 @@
 //
 // A client asks for a burst (`req_*`: word-aligned start address, AxLEN, a tag of its own; not across 4 KiB) and holds all its
 // beats ready on `w_*` when it does; `w_pop_o` takes them one by one. `done_*` reports each write response with the tag, in the
-// order asked. `flush_i` stops new bursts; a burst already begun is finished with its strobes off, as AXI bursts cannot be cut.
+// order asked; one that comes before its last beat was taken is an error. `flush_i` stops new bursts; a burst already begun is finished with its strobes off, as AXI bursts cannot be cut.
 // `idle_o` says that nothing is outstanding.
 
 module virtio_dma_write #(
@@ -77,6 +77,8 @@ module virtio_dma_write #(
   logic [ClientWidth-1:0] flight_client;
   logic [TagWidth-1:0] flight_tag;
   logic [$clog2(Outstanding):0] flight_count;
+  logic signed [$clog2(Outstanding)+1:0] whole_q;  // bursts written to the last beat and not answered
+  logic answered;
 
   function automatic logic [ClientWidth-1:0] index_of(input logic [Clients-1:0] one_hot);
     index_of = '0;
@@ -100,7 +102,7 @@ module virtio_dma_write #(
 
   for (genvar i = 0; i < Clients; i++) begin : g_client
     assign w_pop_o[i]      = w_load && w_client_q == i && !w_void_q && !flush_i;
-    assign done_valid_o[i] = m_axi_bvalid && flight_valid && flight_client == i && !flush_i;
+    assign done_valid_o[i] = answered && flight_client == i && !flush_i;
   end
 
   always_ff @(posedge clk_i) begin
@@ -167,6 +169,13 @@ module virtio_dma_write #(
       .count_o    (flight_count)
   );
 
+  assign answered = m_axi_bvalid && flight_valid;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) whole_q <= '0;
+    else if (w_valid_q && m_axi_wready && w_last_q && !answered) whole_q <= whole_q + 1;
+    else if (!(w_valid_q && m_axi_wready && w_last_q) && answered) whole_q <= whole_q - 1;
+  end
+
   assign m_axi_awid    = '0;
   assign m_axi_awaddr  = aw_addr_q;
   assign m_axi_awlen   = aw_len_q;
@@ -178,7 +187,7 @@ module virtio_dma_write #(
   assign m_axi_bready  = 1'b1;
 
   assign done_tag_o    = flight_tag;
-  assign done_err_o    = m_axi_bresp[1] || m_axi_bid != '0;
+  assign done_err_o    = m_axi_bresp[1] || m_axi_bid != '0 || whole_q <= 0;
   assign idle_o        = !aw_valid_q && !w_active_q && !w_valid_q && flight_count == '0;
 
 endmodule

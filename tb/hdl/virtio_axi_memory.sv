@@ -13,6 +13,9 @@
 // without a new beat on B and R. Latencies are drawn between least and most, in cycles beyond the shortest answer, which
 // is the cycle after the request. A bandwidth is in beats per 256 cycles, 0 for no limit. A change of `seed` starts the
 // random numbers anew.
+//
+// `malform` breaks AXI once, in the next burst that allows it, and is 0 again then: 1 RLAST with the first of several beats, 2 no RLAST, 3 RLAST
+// one beat too late, 4 another RID, 5 another BID, 6 the answer to a write before its data.
 
 module virtio_axi_memory #(
     parameter int AxiDataWidth = 64,  // 32 to 512
@@ -66,7 +69,10 @@ module virtio_axi_memory #(
   logic [31:0] read_latency_min, read_latency_max, write_latency_min, write_latency_max;
   logic [31:0] read_bandwidth, write_bandwidth;
   logic [31:0] reorder;
+  logic [31:0] malform;
   logic [31:0] seed;
+
+  localparam int EarlyLast = 1, NoLast = 2, LateLast = 3, OtherRid = 4, OtherBid = 5, EarlyAnswer = 6;
 
   int handle;  // of the memory in C++
   logic [63:0] cycle_q;
@@ -77,6 +83,7 @@ module virtio_axi_memory #(
   logic r_busy_q;
   int r_id_q, r_len_q, r_size_q, r_burst_q, r_beat_q;
   longint r_address_q;
+  int r_malformed_q;  // how this burst is to be broken
   logic [31:0] r_credit_q;
 
   // Writes: addresses whose data is due, in order; answers wait in C++
@@ -86,9 +93,12 @@ module virtio_axi_memory #(
   logic [2:0] w_size_q[Outstanding];
   logic [1:0] w_burst_q[Outstanding];
   int w_head_q, w_count_q, w_beat_q;
-  logic [ 1:0] w_response_q;
+  logic [1:0] w_response_q;
   logic [31:0] w_credit_q;
   logic [31:0] answers_q;
+  logic early_q;  // an answer is due before the data
+  logic [AxiIdWidth-1:0] early_id_q;
+  logic [Outstanding-1:0] w_skip_q;  // answered already
 
   // Of the clock edge at hand
   int found, id, len, size, burst, response;
@@ -108,6 +118,10 @@ module virtio_axi_memory #(
     read_bandwidth = 0;
     write_bandwidth = 0;
     reorder = 0;
+    malform = 0;
+    early_q = 1'b0;
+    w_skip_q = '0;
+    r_malformed_q = 0;
     seed = 1;
     seed_q = 0;
     random_q = 1;
@@ -184,6 +198,11 @@ module virtio_axi_memory #(
                         response);
       r_busy_q = found != 0;
       r_beat_q = 0;
+      r_malformed_q = 0;
+      if (r_busy_q && malform != 0 && malform <= OtherRid && (malform != EarlyLast || r_len_q != 0)) begin
+        r_malformed_q = int'(malform);
+        malform = 0;
+      end
     end
     happens(stall_r, stalled);
     m_axi_rvalid <= 1'b0;
@@ -194,11 +213,15 @@ module virtio_axi_memory #(
       size = (1 << r_size_q) - int'(address & longint'((1 << r_size_q) - 1));
       virtio_memory_read(handle, cycle_q, address, size, Lanes, data, response);
       m_axi_rvalid <= 1'b1;
-      m_axi_rid    <= AxiIdWidth'(r_id_q);
+      m_axi_rid    <= AxiIdWidth'(r_id_q) ^ AxiIdWidth'(r_malformed_q == OtherRid);
       m_axi_rdata  <= data[AxiDataWidth-1:0];
       m_axi_rresp  <= 2'(response);
-      m_axi_rlast  <= r_beat_q == r_len_q;
-      r_busy_q = r_beat_q != r_len_q;
+      case (r_malformed_q)
+        EarlyLast: r_busy_q = 1'b0;
+        LateLast:  r_busy_q = r_beat_q <= r_len_q;
+        default:   r_busy_q = r_beat_q != r_len_q;
+      endcase
+      m_axi_rlast <= !r_busy_q && r_malformed_q != NoLast;
       r_beat_q = r_beat_q + 1;
       if (!r_busy_q) reads_q = reads_q - 1;
     end
@@ -213,6 +236,12 @@ module virtio_axi_memory #(
     w_size_q[slot] = beat_size(m_axi_awsize);
     w_burst_q[slot] = m_axi_awburst;
     w_count_q = w_count_q + 1;
+    w_skip_q[slot] = malform == EarlyAnswer;
+    if (malform == EarlyAnswer) begin
+      malform = 0;
+      early_q = 1'b1;
+      early_id_q = m_axi_awid;
+    end
   endtask
 
   task automatic take_write_beat;
@@ -230,10 +259,12 @@ module virtio_axi_memory #(
     w_credit_q = w_credit_q - FullBandwidth;
     w_beat_q   = w_beat_q + 1;
     if (w_beat_q > int'(w_len_q[w_head_q])) begin
-      due_after(write_latency_min, write_latency_max, due);
-      virtio_memory_push(handle, 1, int'(w_id_q[w_head_q]), longint'(w_address_q[w_head_q]), int'(w_len_q[w_head_q]),
-                         int'(w_size_q[w_head_q]), int'(w_burst_q[w_head_q]), int'(w_response_q), due);
-      answers_q = answers_q + 1;
+      if (!w_skip_q[w_head_q]) begin
+        due_after(write_latency_min, write_latency_max, due);
+        virtio_memory_push(handle, 1, int'(w_id_q[w_head_q]), longint'(w_address_q[w_head_q]), int'(w_len_q[w_head_q]),
+                           int'(w_size_q[w_head_q]), int'(w_burst_q[w_head_q]), int'(w_response_q), due);
+        answers_q = answers_q + 1;
+      end
       w_head_q = (w_head_q + 1) % Outstanding;
       w_count_q = w_count_q - 1;
       w_beat_q = 0;
@@ -245,12 +276,18 @@ module virtio_axi_memory #(
     logic stalled;
     happens(stall_b, stalled);
     m_axi_bvalid <= 1'b0;
-    if (answers_q != 0 && !stalled) begin
+    if (early_q) begin
+      m_axi_bvalid <= 1'b1;
+      m_axi_bid    <= early_id_q;
+      m_axi_bresp  <= Okay;
+      early_q = 1'b0;
+    end else if (answers_q != 0 && !stalled) begin
       virtio_memory_pop(handle, 1, cycle_q, reorder, found, id, address, len, size, burst, response);
       if (found != 0) begin
         m_axi_bvalid <= 1'b1;
-        m_axi_bid    <= AxiIdWidth'(id);
-        m_axi_bresp  <= 2'(response);
+        m_axi_bid    <= AxiIdWidth'(id) ^ AxiIdWidth'(malform == OtherBid);
+        if (malform == OtherBid) malform = 0;
+        m_axi_bresp <= 2'(response);
         answers_q = answers_q - 1;
       end
     end
@@ -264,7 +301,8 @@ module virtio_axi_memory #(
     m_axi_awready <= 32'(w_count_q) + answers_q < Outstanding && !stalled;
     happens(stall_w, stalled);
     earn(write_bandwidth, w_credit_q);
-    m_axi_wready <= w_count_q != 0 && w_credit_q >= FullBandwidth && !stalled;
+    // Data has to wait while an early answer is due or on the bus, so that it is early.
+    m_axi_wready <= w_count_q != 0 && !early_q && !(w_skip_q[w_head_q] && w_beat_q == 0 && m_axi_bvalid) && w_credit_q >= FullBandwidth && !stalled;
   endtask
 
   always @(posedge clk_i) begin
@@ -282,6 +320,9 @@ module virtio_axi_memory #(
       w_count_q = 0;
       w_beat_q = 0;
       w_response_q = Okay;
+      early_q = 1'b0;
+      w_skip_q = '0;
+      r_malformed_q = 0;
       w_credit_q = FullBandwidth;
       answers_q = 0;
       m_axi_arready <= 1'b0;

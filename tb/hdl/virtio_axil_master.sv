@@ -3,11 +3,11 @@
 // every clock edge of it (tb/cocotbext/virtio/sim/fast_registers.py).
 //
 // An access begins when the lowest 8 bits of `command`, its number, change: then, from bit 8 on, write[1], gap[16] (cycles to
-// wait first), address[12], data[32], strobe[4]. When `done` has changed, `answer` holds data[32] and verdict[4]: an AXI response, or 4 after a bus
+// wait first), address[12], data[32], strobe[4], both[1] (read the same address in the same cycle). When `done` has changed, `answer` holds data[32] and verdict[4]: an AXI response, or 4 after a bus
 // reset, 5 if nothing came within `timeout` cycles. Late responses are taken and dropped; the next access waits for them.
 //
 // The stall knobs are probabilities in 1/256 for a cycle in which valid (AW, W, AR) does not rise, or ready (B, R) is low. They may
-// be changed at any time; a change of `seed` starts the random numbers anew.
+// be changed at any time; a change of `seed` starts the random numbers anew. A channel is held back for `hold_*` cycles of an access.
 
 module virtio_axil_master (
     input  logic        clk_i,
@@ -45,17 +45,19 @@ module virtio_axil_master (
 
   // Knobs, command and answer
   logic [31:0] stall_aw, stall_w, stall_b, stall_ar, stall_r;
+  logic [31:0] hold_aw, hold_w, hold_b, hold_ar, hold_r;
   logic [31:0] seed;
   logic [31:0] timeout;
-  logic [72:0] command;
+  logic [73:0] command;
   logic [35:0] answer;
   logic done;
 
   state_e state_q;
   logic [7:0] begun_q, answered_q;  // numbers of the command begun last, and of the one answered last
-  logic write_q, aw_left_q, w_left_q, ar_left_q;
+  logic aw_left_q, w_left_q, b_left_q, ar_left_q, r_left_q;
   logic [15:0] gap_q;
-  logic [31:0] elapsed_q;
+  logic [31:0] elapsed_q, held_q;
+  logic [31:0] data_q;
   logic [31:0] random_q, seed_q;
 
   initial begin
@@ -64,6 +66,11 @@ module virtio_axil_master (
     stall_b = 0;
     stall_ar = 0;
     stall_r = 0;
+    hold_aw = 0;
+    hold_w = 0;
+    hold_b = 0;
+    hold_ar = 0;
+    hold_r = 0;
     seed = 1;
     timeout = '1;
     seed_q = 0;
@@ -73,6 +80,9 @@ module virtio_axil_master (
     begun_q = '0;
     answered_q = '0;
     elapsed_q = 0;
+    held_q = 0;
+    b_left_q = 1'b0;
+    r_left_q = 1'b0;
     done = 1'b0;
     state_q = Idle;
   end
@@ -103,8 +113,8 @@ module virtio_axil_master (
   endtask
 
   // The access on the bus has ended.
-  task automatic finish(input logic [1:0] resp, input logic [31:0] data);
-    if (begun_q == command[7:0]) conclude(4'(resp), data);
+  task automatic finish(input logic [1:0] resp);
+    if (begun_q == command[7:0]) conclude(4'(resp), data_q);
     state_q   = Idle;
     // A device that answers what it was not asked yet is not asked any more; what is asked already stays until taken.
     aw_left_q = 1'b0;
@@ -114,11 +124,14 @@ module virtio_axil_master (
 
   task automatic begin_access;
     begun_q = command[7:0];
-    write_q = command[8];
     gap_q = command[24:9];
-    aw_left_q = write_q;
-    w_left_q = write_q;
-    ar_left_q = !write_q;
+    aw_left_q = command[8];
+    w_left_q = command[8];
+    b_left_q = command[8];
+    ar_left_q = !command[8] || command[73];
+    r_left_q = !command[8] || command[73];
+    data_q = '0;
+    held_q = 0;
     s_axil_awaddr <= command[36:25];
     s_axil_araddr <= command[36:25];
     s_axil_wdata  <= command[68:37];
@@ -133,6 +146,7 @@ module virtio_axil_master (
       s_axil_awvalid <= 1'b0;
     end else if (aw_left_q) begin
       happens(stall_aw, stalled);
+      stalled = stalled || held_q < hold_aw;
       s_axil_awvalid <= !stalled;
       aw_left_q = stalled;
     end
@@ -140,6 +154,7 @@ module virtio_axil_master (
       s_axil_wvalid <= 1'b0;
     end else if (w_left_q) begin
       happens(stall_w, stalled);
+      stalled = stalled || held_q < hold_w;
       s_axil_wvalid <= !stalled;
       w_left_q = stalled;
     end
@@ -147,6 +162,7 @@ module virtio_axil_master (
       s_axil_arvalid <= 1'b0;
     end else if (ar_left_q) begin
       happens(stall_ar, stalled);
+      stalled = stalled || held_q < hold_ar;
       s_axil_arvalid <= !stalled;
       ar_left_q = stalled;
     end
@@ -173,8 +189,15 @@ module virtio_axil_master (
       s_axil_wdata   <= '0;
       s_axil_wstrb   <= '0;
     end else begin
-      if (s_axil_bvalid && s_axil_bready) finish(s_axil_bresp, '0);
-      if (s_axil_rvalid && s_axil_rready) finish(s_axil_rresp, s_axil_rdata);
+      if (s_axil_bvalid && s_axil_bready) begin
+        b_left_q = 1'b0;
+        if (!r_left_q || s_axil_bresp != 2'd0) finish(s_axil_bresp);
+      end
+      if (s_axil_rvalid && s_axil_rready) begin
+        r_left_q = 1'b0;
+        data_q   = s_axil_rdata;
+        if (!b_left_q || s_axil_rresp != 2'd0) finish(s_axil_rresp);
+      end
       asking = s_axil_awvalid || s_axil_wvalid || s_axil_arvalid;
       if (state_q == Idle && !asking && begun_q != command[7:0]) begin
         if (answered_q != command[7:0]) begin_access();
@@ -184,13 +207,16 @@ module virtio_axil_master (
         if (gap_q == 0) state_q = Request;
         else gap_q = gap_q - 1;
       end
-      if (state_q == Request || asking) request();
+      if (state_q == Request || asking) begin
+        request();
+        held_q = held_q + 1;
+      end
       elapsed_q = (answered_q == command[7:0]) ? 0 : elapsed_q + 1;
       if (elapsed_q > timeout) conclude(TimedOut, '0);
       happens(stall_b, stalled);
-      s_axil_bready <= state_q != Idle && write_q && !stalled;
+      s_axil_bready <= state_q != Idle && b_left_q && !stalled && held_q >= hold_b;
       happens(stall_r, stalled);
-      s_axil_rready <= state_q != Idle && !write_q && !stalled;
+      s_axil_rready <= state_q != Idle && r_left_q && !stalled && held_q >= hold_r;
     end
   end
   /* verilator lint_on BLKSEQ */

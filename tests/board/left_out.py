@@ -20,6 +20,8 @@ REASONS: Mapping[str, str] = {
     "slow_down": "lets disk or entropy source stall",
     "set_capacity": "changes the size of the disk behind the device",
     "image": "looks at the disk from its other side",
+    "write_and_read": "lets channels of the register bus wait",
+    "malform": "lets the memory break the rules of its bus",
     "power_cycle": "resets the device by wire",
     "inject": "lets the MAC receive frames",
     "set_link": "plugs the cable in and out",
@@ -78,6 +80,8 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "reset.in_each_cycle_of_a_write",
         "soak.random_requests",
     ),
+    "write_and_read": ("registers.channels_in_any_order",),
+    "malform": ("faults.malformed_response",),
     "power_cycle": (
         "reset.by_wire",
         "reset.at_any_cycle",

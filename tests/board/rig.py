@@ -63,6 +63,12 @@ class NoPowers(Rig):
     def given_out(self) -> list[int]:
         self._refuse("given_out")
 
+    async def write_and_read(self, offset: int, value: int, **held: int) -> int:
+        self._refuse("write_and_read")
+
+    def malform(self, kind: str) -> None:
+        self._refuse("malform")
+
     def image(self) -> bytes:
         self._refuse("image")
 

@@ -10,7 +10,7 @@ from cocotbext.virtio.split_virtqueue import SplitVirtqueue
 from virtio_model.spec import SECTOR, BlkStatus, BlkType, DescFlag, Feature
 
 from . import work
-from .rig import BLK, RNG, Rig, body
+from .rig import BLK, MALFORMED, RNG, Rig, body
 from .work import expect, expect_true
 
 SIZE = 16
@@ -166,6 +166,26 @@ async def dma_error_in_a_ring(rig: Rig, case: str) -> None:
     await work.expect_needs_reset(rig)
     expect(queue.used_idx, before, "used.idx")
     await recover(rig)
+
+
+@body(used=4, cases=MALFORMED, spoils=True)
+async def malformed_response(rig: Rig, case: str) -> None:
+    """RLAST in the wrong place or missing, another ID, an answer before the data: the device counts itself, keeps in
+    its bounds, and a reset recovers it (HOST-088).
+    """
+    await work.start(rig, size=SIZE)
+    await work.serve(rig, 2)
+    await work.calm_down(rig)
+    queue = rig.transport.queues[0]
+    queue.suppress_interrupts(True)
+    rig.malform(case)
+    await work.ask(rig)
+    await work.ends(rig, queue, 1)
+    rig.memory.check_guards()
+    await rig.reset_device()
+    await rig.power_cycle()
+    await work.start(rig)
+    await work.serve(rig, 2)
 
 
 @body(used=9)

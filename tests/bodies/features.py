@@ -84,7 +84,7 @@ async def write_on_the_descriptor_of_a_table(rig: Rig) -> None:
         await work.settle(rig, [pending])
 
 
-@body(used=4, limit_us=60_000)
+@body(used=4, limit_us=60_000, spoils=True)
 async def table_changes(rig: Rig) -> None:
     """Entries of a table that change while it is walked: each is read once, and checked as it was read (HOST-048)."""
     ends = Counter[bool]()

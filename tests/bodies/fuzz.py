@@ -95,7 +95,7 @@ class Spoiler:
         return self._rig.driver.has(Feature.RING_PACKED)
 
 
-@body(used=40, limit_us=200_000)
+@body(used=40, limit_us=200_000, spoils=True)
 async def spoilt_traffic(rig: Rig) -> None:
     """Flags, addresses, lengths, links, entries and indices of good traffic are spoilt while the device works on it;
     registers answer, and after a reset a good request is served (HOST-120).

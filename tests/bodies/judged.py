@@ -73,6 +73,7 @@ _BROKEN: dict[str, str] = {
     "queues.set_up_is_locked_while_ready": "QUEUE-LIVE WRITE-ONLY",
     "queues.stops_and_starts_again": "NOTIFY-DATA NOTIFY-VALUE QUEUE-POWER",
     "queues.wild_notifications": "IDENTIFY NOTIFY-VALUE",
+    "registers.channels_in_any_order": "WRITE-ONLY",
     "registers.configuration_by_bytes_and_halfwords": "CONFIG-EARLY CONFIG-GENERATION IDENTIFY",
     "registers.configuration_past_its_end": "BLK-WRITEBACK CONFIG-EARLY CONFIG-FEATURE"
     " CONFIG-GENERATION CONFIG-WIDTH FEATURES-AFTER-DRIVER OFFSET",

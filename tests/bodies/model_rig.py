@@ -132,5 +132,12 @@ class ModelRig(ModelBench, Rig):
                 self.device.run()
             self._delivering = False
 
+    async def write_and_read(self, offset: int, value: int, **held: int) -> int:
+        await self.bus.write(offset, value)
+        return await self.bus.read(offset)
+
+    def malform(self, kind: str) -> None:
+        pass
+
     def image(self) -> bytes:
         return b"".join(self.storage.read(sector) for sector in range(self.storage.capacity))

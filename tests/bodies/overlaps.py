@@ -30,7 +30,7 @@ RINGS: dict[str, tuple[int, int, int, int]] = {
 }
 
 
-@body(used=2, cases=tuple(RINGS))
+@body(used=2, cases=tuple(RINGS), spoils=True)
 async def rings(rig: Rig, case: str) -> None:
     """Rings that overlap, within a queue or between two: no access outside of them and of the buffers that what was
     read of them names, no hang, and a reset recovers (HOST-016).

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from virtio_model.spec import CONFIG_OFFSET, WINDOW_SIZE, BlkFeature, DeviceType, Interrupt, Reg, features
+from virtio_model.spec import CONFIG_OFFSET, WINDOW_SIZE, BlkFeature, DeviceType, Feature, Interrupt, Reg, features
 
 from . import work
 from .rig import BLK, Rig, body
@@ -41,6 +41,40 @@ _UNLISTED = [offset for offset in range(0, CONFIG_OFFSET, 4) if offset not in se
 _LATER_FIELDS = features(
     BlkFeature.TOPOLOGY, BlkFeature.CONFIG_WCE, BlkFeature.MQ, BlkFeature.DISCARD, BlkFeature.WRITE_ZEROES
 )
+
+
+#: For how many cycles channels of the register bus are held back.
+HELD: tuple[dict[str, int], ...] = (
+    {},
+    {"aw": 100},
+    {"w": 100},
+    {"ar": 100},
+    {"aw": 3, "ar": 1},
+    {"w": 2, "ar": 5},
+    {"b": 1000, "r": 1000},
+    {"w": 50, "r": 300},
+)
+
+
+@body(used=10)
+async def channels_in_any_order(rig: Rig) -> None:
+    """AW before W and W before AW, a read and a write of a register in the same cycle, answers that are not taken for
+    long: each access is answered once and has its effect once, and the queues go on meanwhile (HOST-078).
+    """
+    await work.start(rig, accept=work.without(Feature.NOTIFICATION_DATA))
+    await work.serve(rig, 2)
+    for held in HELD:
+        await work.calm_down(rig)
+        before = rig.transport.interrupts
+        pending = await work.ask(rig, kick=False)
+        rig.transport.queues[0].publish()
+        rig.transport.queues[0].wants_notification()
+        expect(await rig.write_and_read(Reg.QUEUE_NOTIFY, 0, **held), 0, f"QueueNotify, {held}")
+        if min(held.get("b", 0), held.get("r", 0)) >= 1000:
+            expect(rig.transport.queues[0].used_in_memory(), 1, "chains used while the answers were not taken")
+        expect(await rig.write_and_read(Reg.STATUS, work.LIVE, **held), work.LIVE, f"Status, {held}")
+        await work.settle(rig, [pending])
+        expect(rig.transport.interrupts, before + 1, f"interrupts, {held}")
 
 
 @body()

@@ -14,6 +14,9 @@ from virtio_model.spec import DeviceType
 RNG, BLK, NET = DeviceType.RNG, DeviceType.BLK, DeviceType.NET
 CONSOLE, INPUT = DeviceType.CONSOLE, DeviceType.INPUT
 
+#: How a memory can break the rules of its bus, in the order of virtio_axi_memory's numbers.
+MALFORMED = ("early_last", "no_last", "late_last", "other_rid", "other_bid", "early_answer")
+
 P = ParamSpec("P")
 BodyFunction = Callable[Concatenate["Rig", P], Coroutine[Any, Any, None]]
 
@@ -50,6 +53,14 @@ class Rig(Bench, ABC):
     @abstractmethod
     async def slow_down(self, cycles: int) -> None:
         """Let disk and entropy source take up to so many cycles for each answer."""
+
+    @abstractmethod
+    async def write_and_read(self, offset: int, value: int, **held: int) -> int:
+        """Write a register and read it in the same cycle, with channels (aw, w, b, ar, r) held for so many cycles."""
+
+    @abstractmethod
+    def malform(self, kind: str) -> None:
+        """Let the memory break the rules of its bus in its next answer that can be broken so; see `MALFORMED`."""
 
     @abstractmethod
     def image(self) -> bytes:
@@ -94,13 +105,14 @@ class Rig(Bench, ABC):
 
 @dataclass(frozen=True)
 class Body:
-    """A test body and how it is run: on which device types, and what it proves itself by."""
+    """A test body and how it is run: on which device types, what it proves itself by, and whether it spoils things."""
 
     function: Callable[..., Coroutine[Any, Any, None]]
     devices: frozenset[int]
     used: int
     limit_us: int
     cases: tuple[str, ...]
+    spoils: bool = False
 
     @property
     def name(self) -> str:
@@ -112,15 +124,16 @@ class Body:
 
 
 def body(
-    *devices: int, used: int = 1, limit_us: int = 20_000, cases: tuple[str, ...] = ()
+    *devices: int, used: int = 1, limit_us: int = 20_000, cases: tuple[str, ...] = (), spoils: bool = False
 ) -> Callable[[BodyFunction[P]], Body]:
     """Declare a test body for `devices` (all of them by default).
 
     `used` is how many used buffers must have been seen at its end, `limit_us` the simulated time after which it has
-    failed. With `cases` it takes one of these names as a second argument.
+    failed. With `cases` it takes one of these names as a second argument. One that `spoils` rings or buses may do it so
+    that nobody can tell what the device goes by.
     """
 
     def declare(function: BodyFunction[P]) -> Body:
-        return Body(function, frozenset(devices or (RNG, BLK)), used, limit_us, cases)
+        return Body(function, frozenset(devices or (RNG, BLK)), used, limit_us, cases, spoils)
 
     return declare

@@ -182,6 +182,12 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_faults", configs=("rng_packed", "rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_races", configs=("rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_overlaps", configs=("rng_split", "rng", "rng32", "blk"), icarus=("blk",)),
+    Plan(
+        "test_malformed",
+        configs=("rng", "rng_packed", "rng_split", "blk", "blk512"),
+        icarus=("rng",),
+        memory="fast",
+    ),
     Plan("test_fuzz", configs=("rng", "rng_packed", "rng_split", "blk", "blk_split", "blk_packed128"), icarus=("rng",)),
     Plan("test_reset", configs=("rng_packed", "rng_split", "rng", "blk"), icarus=("rng",)),
     Plan(

@@ -27,7 +27,7 @@ from virtio_model.spec import SECTOR
 
 from ..bodies import reference
 from ..bodies.judged import check_driver
-from ..bodies.rig import Body, Rig
+from ..bodies.rig import MALFORMED, Body, Rig
 from ..conformance import record
 from ..example.checksum import Checksum
 from . import configs, failure_times
@@ -51,6 +51,10 @@ NO_SECTOR = (1 << 64) - 1
 TIMINGS = configs.TIMINGS
 
 _log = logging.getLogger("virtio.harness")
+
+
+class LostSight(AssertionError):
+    """Of a queue it was not known any more what the device was doing, although the test does nothing odd."""
 
 
 class NotIdle(AssertionError):
@@ -294,6 +298,14 @@ class SimRig(SimBench, Rig):
         self.collect()
         return self.items
 
+    async def write_and_read(self, offset: int, value: int, **held: int) -> int:
+        return await self.registers.write_and_read(offset, value, held)
+
+    def malform(self, kind: str) -> None:
+        self.collect()
+        self.lockstep.memory_misbehaves(self.tap.cycle)
+        self.dut.g_native.u_memory.malform.value = MALFORMED.index(kind) + 1
+
     def image(self) -> bytes:
         return disk_image()
 
@@ -324,6 +336,9 @@ class SimRig(SimBench, Rig):
         await self.finish(body.used)
         if self.judges_driver:
             check_driver(self.driver_checker, body.name)
+            if self.lockstep.lost_sight and not body.spoils:
+                lost = self.lockstep.lost_sight
+                raise LostSight(f"{body.name}: expected every queue to be followed, seen {lost} times not")
         _log.info("%s: %d used buffers, %d interrupts", body.name, self.transport.used_count, self.transport.interrupts)
 
     async def _watch(self, body: Body) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import cocotb
 
 from ..bodies import registers
-from .harness import on_device
+from .harness import TIMINGS, on_device
 
 
 @cocotb.test()
@@ -49,3 +49,9 @@ async def shared_memory_does_not_exist(dut: Any) -> None:
 @cocotb.test()
 async def configuration_past_its_end(dut: Any) -> None:
     await on_device(dut, registers.configuration_past_its_end)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def channels_in_any_order(dut: Any, timing: str) -> None:
+    await on_device(dut, registers.channels_in_any_order, timing=timing)

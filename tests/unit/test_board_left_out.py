@@ -26,6 +26,8 @@ POWERS = (
     "slow_down",
     "set_capacity",
     "image",
+    "write_and_read",
+    "malform",
     "power_cycle",
     "inject",
     "set_link",

@@ -56,7 +56,13 @@ class LiveQueues:
         self._used = UsedChecker(function, self._memory, self._dma, report, strict, entropy, flushes)
         self._old_features = 0
         self._notified: dict[int, int] = {}
+        self._lost_ones: list[QueueTracker[Any]] = []
         self._log = logging.getLogger("virtio.scoreboard")
+
+    @property
+    def lost_sight(self) -> int:
+        """How many queues were lost sight of so far."""
+        return len(self._lost_ones)
 
     def ready(self, index: int, cycle: int, live: bool) -> None:
         """Queue `index` was made ready by a register write of `cycle`."""
@@ -64,6 +70,7 @@ class LiveQueues:
         tracker = self.trackers[index] = self._track(self._model.queues[index], cycle)
         for other in [tracker] if tracker.tangled else self._on_top_of(tracker):
             other.lose("its rings overlap with others")
+            self._lost_ones.append(other)
         if live:
             self._notified[index] = cycle
 
@@ -241,8 +248,16 @@ class LiveQueues:
             self._registers.fault_due = cycle + self._fault_bound
             self._interrupts.config_event(cycle, self._fault_bound, True, "malformed ring")
 
+    def lose_all(self, cycle: int) -> None:
+        """What the device reads cannot be trusted any more."""
+        for tracker in self.trackers.values():
+            tracker.lose("the memory misbehaves")
+            self._lost(tracker, cycle)
+
     def _lost(self, tracker: QueueTracker[Any], cycle: int) -> None:
         """Something happened on a queue that was lost sight of: what it tells the driver, or fails by, may be right."""
+        if tracker not in self._lost_ones:
+            self._lost_ones.append(tracker)
         self._notified.pop(tracker.index, None)
         self._interrupts.may_notify(tracker.index, cycle)
         self._may_fault(cycle)

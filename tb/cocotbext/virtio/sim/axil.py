@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
+import cocotb
 from cocotb.triggers import SimTimeoutError, Timer, with_timeout
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 from cocotbext.axi.axil_channels import AxiLiteARBus, AxiLiteAWBus, AxiLiteBBus, AxiLiteRBus, AxiLiteWBus
@@ -71,6 +72,21 @@ class AxiLiteRegisters:
         self._log.debug("write %#05x = %#x", offset, value)
         data = int(value).to_bytes(size, "little")
         await self._access(self.master.write(offset, data), f"write of {size} bytes at offset {offset:#05x}")
+
+    async def write_and_read(self, offset: int, value: int, held: Mapping[str, int]) -> int:
+        """Write a word and read it in the same cycle, with channels (aw, w, b, ar, r) held back for so many cycles."""
+        waiting = [cocotb.start_soon(self._hold(channel, cycles)) for channel, cycles in held.items()]
+        reading = cocotb.start_soon(self.read(offset))
+        await self.write(offset, value)
+        for task in waiting:
+            await task
+        return await reading
+
+    async def _hold(self, name: str, cycles: int) -> None:
+        channel = next(channel for full, channel in self.channels.items() if full.endswith(f".{name}"))
+        channel.pause = True
+        await Timer(cycles * self._period_ns, "ns")
+        channel.pause = False
 
     async def _access(self, access: Awaitable[Any], what: str) -> Any:
         gap_ns = drawn_ns(self._rng, self._timing.register_gap_ns, self._period_ns)

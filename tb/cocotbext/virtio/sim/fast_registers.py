@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from cocotb.triggers import Lock, ValueChange
@@ -62,11 +63,23 @@ class FastRegisters:
         strobe = (1 << size) - 1 << lane
         await self._access(True, offset, data, strobe, f"write of {size} bytes at offset {offset:#05x}")
 
-    async def _access(self, write: bool, offset: int, data: int, strobe: int, what: str) -> int:
+    async def write_and_read(self, offset: int, value: int, held: Mapping[str, int]) -> int:
+        """Write a word and read it in the same cycle, with channels (aw, w, b, ar, r) held back for so many cycles."""
+        for channel, cycles in held.items():
+            getattr(self._handle, f"hold_{channel}").value = cycles
+        what = f"write and read at offset {offset:#05x}"
+        try:
+            return await self._access(True, offset, value, 0xF, what, both=True)
+        finally:
+            for channel in held:
+                getattr(self._handle, f"hold_{channel}").value = 0
+
+    async def _access(self, write: bool, offset: int, data: int, strobe: int, what: str, both: bool = False) -> int:
         async with self._lock:
             gap = drawn_ns(self._rng, self._timing.register_gap_ns, self._period_ns) // self._period_ns
             self._number = (self._number + 1) % _NUMBERS
-            self._command.value = self._number | write << 8 | gap << 9 | offset << 25 | data << 37 | strobe << 69
+            command = self._number | write << 8 | gap << 9 | offset << 25 | data << 37 | strobe << 69 | both << 73
+            self._command.value = command
             await self._done
             answer = known(self._answer.value, f"the response to a register {what}")
         verdict = answer >> 32
