@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from virtio_model import spec
@@ -15,6 +16,8 @@ from virtio_model.queue import ChainParts, RingLayout, Virtqueue
 _DESCRIPTOR = struct.Struct("<QIHH")
 _USED_DESCRIPTOR = struct.Struct("<IHH")
 _EVENT = struct.Struct("<HH")
+#: The id of a list whose last descriptor has not been read.
+_UNKNOWN = -1
 
 
 class PackedDescriptor(NamedTuple):
@@ -149,10 +152,11 @@ class PackedQueue(Virtqueue):
 
     def parse_list(self, position: int, slots: int, memory: MemoryView) -> DescriptorChain:
         """Read the list of `slots` descriptors at `position`, each once. Raises a `RingError`."""
-        ring = [self._descriptor(memory, position + offset) for offset in range(slots)]
-        chain_id = ring[-1].id
+        chain_id = _UNKNOWN
         parts = ChainParts(self, chain_id)
-        for number, descriptor in enumerate(ring):
+        for number in range(slots):
+            descriptor = self._descriptor(memory, position + number)
+            chain_id = descriptor.id
             if descriptor.flags & spec.DescFlag.INDIRECT:
                 self.check_table(chain_id, number, self.fault_of_table(descriptor, slots))
                 for entry in self._table(memory, chain_id, descriptor):
@@ -219,15 +223,13 @@ class PackedQueue(Virtqueue):
         alone = slots == 1 and not descriptor.flags & spec.DescFlag.NEXT
         return self.table_fault(descriptor.addr, descriptor.len, alone, why)
 
-    def _table(self, memory: MemoryView, chain_id: int, descriptor: PackedDescriptor) -> list[PackedDescriptor]:
+    def _table(self, memory: MemoryView, chain_id: int, descriptor: PackedDescriptor) -> Iterator[PackedDescriptor]:
         """The entries of an indirect table, in order; all of their flags but WRITE are ignored (2.8.7)."""
         entries = descriptor.len // spec.DESC_BYTES
         if entries > self.size:
             raise ChainLoopError(self.index, chain_id, self.size)
-        return [
-            PackedDescriptor.unpack(self._read(memory, descriptor.addr + spec.DESC_BYTES * i, spec.DESC_BYTES))
-            for i in range(entries)
-        ]
+        for i in range(entries):
+            yield PackedDescriptor.unpack(self._read(memory, descriptor.addr + spec.DESC_BYTES * i, spec.DESC_BYTES))
 
     def _descriptor(self, memory: MemoryView, position: int) -> PackedDescriptor:
         address = self.layout.descriptor_address(position % self.size)

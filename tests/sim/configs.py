@@ -184,7 +184,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_overlaps", configs=("rng_split", "rng", "rng32", "blk"), icarus=("blk",)),
     Plan(
         "test_malformed",
-        configs=("rng", "rng_packed", "rng_split", "blk", "blk512"),
+        configs=("rng", "rng_packed", "rng_split", "rng32", "blk"),
         icarus=("rng",),
         memory="fast",
     ),

@@ -62,13 +62,13 @@ class Chain:
         self.table, self.entries, self.next_index = address, entries, 0
         self.tables.append((address, address + DESC_BYTES * entries))
 
-    def doubts(self, event: DmaRead, own: Callable[[int], bool]) -> bool:
+    def doubts(self, event: DmaRead, own: Callable[[int, bytes], bool]) -> bool:
         """Whether a read shows another content of a descriptor that was followed, but for what is the device's `own` of
         it.
         """
         end = event.address + len(event.data)
         for address, data in self.walked.items():
-            if address < end and event.address < address + DESC_BYTES and own(address):
+            if address < end and event.address < address + DESC_BYTES and own(address, data):
                 continue
             first, last = max(address, event.address), min(address + DESC_BYTES, end)
             if (

@@ -121,28 +121,39 @@ class PackedTracker(QueueTracker[PackedQueue]):
         address, length, _, flags = PackedDescriptor.unpack(data)
         return address, length, flags
 
-    def _own(self, address: int, event: DmaRead) -> bool:
-        """A used descriptor may be read before the answer to its write has come."""
-        if not covers(event, address + _FLAGS, 2) or not self.areas[0][1] <= address < self.areas[0][2]:
+    def _own(self, address: int, old: bytes, event: DmaRead) -> bool:
+        """A used descriptor, or a new one in its place, may be read before the answer to its write has come. That is so
+        for the lists whose turn it is.
+        """
+        slot, size = (address - self.layout.desc_addr) // DESC_BYTES, self.queue.size
+        due = any((slot - chain.position) % size < chain.slots for chain in self.in_flight[:2])
+        if not due or not covers(event, address + _FLAGS, 2) or not 0 <= slot < size:
             return False
         flags = int.from_bytes(event.data[address + _FLAGS - event.address :][:2], "little")
-        return bool(flags & DescFlag.AVAIL) is bool(flags & DescFlag.USED)
+        was = self.describe(old)[2]
+        if flags & _MARKS == was & _MARKS ^ _MARKS:  # available in the next round
+            return True
+        known = min(address + _SAYS - event.address, _SAYS)
+        same = known <= 0 or event.data[address + _SAYS - event.address - known :][:known] == old[_SAYS - known : _SAYS]
+        used = _MARKS if was & DescFlag.AVAIL else 0
+        return same and flags & _MARKS == used and not flags & DescFlag.NEXT
 
     def _changed(self, address: int, data: bytes, event: DmaRead) -> None:
-        """How many descriptors a list has may not change once it is available."""
-        slot = (address - self.layout.desc_addr) // DESC_BYTES
-        places = ((slot - chain.position) % self.queue.size < chain.slots for chain in self.in_flight)
-        flags = address + _FLAGS
-        if (
-            not self.lost
-            and covers(event, flags, 2)
-            and not self._own(address, event)
-            and 0 <= slot < self.queue.size
-            and any(places)
-        ):
-            seen = int.from_bytes(event.data[flags - event.address :][:2], "little")
-            if (self.describe(data)[2] ^ seen) & DescFlag.NEXT:
-                self.lose(f"NEXT of slot {slot} has changed in cycle {event.cycle}")
+        """How many descriptors a list has may not change once it is available, nor may it be taken back."""
+        slot, size = (address - self.layout.desc_addr) // DESC_BYTES, self.queue.size
+        if self.lost or not covers(event, address + _FLAGS, 2) or not 0 <= slot < size:
+            return
+        before = self.describe(data)[2]
+        changed = before ^ int.from_bytes(event.data[address + _FLAGS - event.address :][:2], "little")
+        taken = any((slot - chain.position) % size < chain.slots for chain in self.in_flight)
+        if taken:
+            odd = bool(changed & DescFlag.NEXT) and not self._own(address, data, event)
+        else:
+            position = self.queue.next_avail + (slot - self.queue.next_avail) % size
+            was_available = before & _MARKS == (DescFlag.AVAIL if wrap_at(position, size) else DescFlag.USED)
+            odd = was_available and bool(changed & (_MARKS | DescFlag.NEXT))
+        if odd:
+            self.lose(f"flags of slot {slot} have changed in cycle {event.cycle}")
 
     def recheck(self) -> None:
         """Something was used, so that there is room for more lists."""

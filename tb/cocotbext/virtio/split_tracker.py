@@ -174,6 +174,11 @@ class SplitTracker(QueueTracker[SplitQueue]):
         self.queue.used_slot = (self.queue.used_slot + 1) % self.layout.size
         self.used += 1
 
+    def _done(self, chain: Chain) -> bool:
+        return any(
+            element.complete and _ELEMENT.unpack(element.data)[0] == chain.head for element in self.elements.values()
+        )
+
     def recheck(self) -> None:
         """A used idx was published: an avail idx that was too far ahead may not be now."""
         event, self.suspect, self._suspect_read = self._suspect_read, None, None

@@ -96,7 +96,7 @@ class QueueTracker(ABC, Generic[QueueT]):
 
     def on_read(self, event: DmaRead) -> list[Chain]:
         """The device read something in an area of the queue, already recorded in the memory; returns chains taken."""
-        if not self.lost and any(chain.doubts(event, lambda at: self._own(at, event)) for chain in self.in_flight):
+        if not self.lost and self._doubted(event):
             self.lose(f"a descriptor read again in cycle {event.cycle} has changed")
         if self.lost:
             for _, data in self._descriptors(event):
@@ -137,8 +137,22 @@ class QueueTracker(ABC, Generic[QueueT]):
                 self._superseded.append(data)
                 self._changed(address, data, event)
 
-    def _own(self, address: int, event: DmaRead) -> bool:
-        """Whether a burst shows what the device itself has written over the descriptor at `address`."""
+    def _doubted(self, event: DmaRead) -> bool:
+        """Whether a descriptor is read again, and otherwise, of a chain that the device is not done with."""
+        return any(
+            chain.doubts(event, lambda at, old: self._own(at, old, event))
+            for chain in self.in_flight
+            if not self._done(chain)
+        )
+
+    def _done(self, chain: Chain) -> bool:
+        """Whether the device has begun to give a chain back, so that the driver may have used its places again."""
+        return False
+
+    def _own(self, address: int, old: bytes, event: DmaRead) -> bool:
+        """Whether a burst shows what the device itself has written over the `old` descriptor at `address`, or what the
+        driver has since.
+        """
         return False
 
     def _changed(self, address: int, data: bytes, event: DmaRead) -> None:
