@@ -169,6 +169,10 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     ),
     "wild": (
         "faults.malformed_chain",
+        "fuzz.spoilt_traffic",
+        "overlaps.buffers",
+        "overlaps.rings",
+        "races.descriptor_changes",
         "features.table_above_the_address_space",
         "packed.malformed_list",
     ),

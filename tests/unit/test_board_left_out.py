@@ -43,16 +43,30 @@ POWERS = (
 CYCLES_NS = 500
 
 
+class _Watched(NoFaults):
+    """Notes who lets the device go where no memory is."""
+
+    def __init__(self, asked: set[str]) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "allow_unmapped" and value:
+            self._asked.add("wild")
+        super().__setattr__(name, value)
+
+
 class _Probe(NoPowers, ModelRig):
     """The model without the simulator's powers; keeps what a body asks for that only a simulator has.
 
-    That is powers, "cycles" for short delays, and "wild" for a descriptor of a buffer that is not all memory.
+    That is powers, "cycles" for short delays, and "wild" for buffers that are not all memory: a descriptor of one, or
+    leave to go there.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.faults = NoFaults()
         self.asked: set[str] = set()
+        self.faults = _Watched(self.asked)
         self._write = self.memory.write
         self.memory.write = self._watch  # type: ignore[method-assign]
 
