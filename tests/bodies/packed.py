@@ -110,7 +110,7 @@ async def notifications_stay_enabled(rig: Rig) -> None:
     expect(event.flags, RingEventFlag.ENABLE, "flags of the device event suppression")
 
 
-@body(used=4, limit_us=60_000)
+@body(used=4, limit_us=60_000, spoils=True)
 async def descriptor_behind_its_flags(rig: Rig) -> None:
     """Flags that say "available" before the rest of the descriptor is there, and flags that come late: what was read
     once they were seen is checked and used (HOST-051).

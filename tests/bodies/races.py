@@ -134,7 +134,7 @@ REWRITTEN: dict[str, Callable[[Descriptor, int], Descriptor]] = {
 }
 
 
-@body(used=4, limit_us=60_000, cases=("address", *REWRITTEN))
+@body(used=4, limit_us=60_000, cases=("address", *REWRITTEN), spoils=True)
 async def descriptor_changes(rig: Rig, case: str) -> None:
     """A descriptor that changes after it was made available, between the beats of its fetch too: whatever is read of it
     once is checked and used (HOST-032).
