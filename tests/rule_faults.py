@@ -28,10 +28,11 @@ _HEAD = """# What shows that a check bites
 
 Written by `python -m tests.rule_faults`; a rule without a fault fails the build.
 
-A rule is only worth what has been seen to break it. Each of them is broken, alone, in a stream of observed events by a unit test of
-the scoreboard (`tests/unit`), the AXI rules by `tests/hdl/rules/axi_rules_tb.sv`; many by a fault in the RTL as well
-(`planted_NAME`, `tests/sim/planted_*.py`), or by a defect of the devices of other people (`device: defect`, `tests/hdl/foreign/bugs.py`). Rules on
-drivers have theirs in `tests/unit/driver_faults.py`; small faults everywhere in the RTL are `make mutate`'s.
+A rule is only worth what has been seen to break it. Each of them, but for NET-TOGETHER, is broken in a stream of
+observed events by a unit test of the scoreboard (`tests/unit`), the AXI rules by `tests/hdl/rules/axi_rules_tb.sv`;
+many by a fault in the RTL as well (`planted_NAME`, `tests/sim/planted_*.py`), or by a defect of the devices of other
+people (`device: defect`, `tests/hdl/foreign/bugs.py`). Rules on drivers have theirs in `tests/unit/driver_faults.py`;
+small faults everywhere in the RTL are `make mutate`'s.
 
 ## Rules
 
@@ -42,7 +43,8 @@ drivers have theirs in `tests/unit/driver_faults.py`; small faults everywhere in
 _HOSTILE_HEAD = """
 ## Hostile cases
 
-The tests of each case, and the planted faults and foreign defects that these tests, or the case itself, were seen to fail by.
+The tests of each case, and the planted faults and foreign defects that these tests, or the case itself, were seen to
+fail by.
 
 | Case | Tests | Faults |
 |---|---|---|
@@ -134,7 +136,9 @@ def page() -> str:
     cases = hostile()
     rows = [f"| {case} | {', '.join(bodies)} | {', '.join(faults)} |" for case, (bodies, faults) in cases.items()]
     shown = sum(bool(faults) for _, faults in cases.values())
-    tail = f"\n{shown} of {len(cases)} cases were seen to fail by a planted fault; mutants of the RTL are not counted here.\n"
+    tail = (
+        f"\n{shown} of {len(cases)} cases were seen to fail by a planted fault; mutants of the RTL do not count here.\n"
+    )
     return _HEAD + "\n".join(lines) + "\n" + _HOSTILE_HEAD + "\n".join(rows) + "\n" + tail
 
 

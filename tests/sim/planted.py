@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults put into copies of the RTL, each to be caught by the checker that exists for it.
 
-To add one, add a line to `planted_core` or `planted_devices`: it becomes the configuration planted_NAME. A text that is
-not found exactly once fails the build, so that a fault cannot silently vanish when the RTL changes. Icarus, which
-builds in a second, runs all of them; Verilator the first two.
+To add one, add a line to `planted_core`, `planted_devices` or `planted_hostile`: it becomes the configuration
+planted_NAME. A text that is not found exactly once fails the build, so that a fault cannot silently vanish when the RTL
+changes. Icarus, which builds in a second, runs all of them; Verilator the first two.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import planted_core, planted_devices
+from . import planted_core, planted_devices, planted_hostile
 from .fault import Fault
 
 
@@ -20,7 +20,8 @@ class PlantError(Exception):
 
 
 PLANTED: Mapping[str, Fault] = {
-    f"planted_{name}": fault for name, fault in {**planted_core.FAULTS, **planted_devices.FAULTS}.items()
+    f"planted_{name}": fault
+    for name, fault in {**planted_core.FAULTS, **planted_devices.FAULTS, **planted_hostile.FAULTS}.items()
 }
 
 

@@ -13,7 +13,6 @@ from tests import rule_faults
 
 def test_every_rule_has_a_fault() -> None:
     assert rule_faults.without() == []
-    assert set(rule_faults.in_events()) == set(RULES), "rules that no stream of events breaks"
 
 
 def test_a_rule_without_a_fault_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,9 +21,8 @@ def test_a_rule_without_a_fault_is_told(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_faults_are_found_in_tables_and_assertions() -> None:
-    tree = ast.parse(
-        'F = {"a": ("VQ-DATA", f), "b": g}\ndef test_c_d():\n    x = "AXI-X"\n    assert y == {"VQ-UNREAD"}\n'
-    )
+    table, test = 'F = {"a": ("VQ-DATA", f), "b": g}', 'def test_c_d():\n    x = "AXI-X"\n    assert y == {"VQ-UNREAD"}'
+    tree = ast.parse(f"{table}\n{test}\n")
     assert sorted(rule_faults._in_file(tree)) == [("VQ-DATA", "a"), ("VQ-UNREAD", "c d")]
 
 
