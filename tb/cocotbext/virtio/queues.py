@@ -7,10 +7,12 @@ import logging
 from collections import deque
 from typing import Any
 
-from virtio_model import DeviceFunction, MmioDevice, PackedQueue, SplitQueue, Virtqueue
+from virtio_model import Blk, DeviceFunction, MmioDevice, PackedQueue, SplitQueue, Virtqueue
+from virtio_model.spec import BLK_HEADER_BYTES
 
 from .dma import DmaRules
 from .events import DmaRead, DmaWrite
+from .inflight import Chain
 from .interrupts import InterruptChecker
 from .observed import ObservedEntropy, ObservedMemory
 from .packed_tracker import PackedTracker
@@ -215,6 +217,8 @@ class LiveQueues:
             if had_fault:
                 self._withdraw_fault()
             return
+        if not self._strict and any(self._may_be_fatal(chain) for chain in tracker.in_flight):
+            self._may_fault(event.cycle)
         if tracker.index in self._notified and self._notified[tracker.index] < tracker.looked_start:
             del self._notified[tracker.index]
         if tracker.reads_wish(event) and self._interrupts.awaits_wish(tracker.index, event.start):
@@ -247,6 +251,12 @@ class LiveQueues:
             self.faulted = self._registers.fault_possible = True
             self._registers.fault_due = cycle + self._fault_bound
             self._interrupts.config_event(cycle, self._fault_bound, True, "malformed ring")
+
+    def _may_be_fatal(self, chain: Chain) -> bool:
+        """Whether a request has no header or no room for a status: the standard does not say what comes of it."""
+        if not isinstance(self._function, Blk) or chain.parsed is None:
+            return False
+        return chain.parsed.readable_len < BLK_HEADER_BYTES or chain.parsed.writable_len < 1
 
     def lose_all(self, cycle: int) -> None:
         """What the device reads cannot be trusted any more."""
