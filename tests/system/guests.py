@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a Linux guest does with a device, as a shell script of named steps, and what must have come of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .boot import tool
+
+#: Bytes that the guest reads from the entropy device; hwrng hands out what the device gave in pieces of 64.
+RNG_BYTES, RNG_PIECE = 1024, 16
+#: Behind the file system on the disk: bytes that direct I/O, discard and the writing of zeroes may have.
+SCRATCH_BYTES = 1 << 20
+NEW_FILES = 4
+NEW_FILE_BYTES = 24_000
+_BLOCK = 4096
+#: Where each of direct I/O, discard and zeroes has its own part of that.
+_DIRECT, _ZEROED = 0, 256 << 10
+_DIRECT_BYTES = 128 << 10
+
+#: What shows that a device works after its driver came back.
+AGAIN = {
+    "virtio_rng": "dd if=/dev/hwrng of=/dev/null bs=64 count=1 status=none",
+    "virtio_blk": "dd if=/dev/vda of=/dev/null bs=4096 count=16 iflag=direct status=none",
+}
+
+
+class Rng:
+    """Device type entropy: the guest's /dev/hwrng against the words that the entropy port gave."""
+
+    driver = "virtio_rng"
+
+    def script(self) -> str:
+        return f"""
+read_random() {{
+    dd if=/dev/hwrng of=/tmp/random bs=64 count={RNG_BYTES // 64} iflag=fullblock status=none || return
+    xxd -p /tmp/random | sed 's/^/random /'
+}}
+step rng-current grep -q virtio_rng /sys/class/misc/hw_random/rng_current
+step rng-read read_random
+"""
+
+    def judge(self, console: str, entropy: bytes) -> Iterator[str]:
+        """What is wrong."""
+        read = bytes.fromhex("".join(re.findall(r"^random ([0-9a-f]+)\s*$", console, re.MULTILINE)))
+        if len(read) < RNG_BYTES:
+            yield f"rng: guest expected to read {RNG_BYTES} bytes from /dev/hwrng, seen {len(read)}"
+        at = 0
+        for start in range(0, len(read), RNG_PIECE):
+            piece = read[start : start + RNG_PIECE]
+            found = entropy.find(piece, at)
+            if found < 0:
+                yield f"rng: byte {start} read by the guest expected from the entropy port, seen {piece.hex()}"
+                return
+            at = found
+
+
+class Blk:
+    """Device type block: an ext4 file system that the guest reads and writes, and its disk after the end."""
+
+    driver = "virtio_blk"
+
+    def __init__(self, files: Sequence[Path], file_system_bytes: int) -> None:
+        self.files = files
+        self.scratch = file_system_bytes
+
+    def script(self) -> str:
+        direct, zeroed = (self.scratch + part for part in (_DIRECT, _ZEROED))
+        count = _DIRECT_BYTES // _BLOCK
+        return f"""
+read_files() {{ (cd /mnt && find . -type f | sort | xargs sha256sum | sed 's/^/sum /'); }}
+write_files() {{
+    for n in $(seq {NEW_FILES}); do
+        dd if=/dev/urandom of=/mnt/new-$n bs={NEW_FILE_BYTES} count=1 iflag=fullblock status=none || return
+    done
+    (cd /mnt && sha256sum new-* | sed 's/^/new /')
+}}
+direct() {{
+    dd if=/dev/urandom of=/tmp/direct bs={_BLOCK} count={count} iflag=fullblock status=none &&
+    dd if=/tmp/direct of=/dev/vda bs={_BLOCK} seek={direct // _BLOCK} oflag=direct status=none &&
+    dd if=/dev/vda of=/tmp/back bs={_BLOCK} skip={direct // _BLOCK} count={count} iflag=direct status=none &&
+    cmp /tmp/direct /tmp/back && sha256sum /tmp/direct | sed 's/^/direct /'
+}}
+step blk-mount mount -t ext4 /dev/vda /mnt
+step blk-read read_files
+step blk-write write_files
+step blk-remove rm /mnt/{self.files[0].name}
+step blk-unmount umount /mnt
+step blk-direct direct
+fill() {{ dd if=/tmp/direct of=/dev/vda bs={_BLOCK} seek={zeroed // _BLOCK} oflag=direct status=none; }}
+step blk-fill fill
+step blk-zeroes blkdiscard -z -o {zeroed} -l {_DIRECT_BYTES} /dev/vda
+step blk-discard blkdiscard -o {zeroed + _DIRECT_BYTES} -l {_DIRECT_BYTES} /dev/vda
+"""
+
+    def judge(self, console: str, image: Path) -> Iterator[str]:
+        """What is wrong: sums that the guest saw, and the disk as it is now."""
+        seen = re.findall(r"^sum ([0-9a-f]{64})  \./(\S+)\s*$", console, re.MULTILINE)
+        sums = {name: digest for digest, name in seen}
+        for file in self.files:
+            expected = hashlib.sha256(file.read_bytes()).hexdigest()
+            if sums.get(file.name) != expected:
+                yield f"blk: SHA-256 of {file.name} read by the guest expected {expected}, seen {sums.get(file.name)}"
+        written = re.findall(r"^new ([0-9a-f]{64})  (\S+)\s*$", console, re.MULTILINE)
+        if len(written) != NEW_FILES:
+            yield f"blk: guest expected to write {NEW_FILES} files, seen {len(written)}"
+        checked = subprocess.run([tool("e2fsck"), "-fn", str(image)], capture_output=True, text=True, check=False)
+        if checked.returncode:
+            last = checked.stdout.strip().splitlines()[-1:]
+            yield f"blk: e2fsck expected a clean file system, seen status {checked.returncode}: {''.join(last)}"
+        for digest, name in written:
+            if hashlib.sha256(self._content(image, name)).hexdigest() != digest:
+                yield f"blk: {name} on the disk expected as the guest wrote it, seen other content"
+        if self._content(image, self.files[0].name):
+            yield f"blk: {self.files[0].name} expected to be removed, seen on the disk"
+        yield from self._judge_scratch(console, image.read_bytes()[self.scratch :])
+
+    def _judge_scratch(self, console: str, scratch: bytes) -> Iterator[str]:
+        direct = re.search(r"^direct ([0-9a-f]{64}) ", console, re.MULTILINE)
+        part = scratch[_DIRECT : _DIRECT + _DIRECT_BYTES]
+        if direct is None or hashlib.sha256(part).hexdigest() != direct[1]:
+            yield "blk: what the guest wrote with direct I/O expected on the disk, seen other content"
+        if any(scratch[_ZEROED : _ZEROED + _DIRECT_BYTES]):
+            yield "blk: zeroes written by the guest expected on the disk, seen other content"
+
+    def _content(self, image: Path, name: str) -> bytes:
+        command = [tool("debugfs"), "-R", f"cat /{name}", str(image)]
+        return subprocess.run(command, capture_output=True, check=False).stdout
+
+
+def rebinding(drivers: Sequence[str]) -> str:
+    """The part of a script that takes each driver from its device and gives it back."""
+    text = """
+rebind() {
+    driver=/sys/bus/virtio/drivers/$1
+    device=$(basename $driver/virtio*)
+    echo $device >$driver/unbind && echo $device >$driver/bind && [ -e $driver/$device ]
+}
+rebind_platform() {
+    driver=/sys/bus/platform/drivers/virtio-mmio
+    devices=$(cd $driver && ls -d LNRO0005:*) || return
+    for device in $devices; do
+        echo $device >$driver/unbind && echo $device >$driver/bind && [ -e $driver/$device ] || return
+    done
+}
+"""
+    text += "".join(f"step rebind-{driver} rebind {driver}\n" for driver in drivers)
+    text += "step rebind-virtio_mmio rebind_platform\n"
+    return text + "".join(f"step again-{driver} {AGAIN[driver]}\n" for driver in drivers)
+
+
+def removal(modules: Sequence[str]) -> str:
+    """The part of a script that removes the drivers."""
+    return "".join(f"step rmmod-{name} rmmod {name}\n" for name in modules)
+
+
+def steps(script: str) -> list[str]:
+    """The names of the steps of a script."""
+    return re.findall(r"^step (\S+) ", script, re.MULTILINE)
+
+
+def judge_steps(script: str, console: str) -> Iterator[str]:
+    """What is wrong with the steps of a script: the first that did not end well; all must have ended."""
+    ended = dict(re.findall(r"^step (\S+) status (\d+)\s*$", console, re.MULTILINE))
+    for name in steps(script):
+        if ended.get(name) != "0":
+            yield f"step {name}: expected status 0, seen {ended.get(name, 'no end')}"
+            return

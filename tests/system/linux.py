@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make linux`: an unmodified Linux under QEMU drives simulated devices (docs/linux.md).
+
+FEATURES, TIMING, DEVICES, SEED, TIMEOUT, WAVES, KERNEL, INITRD, DISK and TERMINAL come from the environment; any of the
+first three chooses one leg. Exit status: 0 all passed, 1 something failed, 2 the request makes no sense or a package is
+missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import select
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..sim import disk, runner, toolchain
+from ..sim.configs import ROOT, TIMINGS
+from ..sim.feature_sets import GUEST
+from ..sim.guest import ENTROPY_FILE
+from ..sim.results import FAILED, SKIPPED, RunResult, closing_line, exit_code, write_json
+from ..sim.selection import UsageError, choose, number
+from . import boot
+from .guests import SCRATCH_BYTES, Blk, Rng, judge_steps, rebinding, removal
+from .machine import SIM, Device, DeviceGone, MemoryFile, build
+from .proxy import Access, Proxy, ProxyError
+from .qemu import MEMORY_BYTES, Guest, Qemu
+
+FOLDER = runner.BUILD_ROOT / "linux"
+#: Wall-clock limit of a leg, in seconds: a lost interrupt hangs the guest.
+TIMEOUT_S = 180
+DEVICES = ("rng", "blk")
+#: How long QEMU may take to end once it has closed its console.
+_END_S = 10
+_COMPLAINT = re.compile(r"^.*(?:BUG:|WARNING:|Oops|Call Trace|I/O error|Kernel panic).*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One boot. With a `fault` planted it must fail in the words of `expected`.
+
+    Faults: magic (the first register reads wrong), irq (the line does not reach the guest), sector (a byte of a file
+    has changed on the disk), or the name of a faulty device of tests.sim.planted.
+    """
+
+    devices: tuple[str, ...]
+    features: str = "full"
+    timing: str = "none"
+    fault: str = ""
+    expected: str = ""
+    timeout_s: int = 0
+
+    @property
+    def name(self) -> str:
+        words = ("+".join(self.devices), self.features, "" if self.timing == "none" else self.timing, self.fault)
+        return "-".join(filter(None, words))
+
+    @property
+    def configs(self) -> list[str]:
+        """The HDL configuration of each device."""
+        if self.fault.startswith("planted_"):
+            return [self.fault]
+        return [f"guest_{device}_{self.features}" for device in self.devices]
+
+
+#: The first is what `make test` runs.
+LEGS = (
+    Leg(("rng", "blk")),
+    Leg(("rng",)),
+    Leg(("blk",)),
+    *(Leg(("rng", "blk"), features) for features in GUEST if features != "full"),
+    *(Leg(("rng", "blk"), timing=timing) for timing in TIMINGS if timing != "none"),
+    Leg(("rng",), fault="magic", expected="step rng-current: expected status 0"),
+    Leg(("rng",), fault="irq", expected="guest: expected to power off within", timeout_s=25),
+    Leg(("blk",), fault="sector", expected="read by the guest expected"),
+    Leg(("rng",), fault="planted_wrong_len", expected="VQ-USED-LEN"),
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    legs: Sequence[Leg]
+    seed: int
+    timeout_s: int = TIMEOUT_S
+    waves: bool = False
+    terminal: bool = False
+    kernel: Path | None = None
+    initrd: Path | None = None
+    disk: Path | None = None
+
+
+@dataclass
+class Outcome:
+    """How a boot ended: what is wrong, and figures."""
+
+    failures: list[str] = field(default_factory=list)
+    console: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+class Boot:
+    """One boot of a guest with its devices."""
+
+    def __init__(self, leg: Leg, request: Request, package: Path) -> None:
+        self.leg = leg
+        self.request = request
+        self.directory = FOLDER / leg.name
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        self.session = runner.Session(
+            seed=request.seed, waves=request.waves, disk=self._disk() if "blk" in leg.devices else None
+        )
+        self.judged: dict[str, Rng | Blk] = {}
+        if "rng" in leg.devices:
+            self.judged["rng"] = Rng()
+        if self.session.disk:
+            files = sorted(path for path in (ROOT / "docs").iterdir() if path.is_file())
+            self.judged["blk"] = Blk(files, self.file_system_bytes)
+        self.drivers = [judged.driver for judged in self.judged.values()]
+        self.script = self._script()
+        initrd = request.initrd or boot.initrd(package, self.drivers, self.script, self.directory)
+        kernel = request.kernel or next(package.glob("boot/vmlinuz-*"))
+        self.guest = Guest(kernel, initrd, boot.table(len(leg.devices), self.directory))
+
+    def run(self) -> Outcome:
+        """Boot, let the guest do its work, judge."""
+        begun = time.monotonic()
+        outcome = Outcome()
+        memory = os.memfd_create("guest")
+        os.ftruncate(memory, MEMORY_BYTES)
+        results: list[RunResult] = []
+        try:
+            session = replace(self.session, timeout_s=2 * (self.leg.timeout_s or self.request.timeout_s) + 120)
+            built = [build(config, session) for config in self.leg.configs]
+            with ThreadPoolExecutor(len(built)) as pool:
+                self._simulate(pool, built, session, memory, outcome, results)
+        except DeviceGone as gone:
+            outcome.failures.append(str(gone))
+        finally:
+            os.close(memory)
+        (self.directory / "console.log").write_text(outcome.console)
+        for config, result in zip(self.leg.configs, results, strict=False):
+            failed = [test for test in result.tests if test.verdict == FAILED]
+            outcome.failures[:0] = [f"{config}: {test.message}" for test in failed]
+            outcome.figures[config] = result.figures
+        if len(results) == len(self.leg.configs):
+            outcome.failures += self._judge(outcome.console, [result.directory for result in results])
+        outcome.figures["wall_s"] = round(time.monotonic() - begun, 1)
+        return outcome
+
+    def _simulate(
+        self,
+        pool: ThreadPoolExecutor,
+        built: Sequence[runner.Build],
+        session: runner.Session,
+        memory: int,
+        outcome: Outcome,
+        results: list[RunResult],
+    ) -> None:
+        """Run simulations and guest; leaves the console's text and the simulations' verdicts."""
+        with Qemu(self.guest, memory, self.request.terminal) as qemu:
+
+            def tell(number: int, level: bool) -> None:
+                if self.leg.fault != "irq":
+                    qemu.lines.set(boot.FIRST_LINE + number, level)
+
+            devices = [Device(config, number, tell) for number, config in enumerate(self.leg.configs)]
+            parts = [MemoryFile("guest", 0, MEMORY_BYTES, memory)]
+            try:
+                for device, ready in zip(devices, built, strict=True):
+                    device.start(pool, ready, session, parts, self.leg.timing)
+                outcome.failures += self._converse(qemu, devices, outcome)
+            except (DeviceGone, ProxyError, OSError) as error:
+                outcome.failures.append(str(error))
+            finally:
+                qemu.process.kill()
+                results += [device.end() for device in devices if device.started]
+
+    def _converse(self, qemu: Qemu, devices: Sequence[Device], outcome: Outcome) -> list[str]:
+        """Carry accesses and interrupts between guest and devices until QEMU ends; what is wrong with that."""
+        proxy = Proxy(qemu.proxy, self._access(qemu, devices))
+        console = qemu.process.stdout
+        assert console is not None
+        limit_s = self.leg.timeout_s or self.request.timeout_s
+        deadline = time.monotonic() + limit_s
+        sources: list[Any] = [qemu.proxy, console, *devices]
+        while console in sources:
+            left_s = deadline - time.monotonic()
+            if self.request.terminal:
+                left_s = limit_s
+            elif left_s <= 0:
+                return [f"guest: expected to power off within {limit_s} s, seen it at {last_line(outcome.console)!r}"]
+            for source in select.select(sources, [], [], left_s)[0]:
+                if isinstance(source, Device):
+                    source.hear()
+                elif source is console:
+                    text = os.read(console.fileno(), 1 << 16)
+                    outcome.console += text.decode(errors="replace").replace("\r", "")
+                    if self.request.terminal:
+                        sys.stdout.buffer.write(text)
+                        sys.stdout.flush()
+                    if not text:
+                        sources.remove(console)
+                elif not proxy.serve():
+                    sources.remove(source)
+        status = qemu.process.wait(_END_S)
+        if status:
+            return [f"QEMU: expected to end with status 0, seen {status}: {last_line(outcome.console)!r}"]
+        return []
+
+    def _access(self, qemu: Qemu, devices: Sequence[Device]) -> Callable[[Access], int]:
+        def access(given: Access) -> int:
+            number, offset = divmod(given.offset, boot.WINDOW_BYTES)
+            if number >= len(devices):
+                raise ProxyError(f"guest: accesses expected to {len(devices)} windows, seen one at {given.offset:#x}")
+            value = devices[number].access(given.write, offset, given.size, given.value)
+            qemu.lines.settle()
+            return value ^ 1 if self.leg.fault == "magic" and offset == 0 else value
+
+        return access
+
+    def _judge(self, console: str, directories: Sequence[Path]) -> Iterator[str]:
+        """What is wrong with what the guest did and said."""
+        if self.request.initrd or self.request.terminal:
+            return
+        yield from judge_steps(self.script, console)
+        if complaint := _COMPLAINT.search(console):
+            yield f"kernel: expected no complaint, seen {complaint[0].strip()}"
+        for (name, judged), directory in zip(self.judged.items(), directories, strict=True):
+            if isinstance(judged, Rng):
+                yield from judged.judge(console, (directory / ENTROPY_FILE).read_bytes())
+            else:
+                image = Path(shutil.copyfile(directory / "disk.img", self.directory / f"{name}.img"))
+                yield from judged.judge(console, image)
+            shutil.copyfile(directory / "trace.txt", self.directory / f"{name}-trace.txt")
+
+    def _script(self) -> str:
+        if self.request.terminal:
+            return "setsid cttyhack sh\n"
+        parts = [judged.script() for judged in self.judged.values()]
+        return "".join([*parts, rebinding(self.drivers), removal([*self.drivers, "virtio_mmio"])])
+
+    def _disk(self) -> disk.Disk:
+        """An ext4 image with docs/ in it, and room behind the file system."""
+        if self.request.disk:
+            return disk.user_disk(str(self.request.disk), False)
+        boot.tool("mke2fs")
+        image = disk.docs_disk(ROOT / "docs", self.directory / "base.img")
+        content = bytearray(image.base.read_bytes())
+        content += bytes(-len(content) % 4096)
+        self.file_system_bytes = len(content)
+        if self.leg.fault == "sector":
+            page = (ROOT / "docs" / "architecture.md").read_bytes()[:512]
+            content[content.index(page)] ^= 1
+        image.base.write_bytes(content + bytes(SCRATCH_BYTES))
+        return image
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def verdict(leg: Leg, failures: Sequence[str]) -> list[str]:
+    """What is wrong with a leg, given what was found wrong with its boot."""
+    if not leg.expected:
+        return list(failures)
+    if any(leg.expected in failure for failure in failures):
+        return []
+    return [f"planted {leg.fault}: expected a failure with {leg.expected!r}, seen {list(failures) or 'none'}"]
+
+
+def parse(env: Mapping[str, str], short: bool = False) -> Request:
+    """The request in an environment. Raises `UsageError`."""
+
+    def word(name: str, known: Sequence[str], default: str) -> str:
+        return choose(env.get(name, "").strip() or default, known, name)
+
+    def file(name: str) -> Path | None:
+        text = env.get(name, "").strip()
+        if text and not Path(text).is_file():
+            raise UsageError(f"{name}={text}: no such file")
+        return Path(text).resolve() if text else None
+
+    choices = ("rng", "blk", "rng,blk")
+    devices = tuple(word("DEVICES", choices, "rng,blk").split(","))
+    leg = Leg(devices, word("FEATURES", list(GUEST), "full"), word("TIMING", TIMINGS, "none"))
+    flags = {name: word(name, ("0", "1"), "0") == "1" for name in ("WAVES", "TERMINAL")}
+    one = any(env.get(name, "").strip() for name in ("DEVICES", "FEATURES", "TIMING", "KERNEL", "INITRD", "DISK"))
+    legs = LEGS[:1] if short else (leg,) if one or any(flags.values()) else LEGS
+    kernel, initrd, image = file("KERNEL"), file("INITRD"), file("DISK")
+    if kernel and not initrd:
+        raise UsageError("KERNEL= needs INITRD= with the modules of that kernel, if it has any")
+    if image and not (initrd or flags["TERMINAL"]):
+        raise UsageError("DISK= needs TERMINAL=1 or INITRD=: the script of a run knows its own disk only")
+    return Request(
+        legs=legs,
+        seed=number(env, "SEED", random.SystemRandom().randrange(1, 1 << 31)),
+        timeout_s=number(env, "TIMEOUT", TIMEOUT_S, 1),
+        waves=flags["WAVES"],
+        terminal=flags["TERMINAL"],
+        kernel=kernel,
+        initrd=initrd,
+        disk=image,
+    )
+
+
+def run_legs(request: Request, report: Path) -> tuple[int, int]:
+    """Run all legs and leave figures; how many passed and failed. Raises `UsageError`."""
+    boot.check_tools()
+    toolchain.check_available(SIM)
+    package = boot.kernel_package(runner.BUILD_ROOT / "packages")
+    begun = time.monotonic()
+    legs: dict[str, Any] = {}
+    passed = failed = 0
+    for leg in request.legs:
+        outcome = Boot(leg, request, package).run()
+        wrong = verdict(leg, outcome.failures)
+        passed, failed = passed + (not wrong), failed + bool(wrong)
+        print(f"{'FAILED' if wrong else 'passed'} {leg.name} in {outcome.figures['wall_s']} s", flush=True)
+        for line in wrong:
+            print(f"  {line}")
+        if wrong:
+            print(f"  console: {FOLDER / leg.name / 'console.log'}\n  repeat: {repeat(leg, request)}", flush=True)
+        legs[leg.name] = {"verdict": FAILED if wrong else "passed", "failures": wrong, **outcome.figures}
+        if leg.expected:
+            legs[leg.name]["found"] = outcome.failures
+        wall_s = round(time.monotonic() - begun, 1)
+        counted = {"tests": passed + failed, "passed": passed, FAILED: failed, SKIPPED: 0}
+        write_json(report, {**counted, "seed": request.seed, "wall_s": wall_s, "legs": legs})
+    return passed, failed
+
+
+def repeat(leg: Leg, request: Request) -> str:
+    """The command that runs a leg again."""
+    if leg.fault:
+        return f"make linux SEED={request.seed}"
+    devices = ",".join(leg.devices)
+    return f"make linux DEVICES={devices} FEATURES={leg.features} TIMING={leg.timing} SEED={request.seed}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true", help="only the first leg")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        passed, failed = run_legs(parse(os.environ, options.short), runner.BUILD_ROOT / "linux.json")
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    print(closing_line(passed, failed), flush=True)
+    return exit_code(passed, failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
