@@ -194,14 +194,15 @@ class Boot:
         assert console is not None
         limit_s = self.leg.timeout_s or self.request.timeout_s
         deadline = time.monotonic() + limit_s
-        sources: list[Any] = [qemu.proxy, console, *devices]
+        sources: list[Any] = [*devices, qemu.proxy, console]
         while console in sources:
             left_s = deadline - time.monotonic()
             if self.request.terminal:
                 left_s = limit_s
             elif left_s <= 0:
                 return [f"guest: expected to power off within {limit_s} s, seen it at {last_line(outcome.console)!r}"]
-            for source in select.select(sources, [], [], left_s)[0]:
+            # One at a time: an access takes what its device had to say before the answer.
+            for source in select.select(sources, [], [], left_s)[0][:1]:
                 if isinstance(source, Device):
                     source.hear()
                 elif source is console:
