@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a machine boots: Debian's kernel as it is, an initial RAM disk with busybox and an init script, an ACPI table."""
+"""What a machine boots: Debian's kernel as it is, an initial RAM disk with busybox and a script, an ACPI table."""
 
 from __future__ import annotations
 

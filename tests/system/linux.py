@@ -48,8 +48,8 @@ _COMPLAINT = re.compile(r"^.*(?:BUG:|WARNING:|Oops|Call Trace|I/O error|Kernel p
 class Leg:
     """One boot. With a `fault` planted it must fail in the words of `expected`.
 
-    Faults: magic (the first register reads wrong), irq (the line does not reach the guest), sector (a byte of a file
-    has changed on the disk), or the name of a faulty device of tests.sim.planted.
+    Faults: kernel (none that boots), magic (the first register reads wrong), irq (the line does not reach the guest),
+    sector (a byte of a file has changed on the disk), or the name of a faulty device of tests.sim.planted.
     """
 
     devices: tuple[str, ...]
@@ -79,6 +79,7 @@ LEGS = (
     Leg(("blk",)),
     *(Leg(("rng", "blk"), features) for features in GUEST if features != "full"),
     *(Leg(("rng", "blk"), timing=timing) for timing in TIMINGS if timing != "none"),
+    Leg(("rng",), fault="kernel", expected="QEMU: expected to end with status 0"),
     Leg(("rng",), fault="magic", expected="step rng-current: expected status 0"),
     Leg(("rng",), fault="irq", expected="guest: expected to power off within", timeout_s=25),
     Leg(("blk",), fault="sector", expected="read by the guest expected"),
@@ -131,6 +132,8 @@ class Boot:
         self.script = self._script()
         initrd = request.initrd or boot.initrd(package, self.drivers, self.script, self.directory)
         kernel = request.kernel or next(package.glob("boot/vmlinuz-*"))
+        if leg.fault == "kernel":
+            kernel = initrd
         self.guest = Guest(kernel, initrd, boot.table(len(leg.devices), self.directory))
 
     def run(self) -> Outcome:
@@ -317,11 +320,17 @@ def parse(env: Mapping[str, str], short: bool = False) -> Request:
     )
 
 
-def run_legs(request: Request, report: Path) -> tuple[int, int]:
-    """Run all legs and leave figures; how many passed and failed. Raises `UsageError`."""
+def available() -> Path:
+    """The unpacked kernel package. Raises `UsageError` for what is missing."""
     boot.check_tools()
     toolchain.check_available(SIM)
-    package = boot.kernel_package(runner.BUILD_ROOT / "packages")
+    return boot.kernel_package(runner.BUILD_ROOT / "packages")
+
+
+def run_legs(request: Request, report: Path) -> tuple[int, int]:
+    """Run all legs and leave figures; how many passed and failed. Raises `UsageError`."""
+    report.unlink(missing_ok=True)
+    package = available()
     begun = time.monotonic()
     legs: dict[str, Any] = {}
     passed = failed = 0

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated devices for a guest: each in a simulator of its own, its DMA in the guest's memory (see tests.sim.guest)."""
+"""Simulated devices for a guest: each in a simulator of its own, its DMA in guest memory (see tests.sim.guest)."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import tempfile
@@ -114,10 +115,8 @@ class Device:
         """Let the simulation check what is left, and end; its verdict."""
         assert self._result is not None
         if self._socket is not None:
-            try:
+            with contextlib.suppress(DeviceGone):  # its verdict says why
                 self._send({"op": "end"})
-            except DeviceGone:
-                pass  # its verdict says why
         try:
             return self._result.result(END_TIMEOUT_S)
         finally:
@@ -148,4 +147,3 @@ def build(config: str, session: runner.Session) -> runner.Build:
     if built.error:
         raise DeviceGone(f"{config}: {built.error}")
     return built
-

@@ -60,7 +60,9 @@ class Lines:
         deadline = time.monotonic() + LINE_TIMEOUT_S
         while self._waiting:
             if not select.select([self._socket], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise TimeoutError(f"QEMU: expected to change interrupt lines within {LINE_TIMEOUT_S} s, seen no answer")
+                raise TimeoutError(
+                    f"QEMU: expected to change interrupt lines within {LINE_TIMEOUT_S} s, seen no answer"
+                )
             answer = self._socket.recv(4096)
             if not answer:
                 raise ConnectionError("QEMU: expected to change interrupt lines, seen it gone")

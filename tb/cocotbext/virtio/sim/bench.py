@@ -68,8 +68,8 @@ class SimBench(Bench):
 
         `native` is the scope with the buses' other ends in HDL: virtio_axil_master as u_registers, virtio_axi_memory as
         u_memory. Without it, cocotbext-axi serves the signals s_axil_* and m_axi_* of `dut`, the memory being
-        `AxiMemory`, or the library's own with `library_memory`. `files` are descriptors of the bytes behind `regions`, if
-        somebody else has them too; they are closed here. `seed` comes from cocotb's own by default. Raises
+        `AxiMemory`, or the library's own with `library_memory`. `files` are descriptors of the bytes behind `regions`,
+        if somebody else has them too; they are closed here. `seed` comes from cocotb's own by default. Raises
         MissingPort, ProtocolError for pins that are X during reset, ValueError for an unknown timing.
         """
         seed = cocotb.RANDOM_SEED & 0xFFFF_FFFF if seed is None else seed
