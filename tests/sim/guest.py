@@ -119,6 +119,7 @@ async def serves_guest(dut: Any) -> None:
     account = Account()
     try:
         await _serve(rig, port, account)
+        assert account.figures["register_accesses"], "guest expected to access the device, seen no access"
         await rig.end()
     finally:
         Path(ENTROPY_FILE).write_bytes(account.entropy)
@@ -128,7 +129,6 @@ async def serves_guest(dut: Any) -> None:
         wall_s = time.monotonic() - begun
         figures |= {"wall_s": round(wall_s, 2), "cycles_per_s": round(rig.tap.cycle / wall_s)}
         Path(os.environ["VIRTIO_FIGURES"]).write_text(json.dumps({**account.figures, **figures}))
-    assert account.figures["register_accesses"], "guest expected to access the device, seen no access"
 
 
 async def _serve(rig: SimRig, port: GuestPort, account: Account) -> None:

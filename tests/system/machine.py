@@ -9,12 +9,14 @@ import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..sim import runner
 from ..sim.configs import DEFAULT_MEMORY, Plan
+from ..sim.process import kill_all
 from ..sim.results import RunResult
 from ..sim.selection import Run
 
@@ -119,6 +121,11 @@ class Device:
                 self._send({"op": "end"})
         try:
             return self._result.result(END_TIMEOUT_S)
+        except FutureTimeout:
+            kill_all()
+            result = self._result.result()
+            result.fail(f"simulation expected to end within {END_TIMEOUT_S} s, seen it running")
+            return result
         finally:
             if self._socket is not None:
                 self._socket.close()

@@ -57,7 +57,8 @@ def test_table_has_a_window_and_a_line_for_each_device() -> None:
     assert text.count('Name (_HID, "LNRO0005")') == 2
     assert "Memory32Fixed (ReadWrite, 0xd0000000, 0x1000)" in text
     assert "Memory32Fixed (ReadWrite, 0xd0001000, 0x1000)" in text
-    assert "{ 20 }" in text and "{ 21 }" in text
+    assert "{ 20 }" in text
+    assert "{ 21 }" in text
     assert text.count("{") == text.count("}")
     for number in (0, 3):
         with pytest.raises(ValueError, match="expected 1 to 2"):
@@ -72,5 +73,5 @@ def test_init_moves_the_bar_to_the_windows() -> None:
 
 def test_missing_program_is_one_line_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(boot, "_PATH", str(tmp_path))
-    with pytest.raises(UsageError, match="^qemu-system-x86_64 is missing: apt-get install qemu-system-x86$"):
+    with pytest.raises(UsageError, match=r"^qemu-system-x86_64 is missing: apt-get install qemu-system-x86$"):
         boot.check_tools()
