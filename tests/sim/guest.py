@@ -4,10 +4,12 @@
 The other end is `tests.system.machine`. Messages are JSON, one a packet. First comes a list of regions [name, base,
 size] with the descriptors of their files, then any of
 
-    {"op": "read", "offset": n, "size": n}, {"op": "write", "offset": n, "size": n, "value": n}, {"op": "end"}
+    {"op": "read", "offset": n, "size": n}, {"op": "write", "offset": n, "size": n, "value": n},
+    {"op": "give", "items": [n, ...]} for the port of a console or input device, {"op": "end"}
 
 and back go {"irq": level} when the interrupt line changes, and {"value": n} in answer to a read or a write. The line's
-state after an access goes out before its answer. Everything seen on the pins is judged by the scoreboard.
+state after an access goes out before its answer. A network device has `tests.system.peer` on its wire. Everything seen
+on the pins is judged by the scoreboard.
 """
 
 from __future__ import annotations
@@ -23,11 +25,22 @@ from typing import Any
 import cocotb
 
 from cocotbext.virtio.driver_rules import Step, from_events, write_trace
-from cocotbext.virtio.events import DmaRead, DmaWrite, EntropyWord, Event, IrqChange, RegisterRead, RegisterWrite
+from cocotbext.virtio.events import (
+    DmaRead,
+    DmaWrite,
+    EntropyWord,
+    Event,
+    FrameSent,
+    IrqChange,
+    PortOut,
+    RegisterRead,
+    RegisterWrite,
+)
 from cocotbext.virtio.interfaces import BusError
 from cocotbext.virtio.memory import Region
 from virtio_model.spec import Reg
 
+from ..system.peer import Peer
 from .harness import FEED_CYCLES, SimRig
 
 #: Clock cycles between two looks at the socket, and those that the interrupt line is given after a write.
@@ -36,8 +49,9 @@ SETTLE_CYCLES = 16
 #: After so many cycles without event the simulation runs slower: it waits for a message for BLOCK_S at each step.
 IDLE_CYCLES = 20_000
 BLOCK_S = 0.001
-#: Where the words of the entropy port are left, for whoever knows what the guest has read.
-ENTROPY_FILE = "entropy.bin"
+#: Where what went through the device's port is left, for whoever knows what the guest has read or written: the words of
+#: the entropy port, the low bytes of what a console or input device gave out, what came to the peer by TCP.
+PORT_FILE = "port.bin"
 #: The register accesses and changes of the interrupt line, in the form that `make check-trace` reads.
 TRACE_FILE = "trace.txt"
 _LONGEST = 4096
@@ -88,7 +102,8 @@ class Account:
 
     def __init__(self) -> None:
         self.figures = dict.fromkeys(("register_accesses", "notifies", "interrupts", "bytes_read", "bytes_written"), 0)
-        self.entropy = bytearray()
+        self.port = bytearray()
+        self.peer = Peer()
         self.steps: list[Step] = []
 
     def feed(self, event: Event) -> None:
@@ -105,7 +120,9 @@ class Account:
         elif isinstance(event, DmaWrite):
             self.figures["bytes_written"] += sum(len(data) for _, data in event.pieces)
         elif isinstance(event, EntropyWord):
-            self.entropy += event.value.to_bytes(4, "little")
+            self.port += event.value.to_bytes(4, "little")
+        elif isinstance(event, PortOut):
+            self.port.append(event.value & 0xFF)
 
 
 @cocotb.test()
@@ -122,10 +139,15 @@ async def serves_guest(dut: Any) -> None:
         assert account.figures["register_accesses"], "guest expected to access the device, seen no access"
         await rig.end()
     finally:
-        Path(ENTROPY_FILE).write_bytes(account.entropy)
+        Path(PORT_FILE).write_bytes(account.port + account.peer.received)
         write_trace(Path(TRACE_FILE), account.steps, f"a guest and {os.environ['VIRTIO_CONFIG']}")
         broken = [str(finding) for finding in rig.driver_checker.finish()]
-        figures = {"chains": rig.lockstep.used_total, "cycles": rig.tap.cycle, "driver_rules_broken": broken}
+        figures = {
+            "chains": rig.lockstep.used_total,
+            "cycles": rig.tap.cycle,
+            "pings": account.peer.echoes,
+            "driver_rules_broken": broken,
+        }
         wall_s = time.monotonic() - begun
         figures |= {"wall_s": round(wall_s, 2), "cycles_per_s": round(rig.tap.cycle / wall_s)}
         Path(os.environ["VIRTIO_FIGURES"]).write_text(json.dumps({**account.figures, **figures}))
@@ -142,6 +164,8 @@ async def _serve(rig: SimRig, port: GuestPort, account: Account) -> None:
             fed += STEP_CYCLES
         elif message["op"] == "end":
             return
+        elif message["op"] == "give":
+            await rig.give(message["items"])
         else:
             value = await _access(rig, message)
             port.tell_irq(rig.irq.level)
@@ -154,6 +178,9 @@ async def _serve(rig: SimRig, port: GuestPort, account: Account) -> None:
             idle = 0 if events else idle
             for event in events:
                 account.feed(event)
+                if isinstance(event, FrameSent):
+                    for frame in account.peer.take(event.data):
+                        await rig.inject(frame)
 
 
 async def _access(rig: SimRig, message: Mapping[str, Any]) -> int:

@@ -11,17 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..sim.selection import UsageError
-from .proxy import BAR_BYTES
 
 #: Where the init script moves the BAR, hence where the devices' register windows are; and their interrupt lines.
 WINDOWS = 0xD000_0000
 WINDOW_BYTES = 0x1000
-FIRST_LINE = 20
-MOST_DEVICES = BAR_BYTES // WINDOW_BYTES
+FIRST_LINE = 19
+MOST_DEVICES = 5
 #: The package that names the newest kernel of the distribution, for virtual machines.
 META_PACKAGE = "linux-image-cloud-amd64"
 #: Modules besides those of a device type.
 MODULES = ("virtio_mmio",)
+#: What hands out the events of input devices.
+EVENTS = ("evdev",)
 TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
     "busybox": "busybox-static",

@@ -26,19 +26,19 @@ from typing import Any
 from ..sim import disk, runner, toolchain
 from ..sim.configs import ROOT, TIMINGS
 from ..sim.feature_sets import GUEST
-from ..sim.guest import ENTROPY_FILE
+from ..sim.guest import TRACE_FILE
 from ..sim.results import FAILED, SKIPPED, RunResult, closing_line, exit_code, write_json
 from ..sim.selection import UsageError, choose, number
-from . import boot
-from .guests import SCRATCH_BYTES, Blk, Rng, judge_steps, rebinding, removal
+from . import boot, guests
+from .guests import SCRATCH_BYTES, judge_steps, rebinding, removal
 from .machine import SIM, Device, DeviceGone, MemoryFile, build
 from .proxy import Access, Proxy, ProxyError
-from .qemu import MEMORY_BYTES, Guest, Qemu
+from .qemu import MEMORY_BYTES, Booted, Qemu
 
 FOLDER = runner.BUILD_ROOT / "linux"
 #: Wall-clock limit of a leg, in seconds: a lost interrupt hangs the guest.
 TIMEOUT_S = 180
-DEVICES = ("rng", "blk")
+DEVICES = ("rng", "blk", "net", "console", "input")
 #: How long QEMU may take to end once it has closed its console.
 _END_S = 10
 _COMPLAINT = re.compile(r"^.*(?:BUG:|WARNING:|Oops|Call Trace|I/O error|Kernel panic).*$", re.MULTILINE)
@@ -77,6 +77,8 @@ LEGS = (
     Leg(("rng", "blk")),
     Leg(("rng",)),
     Leg(("blk",)),
+    *(Leg((device,)) for device in ("net", "console", "input")),
+    Leg(DEVICES),
     *(Leg(("rng", "blk"), features) for features in GUEST if features != "full"),
     *(Leg(("rng", "blk"), timing=timing) for timing in TIMINGS if timing != "none"),
     Leg(("rng",), fault="kernel", expected="QEMU: expected to end with status 0"),
@@ -107,6 +109,7 @@ class Outcome:
 
     failures: list[str] = field(default_factory=list)
     console: str = ""
+    answered: int = 0
     figures: dict[str, Any] = field(default_factory=dict)
 
 
@@ -122,19 +125,14 @@ class Boot:
         self.session = runner.Session(
             seed=request.seed, waves=request.waves, disk=self._disk() if "blk" in leg.devices else None
         )
-        self.judged: dict[str, Rng | Blk] = {}
-        if "rng" in leg.devices:
-            self.judged["rng"] = Rng()
-        if self.session.disk:
-            files = sorted(path for path in (ROOT / "docs").iterdir() if path.is_file())
-            self.judged["blk"] = Blk(files, self.file_system_bytes)
-        self.drivers = [judged.driver for judged in self.judged.values()]
+        self.guests = [self._guest(device) for device in leg.devices]
+        self.drivers = [guest.driver for guest in self.guests]
         self.script = self._script()
-        initrd = request.initrd or boot.initrd(package, self.drivers, self.script, self.directory)
+        initrd = request.initrd or boot.initrd(package, [*self.drivers, *boot.EVENTS], self.script, self.directory)
         kernel = request.kernel or next(package.glob("boot/vmlinuz-*"))
         if leg.fault == "kernel":
             kernel = initrd
-        self.guest = Guest(kernel, initrd, boot.table(len(leg.devices), self.directory))
+        self.booted = Booted(kernel, initrd, boot.table(len(leg.devices), self.directory))
 
     def run(self) -> Outcome:
         """Boot, let the guest do its work, judge."""
@@ -172,7 +170,7 @@ class Boot:
         results: list[RunResult],
     ) -> None:
         """Run simulations and guest; leaves the console's text and the simulations' verdicts."""
-        with Qemu(self.guest, memory, self.request.terminal) as qemu:
+        with Qemu(self.booted, memory, self.request.terminal) as qemu:
 
             def tell(number: int, level: bool) -> None:
                 if self.leg.fault != "irq":
@@ -214,6 +212,7 @@ class Boot:
                     if self.request.terminal:
                         sys.stdout.buffer.write(text)
                         sys.stdout.flush()
+                    self._answer(devices, outcome)
                     if not text:
                         sources.remove(console)
                 elif not proxy.serve():
@@ -241,22 +240,34 @@ class Boot:
         yield from judge_steps(self.script, console)
         if complaint := _COMPLAINT.search(console):
             yield f"kernel: expected no complaint, seen {complaint[0].strip()}"
-        for (name, judged), directory in zip(self.judged.items(), directories, strict=True):
-            if isinstance(judged, Rng):
-                yield from judged.judge(console, (directory / ENTROPY_FILE).read_bytes())
-            else:
-                image = Path(shutil.copyfile(directory / "disk.img", self.directory / f"{name}.img"))
-                yield from judged.judge(console, image)
-            shutil.copyfile(directory / "trace.txt", self.directory / f"{name}-trace.txt")
+        for device, guest, directory in zip(self.leg.devices, self.guests, directories, strict=True):
+            yield from guest.judge(console, directory)
+            shutil.copyfile(directory / TRACE_FILE, self.directory / f"{device}-trace.txt")
 
     def _script(self) -> str:
         if self.request.terminal:
             return "setsid cttyhack sh\n"
-        parts = [judged.script() for judged in self.judged.values()]
-        return "".join([*parts, rebinding(self.drivers), removal([*self.drivers, "virtio_mmio"])])
+        parts = [guest.script() for guest in self.guests]
+        return "".join([*parts, rebinding(self.guests), removal([*self.drivers, "virtio_mmio"])])
+
+    def _guest(self, device: str) -> guests.Guest:
+        if device == "blk":
+            files = sorted(path for path in (ROOT / "docs").iterdir() if path.is_file())
+            return guests.Blk(files, self.file_system_bytes)
+        others = {"rng": guests.Rng, "net": guests.Net, "console": guests.Console, "input": guests.Input}
+        return others[device]()
+
+    def _answer(self, devices: Sequence[Device], outcome: Outcome) -> None:
+        """Give devices what the guest has asked for since the last time."""
+        asked = re.findall(r"^ask (\w+)\n", outcome.console, re.MULTILINE)
+        for name in asked[outcome.answered :]:
+            if name in self.leg.devices:
+                devices[self.leg.devices.index(name)].give(guests.GIVEN[name])
+        outcome.answered = len(asked)
 
     def _disk(self) -> disk.Disk:
         """An ext4 image with docs/ in it, and room behind the file system."""
+        self.file_system_bytes = 0
         if self.request.disk:
             return disk.user_disk(str(self.request.disk), False)
         boot.tool("mke2fs")
@@ -297,8 +308,9 @@ def parse(env: Mapping[str, str], short: bool = False) -> Request:
             raise UsageError(f"{name}={text}: no such file")
         return Path(text).resolve() if text else None
 
-    choices = ("rng", "blk", "rng,blk")
-    devices = tuple(word("DEVICES", choices, "rng,blk").split(","))
+    devices = tuple(dict.fromkeys((env.get("DEVICES", "").strip() or "rng,blk").split(",")))
+    for device in devices:
+        choose(device, DEVICES, "DEVICES")
     leg = Leg(devices, word("FEATURES", list(GUEST), "full"), word("TIMING", TIMINGS, "none"))
     flags = {name: word(name, ("0", "1"), "0") == "1" for name in ("WAVES", "TERMINAL")}
     one = any(env.get(name, "").strip() for name in ("DEVICES", "FEATURES", "TIMING", "KERNEL", "INITRD", "DISK"))

@@ -97,6 +97,10 @@ class Device:
             answer = self.hear()
         return answer
 
+    def give(self, items: Sequence[int]) -> None:
+        """Give the device's port items from outside. Raises `DeviceGone`."""
+        self._send({"op": "give", "items": list(items)})
+
     def hear(self) -> int | None:
         """Take one message: the answer to an access, or a change of the interrupt line. Raises `DeviceGone`."""
         assert self._socket is not None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
-BAR_BYTES = 0x2000
+BAR_BYTES = 0x8000
 #: A base system peripheral of no known kind, so that no PCI driver of a kernel takes it.
 _CLASS = 0x0880
 _VENDOR, _DEVICE = 0x1234, 0x5678

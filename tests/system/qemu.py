@@ -22,7 +22,7 @@ _libc = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
-class Guest:
+class Booted:
     """What the machine boots."""
 
     kernel: Path
@@ -31,7 +31,7 @@ class Guest:
     arguments: str = "console=ttyS0 panic=-1 loglevel=4 rdinit=/init"
 
 
-def command(guest: Guest, memory: int, proxy: int, qtest: int) -> list[str]:
+def command(guest: Booted, memory: int, proxy: int, qtest: int) -> list[str]:
     """The command line; `memory`, `proxy` and `qtest` are descriptors that the process inherits."""
     return [
         *(PROGRAM, "-M", "q35,memory-backend=ram", "-accel", "tcg", "-cpu", "max", "-m", str(MEMORY_BYTES >> 20)),
@@ -72,7 +72,7 @@ class Lines:
 class Qemu:
     """A running machine: `proxy` and `lines` are our ends; use it as a context, which ends the process."""
 
-    def __init__(self, guest: Guest, memory: int, terminal: bool = False) -> None:
+    def __init__(self, guest: Booted, memory: int, terminal: bool = False) -> None:
         self.proxy, theirs = socket.socketpair()
         ours, qtest = socket.socketpair()
         self.lines = Lines(ours)

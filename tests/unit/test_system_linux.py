@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.sim.configs import CONFIGS
+from tests.sim.guest import PORT_FILE
 from tests.sim.selection import UsageError
 from tests.system import guests, linux
 
@@ -20,15 +21,16 @@ def read(data: bytes) -> str:
     return "".join(f"random {data[at : at + 30].hex()}\n" for at in range(0, len(data), 30))
 
 
-def test_bytes_of_the_entropy_port() -> None:
+def test_bytes_of_the_entropy_port(tmp_path: Path) -> None:
     rng = guests.Rng()
+    (tmp_path / PORT_FILE).write_bytes(ENTROPY)
     taken = ENTROPY[64 : 64 + guests.RNG_BYTES]
-    assert list(rng.judge(read(taken), ENTROPY)) == []
+    assert list(rng.judge(read(taken), tmp_path)) == []
     changed = bytearray(taken)
     changed[100] ^= 1
-    assert "byte 96 read by the guest" in next(rng.judge(read(changed), ENTROPY))
-    assert "expected to read 1024 bytes" in next(rng.judge(read(taken[:-1]), ENTROPY))
-    assert "expected to read 1024 bytes from /dev/hwrng, seen 0" in next(rng.judge("", ENTROPY))
+    assert "byte 96 read by the guest" in next(rng.judge(read(changed), tmp_path))
+    assert "expected to read 1024 bytes" in next(rng.judge(read(taken[:-1]), tmp_path))
+    assert "expected to read 1024 bytes from /dev/hwrng, seen 0" in next(rng.judge("", tmp_path))
 
 
 def test_each_step_must_have_ended_well() -> None:
@@ -44,7 +46,7 @@ def test_files_that_the_guest_saw(tmp_path: Path) -> None:
     file, image = tmp_path / "a.md", tmp_path / "disk.img"
     file.write_bytes(b"content")
     image.write_bytes(bytes(guests.SCRATCH_BYTES))
-    found = list(guests.Blk([file], 0).judge(f"sum {'0' * 64}  ./a.md\n", image))
+    found = list(guests.Blk([file], 0).judge(f"sum {'0' * 64}  ./a.md\n", tmp_path))
     assert any(text.startswith("blk: SHA-256 of a.md read by the guest expected") for text in found)
     assert any("e2fsck expected a clean file system" in text for text in found)
     assert any("direct I/O" in text for text in found)
@@ -70,7 +72,7 @@ def test_requests() -> None:
     assert one.legs == (linux.Leg(("blk",), "packed", "heavy"),)
     for env, said in (
         ({"FEATURES": "none"}, "unknown FEATURES 'none', there are: full"),
-        ({"DEVICES": "net"}, "unknown DEVICES 'net', there are: rng, blk, rng,blk"),
+        ({"DEVICES": "rng,disk"}, "unknown DEVICES 'disk', there are: rng, blk, net"),
         ({"TIMING": "odd"}, "unknown TIMING"),
         ({"TIMEOUT": "0"}, "TIMEOUT=0: not a number of 1 or more"),
         ({"KERNEL": "/nowhere"}, "KERNEL=/nowhere: no such file"),
