@@ -8,7 +8,7 @@ size] with the descriptors of their files, then any of
     {"op": "give", "items": [n, ...]} for the port of a console or input device, {"op": "end"}
 
 and back go {"irq": level} when the interrupt line changes, and {"value": n} in answer to a read or a write. The line's
-state after an access goes out before its answer. A network device has `tests.system.peer` on its wire. Everything seen
+state after an access goes out before its answer. A network device has `tests.sim.peer` on its wire. Everything seen
 on the pins is judged by the scoreboard.
 """
 
@@ -40,8 +40,8 @@ from cocotbext.virtio.interfaces import BusError
 from cocotbext.virtio.memory import Region
 from virtio_model.spec import Reg
 
-from ..system.peer import Peer
 from .harness import FEED_CYCLES, SimRig
+from .peer import Peer
 
 #: Clock cycles between two looks at the socket, and those that the interrupt line is given after a write.
 STEP_CYCLES = 64

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ..sim.guest import PORT_FILE
+from ..sim.peer import ADDRESS, ECHO_PORT, GUEST, dotted
 from .boot import tool
-from .peer import ADDRESS, ECHO_PORT, GUEST, dotted
 
 #: Bytes that the guest reads from the entropy device; hwrng hands out what the device gave in pieces of 64.
 RNG_BYTES, RNG_PIECE = 1024, 16

@@ -120,8 +120,7 @@ class Boot:
         self.leg = leg
         self.request = request
         self.directory = FOLDER / leg.name
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self.directory.mkdir(parents=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         self.session = runner.Session(
             seed=request.seed, waves=request.waves, disk=self._disk() if "blk" in leg.devices else None
         )
@@ -152,6 +151,8 @@ class Boot:
             os.close(memory)
         (self.directory / "console.log").write_text(outcome.console)
         for config, result in zip(self.leg.configs, results, strict=False):
+            if self.request.waves:
+                print(f"waves: {result.directory / toolchain.wave_file(SIM)}")
             failed = [test for test in result.tests if test.verdict == FAILED]
             outcome.failures[:0] = [f"{config}: {test.message}" for test in failed]
             outcome.figures[config] = result.figures

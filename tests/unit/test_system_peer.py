@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 
-from tests.system.peer import ADDRESS, GUEST, MAC, Peer, checksum
+from tests.sim.peer import ADDRESS, GUEST, MAC, Peer, checksum
 
 OURS = bytes.fromhex("525400123456")
 FIN, SYN, PUSH, ACK = 1, 2, 8, 16
