@@ -25,7 +25,7 @@ def dotted(address: bytes) -> str:
 def checksum(data: bytes) -> int:
     """The ones' complement sum of the Internet's protocols, as it goes into a header."""
     words = struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) % 2))
-    total = sum(words)
+    total: int = sum(words)
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
