@@ -83,7 +83,7 @@ LEGS = (
     *(Leg(("rng", "blk"), timing=timing) for timing in TIMINGS if timing != "none"),
     Leg(("rng",), fault="kernel", expected="QEMU: expected to end with status 0"),
     Leg(("rng",), fault="magic", expected="step rng-current: expected status 0"),
-    Leg(("rng",), fault="irq", expected="guest: expected to power off within", timeout_s=25),
+    Leg(("rng",), fault="irq", expected="seen it at 'step rng-current status 0'", timeout_s=25),
     Leg(("blk",), fault="sector", expected="read by the guest expected"),
     Leg(("rng",), fault="planted_wrong_len", expected="VQ-USED-LEN"),
 )
