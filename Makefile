@@ -28,7 +28,7 @@ soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CON
 board: $(STAMP) ## test a device on a board, mapped from files (docs/board.md): REGS=file[@offset] MEM=file[@offset,bus_address] IRQ=uio|poll TEST=name SEED=n
 	@$(PY) -m tests.board
 
-linux: $(STAMP) ## an unmodified Linux under QEMU drives the devices (docs/linux.md): DEVICES=rng|blk|rng,blk FEATURES=full|minimal|... TIMING=none|light|heavy SEED=n TIMEOUT=s TERMINAL=1 KERNEL=file INITRD=file DISK=file WAVES=1
+linux: $(STAMP) ## an unmodified Linux under QEMU drives the devices (docs/linux.md): DEVICES=rng,blk,net,console,input FEATURES=full|minimal|... TIMING=none|light|heavy SEED=n TIMEOUT=s TERMINAL=1 KERNEL=file INITRD=file DISK=file WAVES=1
 	@$(PY) -m tests.system.linux
 
 check-dut: $(STAMP) ## check a device of other people, described in a file (docs/check-dut.md): DUT=device.toml PARAMETERS='NAME=n ...' TEST=name SIM=verilator|icarus SEED=n JOBS=n TIMEOUT=s

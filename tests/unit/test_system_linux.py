@@ -13,6 +13,7 @@ from tests.sim.configs import CONFIGS
 from tests.sim.guest import PORT_FILE
 from tests.sim.selection import UsageError
 from tests.system import guests, linux
+from tests.system.leg import LEGS, Leg, verdict
 
 ENTROPY = bytes(range(256)) * 8
 
@@ -53,23 +54,23 @@ def test_files_that_the_guest_saw(tmp_path: Path) -> None:
 
 
 def test_a_planted_fault_must_be_found_in_its_words() -> None:
-    planted = linux.Leg(("rng",), fault="irq", expected="power off within")
-    assert linux.verdict(planted, ["guest: expected to power off within 25 s, seen it"]) == []
-    assert "expected a failure with 'power off within'" in linux.verdict(planted, ["something else"])[0]
-    assert linux.verdict(planted, [])
-    assert linux.verdict(linux.Leg(("rng",)), ["something"]) == ["something"]
+    planted = Leg(("rng",), fault="irq", expected="power off within")
+    assert verdict(planted, ["guest: expected to power off within 25 s, seen it"]) == []
+    assert "expected a failure with 'power off within'" in verdict(planted, ["something else"])[0]
+    assert verdict(planted, [])
+    assert verdict(Leg(("rng",)), ["something"]) == ["something"]
 
 
 def test_all_legs_have_a_device_that_can_be_built() -> None:
-    assert {config for leg in linux.LEGS for config in leg.configs} <= set(CONFIGS)
-    assert len({leg.name for leg in linux.LEGS}) == len(linux.LEGS)
+    assert {config for leg in LEGS for config in leg.configs} <= set(CONFIGS)
+    assert len({leg.name for leg in LEGS}) == len(LEGS)
 
 
 def test_requests() -> None:
-    assert linux.parse({"SEED": "7"}).legs == linux.LEGS
-    assert linux.parse({}, short=True).legs == linux.LEGS[:1]
+    assert linux.parse({"SEED": "7"}).legs == LEGS
+    assert linux.parse({}, short=True).legs == LEGS[:1]
     one = linux.parse({"DEVICES": "blk", "FEATURES": "packed", "TIMING": "heavy"})
-    assert one.legs == (linux.Leg(("blk",), "packed", "heavy"),)
+    assert one.legs == (Leg(("blk",), "packed", "heavy"),)
     for env, said in (
         ({"FEATURES": "none"}, "unknown FEATURES 'none', there are: full"),
         ({"DEVICES": "rng,disk"}, "unknown DEVICES 'disk', there are: rng, blk, net"),
