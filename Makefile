@@ -12,6 +12,7 @@ export TEST CONFIG SEED SIM MEM WAVES DISK DISK_WRITE MAIN JOBS TIMEOUT RERUN WI
 export SEEDS CYCLES CHAINS TIMING
 export BENCH ROUNDS REPEAT SOAK SYNTH
 export REGS IRQ
+export DEVICES FEATURES KERNEL INITRD TERMINAL
 export DUT PARAMETERS TRACE
 export SAMPLE MUTANT
 
@@ -26,6 +27,9 @@ soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CON
 
 board: $(STAMP) ## test a device on a board, mapped from files (docs/board.md): REGS=file[@offset] MEM=file[@offset,bus_address] IRQ=uio|poll TEST=name SEED=n
 	@$(PY) -m tests.board
+
+linux: $(STAMP) ## an unmodified Linux under QEMU drives the devices (docs/linux.md): DEVICES=rng,blk,net,console,input FEATURES=full|minimal|... TIMING=none|light|heavy SEED=n TIMEOUT=s TERMINAL=1 KERNEL=file INITRD=file DISK=file WAVES=1
+	@$(PY) -m tests.system.linux
 
 check-dut: $(STAMP) ## check a device of other people, described in a file (docs/check-dut.md): DUT=device.toml PARAMETERS='NAME=n ...' TEST=name SIM=verilator|icarus SEED=n JOBS=n TIMEOUT=s
 	@$(PY) -m tests.check
@@ -64,7 +68,8 @@ list: $(STAMP) ## list the tests and HDL configurations
 
 deps: ## install optional Debian packages: Icarus Verilog, FST and ext4 support, ccache, GTKWave
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	$$sudo apt-get update -qq && $$sudo apt-get install -y iverilog liblz4-dev zlib1g-dev ccache gtkwave e2fsprogs
+	$$sudo apt-get update -qq && $$sudo apt-get install -y iverilog liblz4-dev zlib1g-dev ccache gtkwave e2fsprogs \
+		qemu-system-x86 busybox-static acpica-tools
 
 clean: ## remove builds, results and caches (keeps .venv)
 	rm -rf sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis results.xml build *.egg-info
@@ -77,4 +82,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak board check-dut check-trace conformance mutate bench plot synth waves lint format list deps clean help
+.PHONY: sim test soak board linux check-dut check-trace conformance mutate bench plot synth waves lint format list deps clean help

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make test`: unit tests, lint, simulation on Verilator and on Icarus, main programs compared.
+"""`make test`: unit tests, lint, simulation on Verilator and on Icarus, main programs compared, a Linux guest.
 
 A leg that crashes counts as failed.
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,13 @@ from tests.sim.configs import ROOT
 from tests.sim.results import FAILED, PASSED, SKIPPED, closing_line, exit_code, write_json
 from tests.sim.selection import UsageError
 from tests.sim.toolchain import check_available
+from tests.system import linux
 
 BUILD = ROOT / "sim_build"
 _ONE_TEST = (
     *("TEST", "CONFIG", "SIM", "MEM", "WAVES", "DISK", "DISK_WRITE", "MAIN", "COCOTB_TEST_FILTER"),
     *("REGS", "IRQ", "DUT", "PARAMETERS", "SAMPLE", "MUTANT"),
+    *("DEVICES", "FEATURES", "KERNEL", "INITRD", "TERMINAL"),
 )
 #: A gate must give the same answer twice; `make sim` explores, with a new seed each time.
 GATE_SEED = "20261122"
@@ -57,8 +59,13 @@ def legs() -> list[Leg]:
         sim("verilator", "sim.json", "results.xml"),
         Leg("check-dut", (sys.executable, "-m", "tests.hdl.foreign.proof"), BUILD / "check-proof.json", 1200),
         Leg("mains", mains, BUILD / "mains.json", 1200),
+        Leg("linux", (sys.executable, "-m", "tests.system.linux", "--short"), BUILD / "linux.json", 900),
         sim("icarus", "sim-icarus.json", "results-icarus.xml"),
     ]
+
+
+#: What asks for more than is always there; each raises `UsageError` saying what is missing.
+NEEDS: Mapping[str, Callable[[], object]] = {"icarus": lambda: check_available("icarus"), "linux": linux.available}
 
 
 def read_counts(path: Path) -> dict[str, int]:
@@ -112,11 +119,11 @@ def main(parts: Sequence[Leg] | None = None) -> int:
     env["SEED"] = env.get("SEED") or env.get("COCOTB_RANDOM_SEED") or GATE_SEED
     counted: dict[str, dict[str, int]] = {}
     for leg in legs() if parts is None else parts:
-        if leg.name == "icarus":
+        if leg.name in NEEDS:
             try:
-                check_available("icarus")
+                NEEDS[leg.name]()
             except UsageError as reason:
-                print(f"\n== icarus\nskipped: {reason}", flush=True)
+                print(f"\n== {leg.name}\nskipped: {reason}", flush=True)
                 counted[leg.name] = {PASSED: 0, FAILED: 0, SKIPPED: 1}
                 continue
         counted[leg.name] = run_leg(leg, env)

@@ -112,6 +112,13 @@ CONFIGS: Mapping[str, Mapping[str, int]] = {
     "net_id": {"Device": RNG, "DeviceId": NET},
     "bad_version": {"Device": RNG, "Version": 1},
     "placeholder": {"Device": RNG, "DeviceId": 0},
+    **{f"guest_rng_{name}": {"Device": RNG, "TransportFeatures": word} for name, word in feature_sets.GUEST.items()},
+    **{f"guest_blk_{name}": {**_BLK_FULL, "TransportFeatures": word} for name, word in feature_sets.GUEST.items()},
+    **{f"guest_net_{name}": {"Device": NET, "TransportFeatures": word} for name, word in feature_sets.GUEST.items()},
+    **{f"guest_console_{n}": {"Device": CONSOLE, "TransportFeatures": w} for n, w in feature_sets.GUEST.items()},
+    **{
+        f"guest_input_{name}": {"Device": INPUT, "TransportFeatures": word} for name, word in feature_sets.GUEST.items()
+    },
     **_ENDS,
     **{name: fault.parameters for name, fault in PLANTED.items()},
 }

@@ -18,3 +18,13 @@ SPLIT = features(
 
 #: The same and packed rings; a driver may still choose split ones.
 PACKED = SPLIT | features(Feature.RING_PACKED)
+
+#: What a guest's driver is confronted with (`make linux FEATURES=`).
+GUEST = {
+    "full": PACKED,
+    "minimal": 0,
+    "no-event-idx": PACKED & ~features(Feature.EVENT_IDX),
+    "no-indirect": PACKED & ~features(Feature.INDIRECT_DESC),
+    "packed": features(Feature.RING_PACKED),
+    "packed-off": SPLIT,
+}

@@ -174,6 +174,12 @@ class SimRig(SimBench, Rig):
         await self._become_quiet()
         await super().finish(min_used)
 
+    async def end(self, min_used: int = 1) -> None:
+        """The end where the driver is somebody else's. Raises what went wrong."""
+        await self._become_quiet()
+        self.axi.view.check()
+        self.lockstep.finish(min_used, self.tap.cycle)
+
     async def bus_reset(self) -> None:
         """As that of the bench, with a healthy and fast disk of its whole size, and so on."""
         self.set_knob("store_capacity", len(disk_image()) // SECTOR)

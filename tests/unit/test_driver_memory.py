@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 
 import pytest
@@ -172,3 +173,18 @@ def test_framing_that_loses_bytes() -> None:
     with pytest.raises(ValueError, match="made 1 bytes of 4"):
         buffers.ChainBuffers(memory, [b"abcd"], [], buffers.Layout(lambda parts: [1]))
     assert memory.allocations == []
+
+
+def test_region_memory_on_files_of_others() -> None:
+    regions = (Region("low", 0x1000, 0x1000), Region("high", 0x8000, 0x2000))
+    files = [os.memfd_create(region.name) for region in regions]
+    for region, file in zip(regions, files, strict=True):
+        os.ftruncate(file, region.size)
+    memory = RegionMemory(regions, shared=True, given=files)
+    memory.write(0x8010, b"guest")
+    assert os.pread(files[1], 5, 0x10) == b"guest"
+    os.pwrite(files[0], b"device", 0x20)
+    assert memory.read(0x1020, 6) == b"device"
+    memory.close_files()
+    with pytest.raises(ValueError, match="shorter"):
+        RegionMemory(regions, shared=True, given=[0])

@@ -26,14 +26,16 @@ class Response(Enum):
 class RegionMemory:
     """Zeroed bytes in several regions, of which only pages in use cost anything. Raises MemoryFault outside of them.
 
-    If `shared`, each region is a file in memory whose descriptor is in `files`, for others to map.
+    If `shared`, each region is a file in memory whose descriptor is in `files`, for others to map. With `given`, the
+    descriptors of such files, one a region, these are the bytes.
     """
 
-    def __init__(self, regions: Sequence[Region], shared: bool = False) -> None:
+    def __init__(self, regions: Sequence[Region], shared: bool = False, given: Sequence[int] = ()) -> None:
         self.regions = tuple(regions)
         self.files: list[tuple[Region, int]] = []
         if shared:
-            self.files = [(region, _memory_file(region)) for region in regions]
+            made = given or [_memory_file(region) for region in regions]
+            self.files = list(zip(regions, made, strict=True))
             self._ranges = [(r.base, r.end, mmap.mmap(file, r.size)) for r, file in self.files]
         else:
             self._ranges = [(r.base, r.end, mmap.mmap(-1, r.size)) for r in regions]

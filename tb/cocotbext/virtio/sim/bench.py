@@ -62,12 +62,14 @@ class SimBench(Bench):
         regions: Sequence[Region] = DEFAULT_REGIONS,
         native: Any = None,
         library_memory: bool = False,
+        files: Sequence[int] = (),
     ) -> SimBench:
         """Start the clock, bind the buses, apply `timing` ("none", "light", "heavy") by seed and reset the device.
 
         `native` is the scope with the buses' other ends in HDL: virtio_axil_master as u_registers, virtio_axi_memory as
         u_memory. Without it, cocotbext-axi serves the signals s_axil_* and m_axi_* of `dut`, the memory being
-        `AxiMemory`, or the library's own with `library_memory`. `seed` comes from cocotb's own by default. Raises
+        `AxiMemory`, or the library's own with `library_memory`. `files` are descriptors of the bytes behind `regions`,
+        if somebody else has them too; they are closed here. `seed` comes from cocotb's own by default. Raises
         MissingPort, ProtocolError for pins that are X during reset, ValueError for an unknown timing.
         """
         seed = cocotb.RANDOM_SEED & 0xFFFF_FFFF if seed is None else seed
@@ -79,7 +81,7 @@ class SimBench(Bench):
         start_clock(clock, PERIOD_NS)
         await Timer(RESET_CYCLES * PERIOD_NS, "ns")
         mapped = regions_for(len(require_port(dut, "m_axi_awaddr", "an AXI4 master")), regions)
-        backing = RegionMemory(mapped, shared=native is not None)
+        backing = RegionMemory(mapped, shared=native is not None, given=files)
         registers: Registers
         axi: Memory
         if native is not None:
