@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make test`: unit tests, lint, simulation on Verilator and on Icarus, main programs compared.
+"""`make test`: unit tests, lint, simulation on Verilator and on Icarus, a few mutants, main programs compared.
 
 A leg that crashes counts as failed.
 """
@@ -56,6 +56,7 @@ def legs() -> list[Leg]:
         Leg("lint", lint, BUILD / "lint.json", 600),
         sim("verilator", "sim.json", "results.xml"),
         Leg("check-dut", (sys.executable, "-m", "tests.hdl.foreign.proof"), BUILD / "check-proof.json", 1200),
+        Leg("mutants", (sys.executable, "-m", "tests.mutate.gate"), BUILD / "mutation.json", 600),
         Leg("mains", mains, BUILD / "mains.json", 1200),
         sim("icarus", "sim-icarus.json", "results-icarus.xml"),
     ]
