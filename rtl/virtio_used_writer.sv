@@ -92,7 +92,7 @@ module virtio_used_writer #(
   logic [15:0] slot, next_slot, next_idx, past_event;
   logic [63:0] write_addr, wish_addr;
   logic [19:0] write_offset;
-  logic goes_on, straddles, popped, written, confirmed, begin_early, joins, take, published;
+  logic dropped, goes_on, straddles, popped, written, confirmed, begin_early, joins, take, published;
   logic [AxiDataWidth-1:0] element_data;
   logic [17:0] wish_offset;
   logic [15:0] wish;
@@ -157,6 +157,8 @@ module virtio_used_writer #(
   assign written = (popped && !early_q) || confirmed;
   assign begin_early = state_q == Idle && early_valid_i && !cpl_valid_i && !dropping_i[early_i.queue_index[QueueWidth-1:0]];
 
+  assign dropped = state_q == Drop && unanswered_q == '0;
+
   always_comb begin
     state_d = state_q;
     case (state_q)
@@ -200,7 +202,10 @@ module virtio_used_writer #(
       end
       Wish: if (rd_req_ready_i) state_d = WishWait;
       WishWait: if (rd_rsp_valid_i) state_d = Idle;
-      Drop: state_d = Idle;
+      Drop: begin
+        // An element written ahead of its completion has to be answered first: once the queue says that it is reset, nothing more comes.
+        if (unanswered_q == '0) state_d = failed_q ? Fatal : Idle;
+      end
       Fatal: state_d = Halted;
       default: ;
     endcase
@@ -244,7 +249,7 @@ module virtio_used_writer #(
     end else if (goes_on && state_d == Idle && (state_q == Next || state_q == Settle)) begin
       held_q       <= held + count_q;
       held_queue_q <= queue_q;
-    end else if ((state_q == WishWait && rd_rsp_valid_i) || state_q == Drop) begin
+    end else if ((state_q == WishWait && rd_rsp_valid_i) || dropped) begin
       if (held_queue_q == queue_q) held_q <= '0;
     end
   end
@@ -257,7 +262,7 @@ module virtio_used_writer #(
       if (written) fresh_q[queue_q] <= 1'b0;
       // The count moves only after the last use of what it was before: with the wish, or after an element dropped.
       if (state_q == WishWait && rd_rsp_valid_i) used_idx_q[queue_q] <= next_idx;
-      if (state_q == Drop) used_idx_q[queue_q] <= used_idx_q[queue_q] + held + 16'd1;
+      if (dropped) used_idx_q[queue_q] <= used_idx_q[queue_q] + held + 16'd1;
       for (int i = 0; i < NumQueues; i++) begin
         if (enabled_i[i]) begin
           used_idx_q[i] <= IndexInit;

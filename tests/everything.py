@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+<<<<<<< HEAD
 """`make test`: unit tests, lint, simulation on Verilator and on Icarus, main programs compared, a Linux guest.
+=======
+"""`make test`: unit tests, lint, simulation on Verilator and on Icarus, a few mutants, main programs compared.
+>>>>>>> mutate
 
 A leg that crashes counts as failed.
 """
@@ -58,6 +62,7 @@ def legs() -> list[Leg]:
         Leg("lint", lint, BUILD / "lint.json", 600),
         sim("verilator", "sim.json", "results.xml"),
         Leg("check-dut", (sys.executable, "-m", "tests.hdl.foreign.proof"), BUILD / "check-proof.json", 1200),
+        Leg("mutants", (sys.executable, "-m", "tests.mutate.gate"), BUILD / "mutation.json", 600),
         Leg("mains", mains, BUILD / "mains.json", 1200),
         Leg("linux", (sys.executable, "-m", "tests.system.linux", "--short"), BUILD / "linux.json", 900),
         sim("icarus", "sim-icarus.json", "results-icarus.xml"),

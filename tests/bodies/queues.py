@@ -27,7 +27,7 @@ def _somewhere(rig: Rig, size: int = 4) -> SplitLayout:
     return SplitLayout(size, base, base + 0x1000, base + 0x2000)
 
 
-@body(used=0)
+@body(used=0, spoils=True)
 async def ready_reads_back(rig: Rig) -> None:
     """QueueReady reads what was written, for the selected queue, and 0 after a reset (MMIO-DEV-010, 014, 029)."""
     count = len(await work.queue_sizes(rig))

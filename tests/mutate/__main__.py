@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.sim import disk, runner
 from tests.sim.configs import ROOT
@@ -115,19 +116,32 @@ def mutate(request: Request) -> int:
     print(f"seed {request.seed}: {len(chosen)} of {len(mutants)} mutants, {len(benches)} configurations", flush=True)
     image = disk.docs_disk(ROOT / "docs", runner.BUILD_ROOT / f"docs-{os.getpid()}.img")
     session = runner.Session(request.seed, disk=image, root=DIRECTORY)
+    skipped = [mutant for mutant in chosen if mutant.id in reasons]
+    shared = {
+        "seed": request.seed,
+        "configs": [it.config for it in benches],
+        "mutants": len(mutants),
+        "least": LEAST,
+        "sampled": len(chosen),
+    }
     fates: list[Fate] = []
+
+    def keep(failure: str = "") -> dict[str, Any]:
+        """Write down what is known so far."""
+        figures = report.figures(fates, skipped, reasons, failure)
+        write_json(path, {**figures, **shared, "wall_s": round(time.monotonic() - start, 1)})
+        return figures
+
     try:
         failure = prepare(benches, rewritten, session, request.jobs)
+        figures = keep(failure)
         if not failure:
             for fate in hunt.hunt(wanted, benches, session, request.jobs):
                 fates.append(fate)
+                figures = keep()
                 print(report.progress(fate, len(fates), len(wanted)), flush=True)
     finally:
         image.base.unlink(missing_ok=True)
-    skipped = [mutant for mutant in chosen if mutant.id in reasons]
-    figures = report.figures(fates, skipped, reasons, failure)
-    shared = {"seed": request.seed, "configs": [it.config for it in benches], "mutants": len(mutants), "least": LEAST}
-    write_json(path, {**figures, **shared, "sampled": len(chosen), "wall_s": round(time.monotonic() - start, 1)})
     print()
     if failure:
         print(failure)

@@ -23,11 +23,11 @@ from .sites import Mutant, rewrite
 
 SIM = "verilator"
 DIRECTORY = runner.BUILD_ROOT / "mutate"
-#: Together they elaborate every mutant, and run nearly every module of the regression.
+#: Together they elaborate every mutant, and run nearly every module of the regression, test_speed_* among them.
 CONFIGS = (
     *("rng_split", "rng32", "rng_oddsize", "rng_packed", "rng_packed32"),
     *("blk", "blk_split", "blk_full", "blk_full512"),
-    *("net_mq", "net_plain", "net_packed128"),
+    *("net", "net_mq", "net_plain", "net_packed128"),
     *("console", "input", "input512_packed"),
 )
 #: A simulation with a mutant may take this much longer than the same tests without, and so many seconds on top.

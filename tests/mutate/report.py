@@ -29,7 +29,7 @@ def figures(
     """Counts, score and lists; `failure` is what went wrong without a mutant, and counts as one."""
     fates = sorted(fates, key=lambda fate: fate.mutant.number)
     killed = [fate for fate in fates if fate.killed]
-    survived = [fate.mutant for fate in fates if not fate.killed]
+    survived = [fate for fate in fates if not fate.killed]
     score = len(killed) / len(fates) if fates else 0.0
     return {
         "passed": len(killed),
@@ -39,9 +39,10 @@ def figures(
         "failure": failure,
         "killed": [
             {**_place(fate.mutant), "config": fate.config, "test": fate.verdict.test, "how": fate.verdict.how}
+            | {"wall_s": round(fate.verdict.wall_s, 1)}
             for fate in killed
         ],
-        "survived": [_place(mutant) for mutant in survived],
+        "survived": [_place(fate.mutant) | {"wall_s": round(fate.verdict.wall_s, 1)} for fate in survived],
         "equivalent": [{**_place(mutant), "reason": reasons[mutant.id]} for mutant in equivalents],
     }
 

@@ -7,7 +7,7 @@ at work; with 0 none is.
 
 Elaboration code is left alone: parameters, dimensions, widths, generate conditions, loop headers, functions without
 arguments, and expressions of nothing but parameters, genvars and loop variables. So are left-hand sides, case labels,
-initial blocks and nets named unused.
+initial blocks, nets named unused, and assertions by $fatal.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ _ELABORATION = {
 #: System functions whose arguments are looked at while the simulation runs.
 _RUNTIME_CALLS = {"$signed", "$unsigned", "$countones"}
 _VECTOR = re.compile(r"(\d+)'([dhb])([0-9a-fA-F_]+)")
+#: What an assertion of the RTL does: that is not in the device.
+_CHECK = re.compile(r"(begin\s+)?\$fatal\b")
 _NAME = re.compile(r"(?<![\w$'])[A-Za-z_][\w$]*")
 
 
@@ -221,6 +223,8 @@ class _Finder:
         self.visit(node.expr.right)
 
     def _if(self, node: Any) -> None:
+        if _CHECK.match(self._text(node.statement)):
+            return
         self._forced(node.predicate)
         self.visit(node.statement)
         if node.elseClause:

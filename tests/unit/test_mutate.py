@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.mutate import __main__ as command
-from tests.mutate import bench, equivalent, hunt, report
+from tests.mutate import bench, equivalent, gate, hunt, report
 from tests.mutate.bench import Bench, Verdict, judge
 from tests.mutate.elaborated import elaborated
 from tests.mutate.hunt import Fate, Memory
@@ -369,3 +369,14 @@ def test_figures_and_score() -> None:
     assert [item["reason"] for item in found["equivalent"]] == ["a is 0"]
     broken = report.figures([], [], {}, "blk fails without a mutant")
     assert (broken["passed"], broken["failed"], broken["score"]) == (0, 1, 0.0)
+
+
+def test_assertions_of_the_rtl_stay() -> None:
+    assert changes('always_ff @(posedge clk_i) if (a && !b) $fatal(1, "no");') == []
+
+
+def test_the_mutants_of_make_test_are_there() -> None:
+    _, mutants = bench.mutated_rtl()
+    chosen = {mutant.id for mutant in hunt.choose(mutants, gate.IDS)}
+    assert len(chosen) == len(gate.IDS)
+    assert not chosen & set(equivalent.reasons(mutants))
