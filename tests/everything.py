@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-<<<<<<< HEAD
-"""`make test`: unit tests, lint, simulation on Verilator and on Icarus, main programs compared, a Linux guest.
-=======
-"""`make test`: unit tests, lint, simulation on Verilator and on Icarus, a few mutants, main programs compared.
->>>>>>> mutate
+"""`make test`: unit tests, lint, simulation on Verilator and on Icarus, foreign devices, a few mutants, main programs
+compared, a Linux guest.
 
 A leg that crashes counts as failed.
 """

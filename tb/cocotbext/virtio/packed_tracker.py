@@ -126,7 +126,8 @@ class PackedTracker(QueueTracker[PackedQueue]):
         for the lists whose turn it is.
         """
         slot, size = (address - self.layout.desc_addr) // DESC_BYTES, self.queue.size
-        due = any((slot - chain.position) % size < chain.slots for chain in self.in_flight[:2])
+        next_ = self.in_flight if self.queue.has(Feature.IN_ORDER) else self.in_flight[:2]
+        due = any((slot - chain.position) % size < chain.slots for chain in next_)
         if not due or not covers(event, address + _FLAGS, 2) or not 0 <= slot < size:
             return False
         flags = int.from_bytes(event.data[address + _FLAGS - event.address :][:2], "little")

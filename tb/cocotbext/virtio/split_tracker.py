@@ -175,9 +175,9 @@ class SplitTracker(QueueTracker[SplitQueue]):
         self.used += 1
 
     def _done(self, chain: Chain) -> bool:
-        return any(
-            element.complete and _ELEMENT.unpack(element.data)[0] == chain.head for element in self.elements.values()
-        )
+        written = {_ELEMENT.unpack(element.data)[0] for element in self.elements.values() if element.complete}
+        stands_for = self.in_flight[self.in_flight.index(chain) :] if self.queue.has(Feature.IN_ORDER) else [chain]
+        return any(other.head in written for other in stands_for)
 
     def recheck(self) -> None:
         """A used idx was published: an avail idx that was too far ahead may not be now."""
