@@ -204,7 +204,8 @@ module virtio_used_writer #(
       WishWait: if (rd_rsp_valid_i) state_d = Idle;
       Drop: begin
         // An element written ahead of its completion has to be answered first: once the queue says that it is reset, nothing more comes.
-        if (unanswered_q == '0) state_d = failed_q ? Fatal : Idle;
+        if (unanswered_q == '0) state_d = Idle;
+        if (unanswered_q == '0 && failed_q) state_d = Fatal;
       end
       Fatal: state_d = Halted;
       default: ;
