@@ -37,6 +37,9 @@ check-dut: $(STAMP) ## check a device of other people, described in a file (docs
 conformance: $(STAMP) ## the regression, then a verdict on each requirement of the standard, as JSON, HTML and JUnit: as sim
 	@$(PY) -m tests.conformance
 
+coverage: $(STAMP) ## the regression with coverage: what happened on the pins, which lines of the RTL were passed (docs/coverage.md): as sim
+	@$(PY) -m tests.coverage
+
 check-trace: $(STAMP) ## judge a driver by a register trace of it (docs/driver-rules.md): TRACE=file
 	@$(PY) -m cocotbext.virtio.check_trace $(or $(TRACE),$(error TRACE=file expected: a register trace, such as tests/traces/linux-6.1-rng.txt))
 
@@ -82,4 +85,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak board linux check-dut check-trace conformance mutate bench plot synth waves lint format list deps clean help
+.PHONY: sim test soak board linux check-dut check-trace conformance coverage mutate bench plot synth waves lint format list deps clean help

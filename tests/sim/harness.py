@@ -128,6 +128,10 @@ class SimRig(SimBench, Rig):
         # Each test has a clock of its own phase; the bench has just come to half a period after an edge.
         rig.edge = (tap.cycle, rig.now_ns() - PERIOD_NS // 2)
         rig.scoreboard = lockstep
+        if os.environ.get("VIRTIO_COVERAGE"):
+            from ..coverage.points import Points  # what it needs is there only for `make coverage`
+
+            lockstep.attach(Points(lockstep.model.function.device_type, len(dut.m_axi_wstrb)))
         rig.sync_hooks.append(rig.collect)
         rig.index_init = given.get("IndexInit", 0)
         rig.bus_bytes = len(dut.m_axi_wstrb)
@@ -376,7 +380,11 @@ class SimRig(SimBench, Rig):
         failure_times.note(now_ns, min([now_ns, *times]))
 
     def _leave(self, name: str, verdict: Exception | None = None, cause: Exception | None = None) -> None:
-        """Leave a record of the test behind, where somebody wants one."""
+        """Leave a record of the test behind, and what was covered so far, where somebody wants them."""
+        if os.environ.get("VIRTIO_COVERAGE"):
+            from ..coverage.points import leave
+
+            leave(Path(os.environ["VIRTIO_COVERAGE"]))
         path = os.environ.get("VIRTIO_EVIDENCE")
         if path:
             record.leave(self.record_of(name, verdict, cause), Path(path))

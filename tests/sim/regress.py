@@ -60,6 +60,7 @@ class Request:
     test_filter: str
     rerun: rerun.Wanted
     memory: str = ""
+    coverage: bool = False
 
 
 def parse(env: Mapping[str, str]) -> Request:
@@ -161,6 +162,7 @@ def session_for(request: Request, runs: Sequence[Run]) -> runner.Session:
     return runner.Session(
         seed=request.seed,
         waves=request.waves,
+        coverage=request.coverage,
         test_filter=request.test_filter,
         disk=image,
         users_disk=users,

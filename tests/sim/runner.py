@@ -28,6 +28,8 @@ VPI = "virtio.vpi"
 BUILD_ROOT = configs.ROOT / "sim_build"
 #: Where a soak leaves an account of itself, in the directory of its run.
 EXERCISED = "exercised.json"
+#: What functional coverage, and that of the HDL, of a run is left in.
+COVERED, HDL_COVERED = "coverage.yml", "coverage.dat"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Session:
 
     seed: int
     waves: bool = False
+    coverage: bool = False
     test_filter: str = ""
     disk: Disk | None = None
     users_disk: Disk | None = None
@@ -58,7 +61,7 @@ class Session:
     def directory(self, sim: str, config: str, memory: str = "") -> Path:
         """Where a configuration is built and its modules run."""
         other = f"-{memory}" if memory not in ("", configs.DEFAULT_MEMORY[sim]) else ""
-        waves = "-waves" if self.waves else ""
+        waves = "-waves" if self.waves else "-coverage" if self.coverage else ""
         return self.root / f"{sim}-{config}{other}{waves}{toolchain.main_suffix(sim, self.main)}"
 
 
@@ -97,7 +100,7 @@ def build(sim: str, config: str, session: Session, files: Sequence[Path] | None 
         "parameters": {name: literal(value) for name, value in parameters(sim, config, memory).items()},
         "hdl_toplevel": configs.top(config),
         "build_dir": str(directory),
-        "build_args": toolchain.build_args(sim, session.waves),
+        "build_args": toolchain.build_args(sim, session.waves, session.coverage),
         "waves": session.waves,
         "main": str(main or ""),
     }
@@ -211,6 +214,8 @@ def run_environment(run: Run, session: Session, directory: Path) -> dict[str, st
     env["VIRTIO_FIGURES"] = str(directory / "figures.json")
     env["VIRTIO_EXERCISED"] = str(directory / EXERCISED)
     env["VIRTIO_EVIDENCE"] = str(directory / record.FILE)
+    if session.coverage:
+        env["VIRTIO_COVERAGE"] = str(directory / COVERED)
     env["VIRTIO_FAILURES"] = str(directory / failure_times.FILE)
     return env
 

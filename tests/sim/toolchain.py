@@ -75,12 +75,14 @@ def make_flags() -> dict[str, str]:
     return env
 
 
-def build_args(sim: str, waves: bool) -> list[str]:
+def build_args(sim: str, waves: bool, coverage: bool = False) -> list[str]:
     """Options of the HDL compiler beyond those of cocotb's runner."""
     if sim == "icarus":
         return ["-Wall", "-Wno-timescale"]
     # Python finds the C++ functions in the executable.
     arguments = [*VERILATOR_ARGS, "-LDFLAGS", "-rdynamic", *map(str, native_sources())]
+    if coverage:
+        arguments += ["--coverage-line"]
     if not waves:
         return [*arguments, "--no-public-flat-rw"]
     return [*arguments, "--trace-structs", *(["--trace-fst"] if has_fst_headers() else [])]

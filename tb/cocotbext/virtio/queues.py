@@ -21,6 +21,7 @@ from .split_tracker import SplitTracker
 from .tracker import QueueTracker
 from .used import UsedChecker
 from .violation import Report, Violation
+from .witness import Witness
 
 
 class LiveQueues:
@@ -58,8 +59,13 @@ class LiveQueues:
         self._used = UsedChecker(function, self._memory, self._dma, report, strict, entropy, flushes)
         self._old_features = 0
         self._notified: dict[int, int] = {}
+        self._witness: Witness | None = None
         self._lost_ones: list[QueueTracker[Any]] = []
         self._log = logging.getLogger("virtio.scoreboard")
+
+    def attach(self, witness: Witness) -> None:
+        """Tell somebody of what is seen from now on."""
+        self._witness = self._used.witness = witness
 
     @property
     def lost_sight(self) -> int:
@@ -100,6 +106,8 @@ class LiveQueues:
         """1 was written to QueueReset: what is in flight, or still gets there, is dropped and owes nothing."""
         self._interrupts.forgive(index)
         self.trackers[index].dropped = True
+        if self._witness is not None:
+            self._witness.queue_reset(self.trackers[index])
         for chain in self.trackers[index].in_flight:
             self._used.may_drop(chain)
 
@@ -122,6 +130,8 @@ class LiveQueues:
 
     def reset(self, was_live: bool) -> None:
         """A reset was answered; to be called before the model is reset. One while another is under way adds nothing."""
+        if was_live and self._witness is not None:
+            self._witness.reset(sum(len(tracker.in_flight) for tracker in self.trackers.values()))
         if was_live or not self.old:
             self.forget_old()
             self._old_features = self._model.driver_features
@@ -222,7 +232,10 @@ class LiveQueues:
         if tracker.index in self._notified and self._notified[tracker.index] < tracker.looked_start:
             del self._notified[tracker.index]
         if tracker.reads_wish(event) and self._interrupts.awaits_wish(tracker.index, event.start):
-            self._interrupts.wish_read(tracker.index, event.cycle, tracker.interrupt_wanted(event))
+            wanted = tracker.interrupt_wanted(event)
+            self._interrupts.wish_read(tracker.index, event.cycle, wanted)
+            if self._witness is not None:
+                self._witness.wish(tracker, wanted)
         if tracker.fault is not None and not had_fault:
             self._fault(tracker, event.cycle)
         elif tracker.suspect is not None:
@@ -247,6 +260,8 @@ class LiveQueues:
     def _fault(self, tracker: QueueTracker[Any], cycle: int) -> None:
         """The device has read a malformed ring."""
         self._log.info("queue %d: %s", tracker.index, tracker.fault)
+        if self._witness is not None and tracker.fault is not None:
+            self._witness.malformed(tracker, tracker.fault)
         if not self.faulted:
             self.faulted = self._registers.fault_possible = True
             self._registers.fault_due = cycle + self._fault_bound

@@ -37,6 +37,7 @@ from .ports import observed_port
 from .queues import LiveQueues
 from .register_checks import RegisterChecker
 from .violation import RULES, ScoreboardError, Violation
+from .witness import Witness
 
 _ALL_LANES = 0xF
 _REGISTER_ACCESSES = (RegisterRead, RegisterWrite)
@@ -157,6 +158,10 @@ class Scoreboard:
         self._registers.config_changed(cycle)
         if self._live_from is not None:
             self._interrupts.config_event(cycle, self._irq_bound, True, "configuration change")
+
+    def attach(self, witness: Witness) -> None:
+        """Tell somebody of what is seen from now on."""
+        self._queues.attach(witness)
 
     @property
     def lost_sight(self) -> int:

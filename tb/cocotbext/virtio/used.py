@@ -26,6 +26,7 @@ from .observed import (
 from .ports import ObservedPort
 from .tracker import QueueTracker
 from .violation import Report, Violation
+from .witness import Witness
 
 
 class UsedChecker:
@@ -47,6 +48,7 @@ class UsedChecker:
         entropy: ObservedEntropy | None,
         flushes: deque[int] | None,
     ) -> None:
+        self.witness: Witness | None = None
         self._function = function
         self._memory = memory
         self._dma = dma
@@ -174,6 +176,8 @@ class UsedChecker:
             return
         if seen_len != expected_len:
             self._violate("VQ-USED-LEN", "", tracker, chain, expected_len, seen_len, event)
+        if self.witness is not None:
+            self.witness.used(tracker, chain)
         self._compare(tracker, chain, view.expected, view.expected, event)
 
     def _compare(
