@@ -139,11 +139,12 @@ module virtio_axil_master (
     state_q = Wait;
   endtask
 
-  // Raises a valid that is still due, and takes it back after its handshake.
+  // Raises a valid that is still due, and takes it back after its handshake. What goes with it is another then, for a slave that looks late.
   task automatic request;
     logic stalled;
     if (s_axil_awvalid && s_axil_awready) begin
       s_axil_awvalid <= 1'b0;
+      s_axil_awaddr  <= ~s_axil_awaddr;
     end else if (aw_left_q) begin
       happens(stall_aw, stalled);
       stalled = stalled || held_q < hold_aw;
@@ -152,6 +153,8 @@ module virtio_axil_master (
     end
     if (s_axil_wvalid && s_axil_wready) begin
       s_axil_wvalid <= 1'b0;
+      s_axil_wdata  <= ~s_axil_wdata;
+      s_axil_wstrb  <= ~s_axil_wstrb;
     end else if (w_left_q) begin
       happens(stall_w, stalled);
       stalled = stalled || held_q < hold_w;
@@ -160,6 +163,7 @@ module virtio_axil_master (
     end
     if (s_axil_arvalid && s_axil_arready) begin
       s_axil_arvalid <= 1'b0;
+      s_axil_araddr  <= ~s_axil_araddr;
     end else if (ar_left_q) begin
       happens(stall_ar, stalled);
       stalled = stalled || held_q < hold_ar;

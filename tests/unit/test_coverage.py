@@ -26,9 +26,8 @@ def test_counts_are_merged_over_simulations(tmp_path: Path) -> None:
     (rtl / "a.sv").write_text("1\n2\n3\n4\n")
     one, other = tmp_path / "one.dat", tmp_path / "other.dat"
     # Twice in a simulation, as of two instances; a copy with a fault in it is of the same name elsewhere.
-    one.write_text(
-        HEADER + point("/x/rtl/a.sv", "1-2", 5) + point("/x/rtl/a.sv", "2", 7) + point("/x/tb/hdl/a.sv", "3", 9)
-    )
+    twice = point("/x/rtl/a.sv", "1-2", 5) + point("/x/rtl/a.sv", "2", 7)
+    one.write_text(HEADER + twice + point("/x/tb/hdl/a.sv", "3", 9))
     other.write_text(HEADER + point("rtl/a.sv", "2,4", 1) + point("rtl/a.sv", "3", 0) + point("rtl/gone.sv", "1", 1))
     lines = code.merged([one, other], rtl)
     assert lines == {"a.sv": {1: 5, 2: 8, 3: 0, 4: 1}}
