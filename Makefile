@@ -12,7 +12,7 @@ export TEST CONFIG SEED SIM MEM WAVES DISK DISK_WRITE MAIN JOBS TIMEOUT RERUN WI
 export SEEDS CYCLES CHAINS TIMING
 export BENCH ROUNDS REPEAT SOAK SYNTH
 export REGS IRQ
-export DEVICES FEATURES KERNEL INITRD TERMINAL
+export DEVICES FEATURES KERNEL INITRD TERMINAL ARCH DEVICE
 export DUT PARAMETERS TRACE
 export SAMPLE MUTANT
 
@@ -30,6 +30,9 @@ board: $(STAMP) ## test a device on a board, mapped from files (docs/board.md): 
 
 linux: $(STAMP) ## an unmodified Linux under QEMU drives the devices (docs/linux.md): DEVICES=rng,blk,net,console,input FEATURES=full|minimal|... TIMING=none|light|heavy SEED=n TIMEOUT=s TERMINAL=1 KERNEL=file INITRD=file DISK=file WAVES=1
 	@$(PY) -m tests.system.linux
+
+uboot: $(STAMP) ## an unmodified U-Boot drives the devices, unicorn being its processor (docs/uboot.md): ARCH=riscv64|arm64 DEVICE=blk|rng|net TIMING=none|light|heavy SEED=n TIMEOUT=s
+	@$(PY) -m tests.system.uboot
 
 check-dut: $(STAMP) ## check a device of other people, described in a file (docs/check-dut.md): DUT=device.toml PARAMETERS='NAME=n ...' TEST=name SIM=verilator|icarus SEED=n JOBS=n TIMEOUT=s
 	@$(PY) -m tests.check
@@ -72,7 +75,7 @@ list: $(STAMP) ## list the tests and HDL configurations
 deps: ## install optional Debian packages: Icarus Verilog, FST and ext4 support, ccache, GTKWave
 	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && $$sudo apt-get install -y iverilog liblz4-dev zlib1g-dev ccache gtkwave e2fsprogs \
-		qemu-system-x86 busybox-static acpica-tools
+		qemu-system-x86 busybox-static acpica-tools device-tree-compiler
 
 clean: ## remove builds, results and caches (keeps .venv)
 	rm -rf sim_build .pytest_cache .mypy_cache .ruff_cache .hypothesis results.xml build *.egg-info
@@ -85,4 +88,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak board linux check-dut check-trace conformance coverage mutate bench plot synth waves lint format list deps clean help
+.PHONY: sim test soak board linux uboot check-dut check-trace conformance coverage mutate bench plot synth waves lint format list deps clean help

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make test`: unit tests, lint, simulation on Verilator and on Icarus, foreign devices, a few mutants, main programs
-compared, a Linux guest.
+compared, a Linux guest, U-Boot.
 
 A leg that crashes counts as failed.
 """
@@ -21,13 +21,13 @@ from tests.sim.configs import ROOT
 from tests.sim.results import FAILED, PASSED, SKIPPED, closing_line, exit_code, write_json
 from tests.sim.selection import UsageError
 from tests.sim.toolchain import check_available
-from tests.system import linux
+from tests.system import linux, uboot
 
 BUILD = ROOT / "sim_build"
 _ONE_TEST = (
     *("TEST", "CONFIG", "SIM", "MEM", "WAVES", "DISK", "DISK_WRITE", "MAIN", "COCOTB_TEST_FILTER"),
     *("REGS", "IRQ", "DUT", "PARAMETERS", "SAMPLE", "MUTANT"),
-    *("DEVICES", "FEATURES", "KERNEL", "INITRD", "TERMINAL"),
+    *("DEVICES", "FEATURES", "KERNEL", "INITRD", "TERMINAL", "ARCH", "DEVICE"),
 )
 #: A gate must give the same answer twice; `make sim` explores, with a new seed each time.
 GATE_SEED = "20261122"
@@ -62,12 +62,17 @@ def legs() -> list[Leg]:
         Leg("mutants", (sys.executable, "-m", "tests.mutate.gate"), BUILD / "mutation.json", 600),
         Leg("mains", mains, BUILD / "mains.json", 1200),
         Leg("linux", (sys.executable, "-m", "tests.system.linux", "--short"), BUILD / "linux.json", 900),
+        Leg("uboot", (sys.executable, "-m", "tests.system.uboot"), BUILD / "uboot.json", 900),
         sim("icarus", "sim-icarus.json", "results-icarus.xml"),
     ]
 
 
 #: What asks for more than is always there; each raises `UsageError` saying what is missing.
-NEEDS: Mapping[str, Callable[[], object]] = {"icarus": lambda: check_available("icarus"), "linux": linux.available}
+NEEDS: Mapping[str, Callable[[], object]] = {
+    "icarus": lambda: check_available("icarus"),
+    "linux": linux.available,
+    "uboot": uboot.available,
+}
 
 
 def read_counts(path: Path) -> dict[str, int]:
