@@ -28,6 +28,8 @@ from ..sim.selection import UsageError
 from . import code, holes
 
 RTL = ROOT / "rtl"
+#: Runs on RTL with faults in it: what happens there is not what the device does.
+FAULTY = ("test_planted",)
 _STYLE = "body{font:14px sans-serif;margin:2em}td,th{padding:2px 8px;text-align:left}.no{background:#fdd}pre{margin:0}"
 
 
@@ -75,15 +77,20 @@ def page(database: Mapping[str, Any], lines: code.Lines) -> str:
 
 
 def conclude(results: Sequence[RunResult], whole: bool) -> int:
-    """Merge, write, print; the exit status."""
+    """Merge, write, print; the exit status. Raises `UsageError` if there is nothing to merge."""
+    tests = counts(results)
+    results = [result for result in results if result.run.plan.module not in FAULTY]
     database = functional(results)
     left = [path for result in results if (path := result.directory / runner.HDL_COVERED).exists()]
+    if not left:
+        raise UsageError(f"no run left {runner.HDL_COVERED}: nothing is known of the lines of the RTL")
     lines = code.merged(left, RTL)
+    never = sorted(path.name for path in RTL.glob("*.sv") if path.name not in lines)
     missing, wrong = holes.holes(database), holes.wrong_excuses(database) if whole else []
     all_bins = list(holes.bins(database))
     passed_lines = sum(sum(map(bool, passed.values())) for passed in lines.values())
     all_lines = sum(map(len, lines.values()))
-    total = counts(results)
+    total = tests
     bad = len(missing) + len(wrong) if whole else 0
     passed, failed = total[PASSED] + len(all_bins) - len(missing), total[FAILED] + bad
     in_files = {
@@ -104,6 +111,7 @@ def conclude(results: Sequence[RunResult], whole: bool) -> int:
         "code": {
             "lines": all_lines,
             "passed": passed_lines,
+            "without_points": never,
             "files": {file: {"lines": len(lines[file]), "uncovered": text} for file, text in in_files.items()},
         },
     }
@@ -125,6 +133,8 @@ def conclude(results: Sequence[RunResult], whole: bool) -> int:
 def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if os.environ.get("SIM", "").strip() not in ("", "verilator"):
+            raise UsageError(f"SIM={os.environ['SIM']}: only Verilator counts lines")
         if util.find_spec("cocotb_coverage") is None:
             raise UsageError("cocotb-coverage is not installed: it takes Python 3.11 or later")
         request = replace(parse({**os.environ, "SIM": "verilator"}), coverage=True)

@@ -33,7 +33,7 @@ _FAULTS = {
     ),
     "packed": (
         *("BrokenList", "ChainLoopError", "ReadableAfterWritable", "BadIndirectTable", "AddressOverflow"),
-        *("LengthOverflow", "RingAccessError"),
+        *("LengthOverflow", "RingAccessError", "IndirectNotNegotiated"),
     ),
 }
 
@@ -133,13 +133,16 @@ class Points:
     def used(self, tracker: QueueTracker[Any], chain: Chain) -> None:
         segments, queue = chain.segments, tracker.queue
         counts = [sum(segment.device_writable is part for segment in segments) for part in (False, True)]
-        length = max((segment.length for segment in segments), default=0)
-        address = segments[-1].address if segments else 0
+        longest = max(segments, key=lambda segment: segment.length)
+        length, address = longest.length, longest.address
         aligned = address % self._bus_bytes == 0
         format_ = _format(tracker)
         # Those in the ring itself; the last one of them points to the table.
         direct = [at for at in chain.walked if not any(start <= at < end for start, end in chain.tables)]
         tables = _TABLES[0 if not chain.tables else 1 if len(direct) == 1 else 2]
+        idx = ""  # which packed rings do not have
+        if format_ == "split":
+            idx = "beyond 65536" if queue.index_init + tracker.used > 0xFFFF else "before 65536"
         _used(
             Used(
                 self._device,
@@ -154,7 +157,7 @@ class Points:
                 bucket(queue.size, _SIZES),
                 "power of two" if queue.size & (queue.size - 1) == 0 else "other size",
                 "first" if tracker.used <= queue.size else "later",
-                "beyond 65536" if getattr(queue, "used_idx", 0) < queue.index_init else "before 65536",
+                idx,
             )
         )
 

@@ -24,8 +24,8 @@ class Chain:
     that covers it had come. `segments` grows as descriptors are read; `parsed` is set once all have been, or `fault` if
     the chain is malformed. The walk is at descriptor `next_index` of the table of `entries` at `table`; `tables` are
     the indirect ones that it has come to (first address, end). In a packed ring the chain takes up `slots` from
-    `position` on. `last_response` is the cycle of the last response to a
-    burst into it; `failed_writes` are those answered with an error.
+    `position` on; in a split one `position` is its slot in the available ring. `last_response` is the cycle of the last
+    response to a burst into it; `failed_writes` are those answered with an error.
 
     `walked` holds the descriptors that were followed, by address. Of a queue that was lost sight of, chains are
     `doubtful`: they tell where the device may go, and are not judged any more.

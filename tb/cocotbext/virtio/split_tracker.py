@@ -174,6 +174,18 @@ class SplitTracker(QueueTracker[SplitQueue]):
         self.queue.used_slot = (self.queue.used_slot + 1) % self.layout.size
         self.used += 1
 
+    def _doubted(self, event: DmaRead) -> bool:
+        return super()._doubted(event) or any(self._other_head(chain, event) for chain in self.in_flight)
+
+    def _other_head(self, chain: Chain, event: DmaRead) -> bool:
+        """Whether a burst shows another head in the ring slot of a chain that the device is not done with. It may have
+        read the slot along with the idx, and go by what it reads of it later.
+        """
+        entry = self.layout.avail_entry_address(chain.position)
+        if not covers(event, entry, 2) or self._done(chain):
+            return False
+        return int.from_bytes(event.data[entry - event.address :][:2], "little") != chain.head
+
     def _done(self, chain: Chain) -> bool:
         written = {_ELEMENT.unpack(element.data)[0] for element in self.elements.values() if element.complete}
         stands_for = self.in_flight[self.in_flight.index(chain) :] if self.queue.has(Feature.IN_ORDER) else [chain]
@@ -218,6 +230,7 @@ class SplitTracker(QueueTracker[SplitQueue]):
                 self._windows.popleft()
             window = self._windows[0]
             stamp = self._memory.stamp(self.layout.avail_entry_address(self.queue.avail_slot))
+            slot = self.queue.avail_slot
             try:
                 head = self.queue.take_head(self.view(window.start))
             except NotObserved:
@@ -227,7 +240,7 @@ class SplitTracker(QueueTracker[SplitQueue]):
                 return
             self._taken += 1
             early = window.start < stamp <= window.cycle
-            chain = Chain(self.index, head, window.start, early, next_index=head)
+            chain = Chain(self.index, head, window.start, early, next_index=head, position=slot)
             chain.table, chain.entries = self.layout.desc_addr, self.layout.size
             self.in_flight.append(chain)
             self._incomplete.append(chain)
