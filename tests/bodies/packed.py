@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from cocotbext.virtio.buffers import Layout, merged
@@ -124,7 +125,7 @@ async def descriptor_behind_its_flags(rig: Rig) -> None:
         right = rig.memory.read(slot, 12)
         room = rig.memory.allocate(int.from_bytes(right[8:], "little"))
         rig.memory.write(slot, room.to_bytes(8, "little"))
-        await races.at_moment(rig, moment, lambda slot=slot, right=right: rig.memory.write(slot, right))  # type: ignore[misc]
+        await races.at_moment(rig, moment, partial(rig.memory.write, slot, right))
         ends[await work.ends(rig, queue, 1)] += 1
         rig.memory.free(room)
     expect(ends[False], 0, "lists refused")

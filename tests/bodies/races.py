@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from cocotbext.virtio.buffers import Layout, merged
 from cocotbext.virtio.errors import QueueFull
@@ -93,7 +94,7 @@ async def ring_entry_changes(rig: Rig, case: str) -> None:
         spare = await work.ask(rig, kick=False)
         queue.avail_idx = (queue.avail_idx - 1) & 0xFFFF  # the spare one is not available
         other = spare.head if case == "legal" else queue.size
-        await at_moment(rig, moment, lambda slot=slot, other=other: _write16(rig, slot, other))  # type: ignore[misc]
+        await at_moment(rig, moment, partial(_write16, rig, slot, other))
         if await work.ends(rig, queue, 1):
             used = int.from_bytes(rig.memory.read(element, 4), "little")
             expect_true(used in {first.head, spare.head}, f"head {used} used, none that was there")

@@ -145,6 +145,7 @@ async def serves_guest(dut: Any) -> None:
         figures = {
             "chains": rig.lockstep.used_total,
             "cycles": rig.tap.cycle,
+            "queues_lost_sight_of": rig.lockstep.lost_sight,
             "pings": account.peer.echoes,
             "driver_rules_broken": broken,
         }

@@ -66,7 +66,7 @@ def test_a_planted_fault_must_be_found_in_its_words() -> None:
     assert "seen none" in uboot.verdict(leg, [])[0]
 
 
-@pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed")
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is missing: apt-get install device-tree-compiler")
 @pytest.mark.parametrize("arch", board.ARCHES)
 def test_a_machine_without_a_program_is_told(arch: str) -> None:
     """An image that goes round in circles: no prompt within the time there is."""

@@ -224,8 +224,6 @@ class LiveQueues:
             self._report(Violation("VQ-UNREAD", text, tracker.index, cycle=event.cycle))
         if tracker.lost:
             self._lost(tracker, event.cycle)
-            if had_fault:
-                self._withdraw_fault()
             return
         if not self._strict and any(self._may_be_fatal(chain) for chain in tracker.in_flight):
             self._may_fault(event.cycle)
@@ -286,6 +284,8 @@ class LiveQueues:
         self._notified.pop(tracker.index, None)
         self._interrupts.may_notify(tracker.index, cycle)
         self._may_fault(cycle)
+        if self.faulted:
+            self._withdraw_fault()
         self._used.doubt()
 
     def _withdraw_fault(self) -> None:

@@ -79,7 +79,7 @@ class Scoreboard:
             raise ValueError(f"unknown rules {sorted(unknown)}")
         self.strict = strict
         self.fail_fast = fail_fast
-        self.waived = frozenset(waived)
+        self.waived = self._excused = frozenset(waived)
         self.violations: dict[str, tuple[Violation, int]] = {}
         # The options are typed where they belong, in MmioDevice.
         self.model = MmioDevice(function, Memory(0, 0), autorun=False, **device_options)  # type: ignore[arg-type]
@@ -169,9 +169,11 @@ class Scoreboard:
         return self._queues.lost_sight
 
     def memory_misbehaves(self, cycle: int) -> None:
-        """From `cycle` on the memory breaks the rules of AXI: what the device made of it nobody can tell, but where it
-        goes and what it tells the driver.
+        """From `cycle` to the next reset by wire the memory breaks the rules of AXI, which are not judged then.
+
+        Where the device goes is judged; what it makes of what it reads nobody can tell.
         """
+        self._excused = self.waived
         self.waived |= {rule for rule in RULES if rule.startswith("AXI-")}
         self._queues.lose_all(cycle)
 
@@ -349,6 +351,7 @@ class Scoreboard:
 
     def _bus_reset(self, event: BusReset) -> None:
         self._reset_write = None
+        self.waived = self._excused
         self._queues.reset(was_live=self._live_from is not None)
         self._queues.forget_old()
         self._quiet_since = None

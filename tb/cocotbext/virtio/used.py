@@ -111,7 +111,7 @@ class UsedChecker:
         if self._storage is not None:
             self._storage.forget()
         if self._entropy is not None:
-            self._entropy.lost += len(self._entropy.words)
+            self._entropy.lost = max(self._entropy.lost, len(self._entropy.words))
 
     def _begin_seen(self, chain: Chain) -> bytes:
         """The first bytes written of a chain, of whole words; enough to tell them from others."""
