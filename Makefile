@@ -28,11 +28,14 @@ soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CON
 board: $(STAMP) ## test a device on a board, mapped from files (docs/board.md): REGS=file[@offset] MEM=file[@offset,bus_address] IRQ=uio|poll TEST=name SEED=n
 	@$(PY) -m tests.board
 
-linux: $(STAMP) ## an unmodified Linux under QEMU drives the devices (docs/linux.md): DEVICES=rng,blk,net,console,input FEATURES=full|minimal|... TIMING=none|light|heavy SEED=n TIMEOUT=s TERMINAL=1 KERNEL=file INITRD=file DISK=file WAVES=1
+linux: $(STAMP) ## an unmodified Linux under QEMU drives the devices (docs/linux.md): DEVICES=rng,blk,net,console,input FEATURES=full|minimal|... TIMING=none|light|heavy SEED=n TIMEOUT=s TERMINAL=1 KERNEL=file INITRD=file DISK=file DUT=device.toml PARAMETERS='NAME=n ...' WAVES=1 WINDOW=part
 	@$(PY) -m tests.system.linux
 
-uboot: $(STAMP) ## an unmodified U-Boot drives the devices, unicorn being its processor (docs/uboot.md): ARCH=riscv64|arm64 DEVICE=blk|rng|net TIMING=none|light|heavy SEED=n TIMEOUT=s
+uboot: $(STAMP) ## an unmodified U-Boot drives the devices, unicorn being its processor (docs/uboot.md): ARCH=riscv64|arm64 DEVICE=blk|rng|net TIMING=none|light|heavy SEED=n TIMEOUT=s DUT=device.toml PARAMETERS='NAME=n ...' WAVES=1 WINDOW=part
 	@$(PY) -m tests.system.uboot
+
+system: $(STAMP) ## the full matrix of Linux and U-Boot, devices, features and bus timings: SEED=n TIMEOUT=s
+	@$(PY) -m tests.system
 
 check-dut: $(STAMP) ## check a device of other people, described in a file (docs/check-dut.md): DUT=device.toml PARAMETERS='NAME=n ...' TEST=name SIM=verilator|icarus SEED=n JOBS=n TIMEOUT=s
 	@$(PY) -m tests.check
@@ -88,4 +91,4 @@ $(STAMP): requirements.txt tests/setup_venv.sh
 	@sh tests/setup_venv.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
-.PHONY: sim test soak board linux uboot check-dut check-trace conformance coverage mutate bench plot synth waves lint format list deps clean help
+.PHONY: sim test soak board linux uboot system check-dut check-trace conformance coverage mutate bench plot synth waves lint format list deps clean help

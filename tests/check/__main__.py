@@ -13,11 +13,10 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cocotbext.virtio.check.description import Description, DescriptionError, load
+from cocotbext.virtio.check.description import Description, DescriptionError
 from cocotbext.virtio.violation import RULES
 
 from ..bodies import every_body
@@ -32,6 +31,7 @@ from ..sim.results import closing_line, exit_code, write_json
 from ..sim.selection import UsageError, matches, number
 from ..sim.toolchain import check_available
 from . import left_out
+from .request import described
 from .simulate import Bench, build, run
 from .verdict import BLOCKED, Verdict, recorded
 
@@ -60,20 +60,6 @@ def select(device: Description, test: str) -> tuple[list[str], dict[str, str]]:
     if test and not chosen and not absent:
         raise UsageError(f"unknown TEST {test!r}, there are: {', '.join(body.name for body in bodies)}")
     return chosen, absent
-
-
-def parameters(text: str) -> dict[str, int]:
-    """HDL parameters given as "NAME=number ...". Raises UsageError."""
-    found = {}
-    for word in text.split():
-        name, equals, value = word.partition("=")
-        try:
-            found[name] = int(value, 0)
-        except ValueError:
-            equals = ""
-        if not (name.isidentifier() and equals):
-            raise UsageError(f"PARAMETERS={text}: expected NAME=number, seen {word!r}")
-    return found
 
 
 def blocked(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -177,14 +163,7 @@ def conformance(device: Description, seed: int, verdicts: Sequence[Verdict], abs
 
 def check(env: Mapping[str, str]) -> int:
     """Check the device that an environment names. Raises UsageError and DescriptionError."""
-    name = env.get("DUT", "").strip()
-    if not name:
-        raise UsageError("DUT=path/to/device.toml expected, seen none; docs/check-dut.md says what is in it")
-    device = load(Path(name))
-    changed = parameters(env.get("PARAMETERS", ""))
-    if changed:
-        words = "-".join(f"{key}-{value}" for key, value in changed.items())
-        device = replace(device, name=f"{device.name}-{words}", parameters={**device.parameters, **changed})
+    device = described(env)
     sim = env.get("SIM", "").strip() or "verilator"
     if sim not in SIMULATORS:
         raise UsageError(f"SIM={sim}: expected one of {', '.join(SIMULATORS)}")
@@ -192,7 +171,7 @@ def check(env: Mapping[str, str]) -> int:
     chosen, absent = select(device, env.get("TEST", "").strip())
     directory = Path.cwd() / "sim_build" / f"check-{sim}-{device.name}"
     seed = number(env, "SEED", random.SystemRandom().randrange(1, 1 << 31))
-    bench = Bench(device, Path(name), sim, directory, seed, number(env, "TIMEOUT", 300, 1))
+    bench = Bench(device, sim, directory, seed, number(env, "TIMEOUT", 300, 1))
     build(bench)
     verdicts = blocked(run(bench, chosen, number(env, "JOBS", os.cpu_count() or 1, 1)))
     return report(bench, verdicts, absent)

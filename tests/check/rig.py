@@ -20,6 +20,7 @@ from cocotbext.virtio.drivers import BlkDriver
 from cocotbext.virtio.errors import ChainTooLong, QueueFull, QueueNotAvailable
 from cocotbext.virtio.identity import QueueRequest
 from cocotbext.virtio.scoreboard import Scoreboard
+from cocotbext.virtio.sim.timing import Timing
 from cocotbext.virtio.violation import ScoreboardError
 from virtio_model import Blk, DeviceFunction, MemoryStorage, Rng
 from virtio_model.spec import SECTOR, BlkFeature, DeviceType, Reg, features
@@ -49,7 +50,10 @@ def function_of(device: Description, storage: MemoryStorage) -> DeviceFunction:
 
 
 class ForeignRig(SimRig):
-    """A rig on a device of other people: judged by what the standard demands, and on to the end whatever it does."""
+    """A rig on a device of other people: judged by what the standard demands, and on to the end whatever it does.
+
+    The description's hook is started with it.
+    """
 
     #: The model's storage; it goes on from test to test, as the device's does.
     kept: MemoryStorage | None = None
@@ -78,6 +82,13 @@ class ForeignRig(SimRig):
             address_width=DEVICE.memory.address_width,
         )
         return lockstep, ForeignRig.kept
+
+    @classmethod
+    async def build(cls, dut: Any, timing: str | Timing, seed: int | None = None, **options: Any) -> SimRig:
+        rig = await super().build(dut, timing, seed, **options)
+        if DEVICE.hook:
+            cocotb.start_soon(_hook()(dut))
+        return rig
 
     async def start(
         self,
@@ -163,8 +174,6 @@ def _declare(name: str, body: Body) -> Any:
             built = await ForeignRig.build(dut, "light")
             assert isinstance(built, ForeignRig)
             rig = built
-            if DEVICE.hook:
-                cocotb.start_soon(_hook()(dut))
             await rig.run(body, *arguments)
         except Exception as error:
             verdict = verdict_of(name, error, rig)
@@ -192,5 +201,5 @@ def _hook() -> Any:
 
 _stopped: list[str] = []
 _BODIES = {body.name: read_back(body) if body.name in READ_BACK else body for body in every_body()}
-for _name in json.loads(os.environ["VIRTIO_BODIES"]):
+for _name in json.loads(os.environ.get("VIRTIO_BODIES", "[]")):
     globals()[f"test_{_name}"] = _declare(_name, _BODIES[_name.split("/")[0]])

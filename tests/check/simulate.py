@@ -15,7 +15,7 @@ from cocotbext.virtio.check.wrapper import ports_of, wrapper
 from ..conformance.record import FAILED, WEDGED
 from ..sim import toolchain
 from ..sim.configs import DEFAULT_MEMORY, HDL, TOP
-from ..sim.process import execute, workers
+from ..sim.process import Outcome, execute, workers
 from ..sim.runner import BUILD_TIMEOUT_S, VPI, build_error, job, last_error
 from .verdict import FILE, Verdict, read
 
@@ -25,6 +25,8 @@ BENCH = (
     *("virtio_tb", "virtio_tap", "virtio_axi_memory", "virtio_axil_master"),
 )
 BRIDGES = ("virtio_axil_to_apb", "virtio_axil_to_simple")
+#: What the simulator says goes here, in the directory of a run.
+LOG = "sim.log"
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,11 @@ class Bench:
     """A description's bench: where it is built, and how it is simulated."""
 
     device: Description
-    description: Path
     sim: str
     directory: Path
     seed: int
     timeout_s: int
+    waves: bool = False
 
     @property
     def parameters(self) -> Mapping[str, int]:
@@ -58,7 +60,7 @@ class Bench:
         return {
             **toolchain.environment(),
             "COCOTB_ANSI_OUTPUT": "0",
-            "VIRTIO_DESCRIPTION": str(self.description.resolve()),
+            "VIRTIO_DESCRIPTION": str(self.device.path.resolve()),
             "VIRTIO_PARAMETERS": json.dumps(self.parameters),
         }
 
@@ -84,8 +86,8 @@ def build(bench: Bench) -> None:
         "parameters": dict(bench.parameters),
         "hdl_toplevel": TOP,
         "build_dir": str(directory),
-        "build_args": toolchain.build_args(bench.sim, False),
-        "waves": False,
+        "build_args": toolchain.build_args(bench.sim, bench.waves),
+        "waves": bench.waves,
         "main": str(main or ""),
     }
     log = bench.directory / "build.log"
@@ -108,6 +110,30 @@ def run(bench: Bench, names: Sequence[str], jobs: int) -> list[Verdict]:
     return [found[name] for name in names]
 
 
+def start(bench: Bench, module: str, directory: Path, env: Mapping[str, str], whole_waves: bool = False) -> Outcome:
+    """Run a cocotb module in a simulator process; what it says is in LOG in `directory`."""
+    env = {**bench.environment, **env}
+    test_args = []
+    built = bench.directory / "build"
+    if bench.sim == "icarus":
+        env["VIRTIO_VPI"] = str(built / VPI)
+        test_args = ["-M", str(built), "-m", Path(VPI).stem]
+    command = job(
+        "test",
+        sim=bench.sim,
+        test_module=module,
+        hdl_toplevel=TOP,
+        build_dir=str(built),
+        test_dir=str(directory),
+        results_xml=str(directory / "results.xml"),
+        seed=bench.seed,
+        plusargs=toolchain.run_args(bench.sim, bench.seed),
+        test_args=test_args,
+        waves=whole_waves,
+    )
+    return execute(command, directory / LOG, bench.timeout_s, env, Path.cwd())
+
+
 def _share(bench: Bench, names: list[str], directory: Path) -> list[Verdict]:
     """Run bodies one after another, in a new simulator after each that does not pass."""
     verdicts: list[Verdict] = []
@@ -124,27 +150,10 @@ def _process(bench: Bench, names: Sequence[str], directory: Path) -> list[Verdic
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / FILE
     file.unlink(missing_ok=True)
-    env = {**bench.environment, "VIRTIO_BODIES": json.dumps(names), "VIRTIO_VERDICTS": str(file)}
-    test_args = []
-    built = bench.directory / "build"
-    if bench.sim == "icarus":
-        env["VIRTIO_VPI"] = str(built / VPI)
-        test_args = ["-M", str(built), "-m", Path(VPI).stem]
-    command = job(
-        "test",
-        sim=bench.sim,
-        test_module=f"{__package__}.rig",
-        hdl_toplevel=TOP,
-        build_dir=str(built),
-        test_dir=str(directory),
-        results_xml=str(directory / "results.xml"),
-        seed=bench.seed,
-        plusargs=toolchain.run_args(bench.sim, bench.seed),
-        test_args=test_args,
-        waves=False,
+    outcome = start(
+        bench, f"{__package__}.rig", directory, {"VIRTIO_BODIES": json.dumps(names), "VIRTIO_VERDICTS": str(file)}
     )
-    log = directory / "sim.log"
-    outcome = execute(command, log, bench.timeout_s, env, Path.cwd())
+    log = directory / LOG
     verdicts, begun = read(file)
     if begun or not verdicts:
         said = last_error(log.read_text(errors="replace")) if log.exists() else ""

@@ -40,8 +40,10 @@ from cocotbext.virtio.interfaces import BusError
 from cocotbext.virtio.memory import Region
 from virtio_model.spec import Reg
 
+from . import toolchain
 from .harness import FEED_CYCLES, SimRig
 from .peer import Peer
+from .window import Window, WindowTrace
 
 #: Clock cycles between two looks at the socket, and those that the interrupt line is given after a write.
 STEP_CYCLES = 64
@@ -98,9 +100,13 @@ class GuestPort:
 
 
 class Account:
-    """What there was between guest and device, counted from what was seen on the pins."""
+    """What there was between guest and device, counted from what was seen on the pins.
 
-    def __init__(self) -> None:
+    Of a device of other people nothing is seen at its port: what it wrote to memory stands for that.
+    """
+
+    def __init__(self, foreign: bool = False) -> None:
+        self._foreign = foreign
         self.figures = dict.fromkeys(("register_accesses", "notifies", "interrupts", "bytes_read", "bytes_written"), 0)
         self.port = bytearray()
         self.peer = Peer()
@@ -119,6 +125,8 @@ class Account:
             self.figures["bytes_read"] += len(event.data)
         elif isinstance(event, DmaWrite):
             self.figures["bytes_written"] += sum(len(data) for _, data in event.pieces)
+            if self._foreign:
+                self.port += b"".join(data for _, data in event.pieces)
         elif isinstance(event, EntropyWord):
             self.port += event.value.to_bytes(4, "little")
         elif isinstance(event, PortOut):
@@ -131,11 +139,14 @@ async def serves_guest(dut: Any) -> None:
     begun = time.monotonic()
     port = GuestPort(os.environ["VIRTIO_GUEST"])
     regions, files = port.regions()
-    rig = await SimRig.build(dut, os.environ.get("VIRTIO_TIMING", "none"), regions=regions, files=files)
-    assert isinstance(rig, SimRig)
-    account = Account()
+    rig = await _rig().build(dut, os.environ.get("VIRTIO_TIMING", "none"), regions=regions, files=files)
+    account = Account(type(rig) is not SimRig)
+    asked = os.environ.get("VIRTIO_WINDOW")
+    window = WindowTrace(Window.parse(asked), Path(toolchain.wave_file("verilator"))) if asked else None
     try:
-        await _serve(rig, port, account)
+        await _serve(rig, port, account, window)
+        if window is not None:
+            window.finish(rig.now_ns() / 1000)
         assert account.figures["register_accesses"], "guest expected to access the device, seen no access"
         await rig.end()
     finally:
@@ -154,10 +165,21 @@ async def serves_guest(dut: Any) -> None:
         Path(os.environ["VIRTIO_FIGURES"]).write_text(json.dumps({**account.figures, **figures}))
 
 
-async def _serve(rig: SimRig, port: GuestPort, account: Account) -> None:
+def _rig() -> type[SimRig]:
+    """The rig for our own devices, or for that of a description."""
+    if "VIRTIO_DESCRIPTION" not in os.environ:
+        return SimRig
+    from ..check.rig import ForeignRig  # which reads the description
+
+    return ForeignRig
+
+
+async def _serve(rig: SimRig, port: GuestPort, account: Account, window: WindowTrace | None) -> None:
     """Serve accesses until the end; between them the clock goes on."""
     idle = fed = 0
     while True:
+        if window is not None:
+            window.at(rig.now_ns() / 1000)
         message = port.receive(BLOCK_S if idle >= IDLE_CYCLES else 0)
         if message is None:
             await rig.cycles(STEP_CYCLES)
@@ -168,6 +190,8 @@ async def _serve(rig: SimRig, port: GuestPort, account: Account) -> None:
         elif message["op"] == "give":
             await rig.give(message["items"])
         else:
+            if window is not None and message["op"] == "write":
+                window.before_write(message["offset"], message["value"], rig.now_ns() / 1000)
             value = await _access(rig, message)
             port.tell_irq(rig.irq.level)
             port.answer(value)

@@ -46,6 +46,7 @@ class Session:
     timeout_s: int = 0  # 0: as the plan says
     make_jobs: int = 1
     root: Path = BUILD_ROOT
+    window: str = ""  # the part that a test traces itself (see tests.sim.window); "": all of it
     env: Mapping[str, str] = field(default_factory=dict)  # for the tests, besides what they always get
 
     def disk_of(self, run: Run) -> Disk | None:
@@ -57,6 +58,16 @@ class Session:
     def traces_windows(self, sim: str) -> bool:
         """Whether a simulation can trace a part of itself; otherwise all of it or nothing."""
         return sim == "verilator" and self.main == toolchain.NATIVE
+
+    @property
+    def traces_whole(self) -> bool:
+        """Whether the simulator writes waveforms from its start to its end."""
+        return self.waves and not self.window
+
+    @property
+    def window_env(self) -> dict[str, str]:
+        """What tells a test which part to trace."""
+        return {"VIRTIO_WINDOW": self.window} if self.waves and self.window else {}
 
     def directory(self, sim: str, config: str, memory: str = "") -> Path:
         """Where a configuration is built and its modules run."""
@@ -197,7 +208,7 @@ def simulate(result: RunResult, built: Build, session: Session, more: Sequence[s
         plusargs=plusargs,
         test_args=test_args,
         test_filter=filter_regex(run.only) or session.test_filter or None,
-        waves=session.waves,
+        waves=session.traces_whole,
     )
     outcome = execute(command, result.log, session.timeout_s or run.plan.timeout_s, env, configs.ROOT)
     collect(result, outcome)
@@ -205,7 +216,7 @@ def simulate(result: RunResult, built: Build, session: Session, more: Sequence[s
 
 def run_environment(run: Run, session: Session, directory: Path) -> dict[str, str]:
     """Environment of a simulation; what a test may ask for besides cocotb's own variables starts with VIRTIO_."""
-    env = {**toolchain.environment(), **session.env}
+    env = {**toolchain.environment(), **session.env, **session.window_env}
     if run.only:
         env.pop("COCOTB_TESTCASE", None)
     env["COCOTB_ANSI_OUTPUT"] = "0"

@@ -34,6 +34,8 @@ TOOLS = {
     "mke2fs": "e2fsprogs",
     "debugfs": "e2fsprogs",
     "e2fsck": "e2fsprogs",
+    "blkdiscard": "util-linux",
+    "ldd": "libc-bin",
 }
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -124,6 +126,15 @@ def archive(files: Mapping[str, bytes]) -> bytes:
     return gzip.compress(bytes(out), 1, mtime=0)
 
 
+def program(name: str) -> dict[str, bytes]:
+    """A program of this machine, as /bin/NAME.real, with the libraries that it needs. Raises `UsageError`."""
+    path = tool(name)
+    files = {f"bin/{name}.real": Path(path).read_bytes()}
+    for library in re.findall(r"(?:=> |^\s*)(/\S+) \(0x", run([tool("ldd"), path]), re.MULTILINE):
+        files[library.removeprefix("/")] = Path(library).read_bytes()
+    return files
+
+
 def table_source(devices: int) -> str:
     """The SSDT in ACPI source language: a VirtIO-MMIO device for each window, with its interrupt line."""
     if not 1 <= devices <= MOST_DEVICES:
@@ -163,7 +174,7 @@ def table(devices: int, directory: Path) -> Path:
 def initrd(root: Path, drivers: Iterable[str], script: str, directory: Path) -> Path:
     """An initial RAM disk that loads drivers and runs a shell script. Raises `UsageError`."""
     loaded = modules(root, (*MODULES, *drivers))
-    files = {"bin/busybox": Path(tool("busybox")).read_bytes()}
+    files = {"bin/busybox": Path(tool("busybox")).read_bytes(), **program("blkdiscard")}
     files |= {f"modules/{number:02}-{path.name}": path.read_bytes() for number, path in enumerate(loaded)}
     files |= {f"{name}/.keep": b"" for name in ("proc", "sys", "dev", "mnt", "tmp")}
     files |= {"init": (Path(__file__).parent / "init.sh").read_bytes(), "script": script.encode()}

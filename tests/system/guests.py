@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from virtio_model.spec import SECTOR
+
 from ..sim.guest import PORT_FILE
 from ..sim.peer import ADDRESS, ECHO_PORT, GUEST, dotted
 from .boot import tool
@@ -20,7 +22,9 @@ RNG_BYTES, RNG_PIECE = 1024, 16
 SCRATCH_BYTES = 1 << 20
 NEW_FILES = 4
 NEW_FILE_BYTES = 24_000
-TCP_BYTES, PINGS = 48 << 10, 3
+TCP_BYTES, PINGS = 256 << 10, 3
+#: No more of another's disk is looked at.
+FOREIGN_BYTES = 1 << 20
 #: Key A down and up: type, code and value, as an input device's port takes them.
 KEY_EVENTS = [kind | code << 16 | value << 32 for kind, code, value in ((1, 30, 1), (0, 0, 0), (1, 30, 0), (0, 0, 0))]
 #: What comes from outside when the guest says "ask NAME" on its serial console.
@@ -30,7 +34,7 @@ GIVEN: Mapping[str, Sequence[int]] = {
 }
 _BLOCK = 4096
 #: Where each of these has its own part of that.
-_DIRECT, _DISCARDED = 0, 256 << 10
+_DIRECT, _DISCARDED, _ZEROED = 0, 256 << 10, 512 << 10
 _DIRECT_BYTES = 128 << 10
 
 
@@ -73,7 +77,7 @@ step rng-read read_random
             piece = read[start : start + RNG_PIECE]
             found = entropy.find(piece, at)
             if found < 0:
-                yield f"rng: byte {start} read by the guest expected from the entropy port, seen {piece.hex()}"
+                yield f"rng: byte {start} read by the guest expected from the device, seen {piece.hex()}"
                 return
             at = found
 
@@ -89,7 +93,7 @@ class Blk:
         self.scratch = file_system_bytes
 
     def script(self) -> str:
-        direct, discarded = (self.scratch + part for part in (_DIRECT, _DISCARDED))
+        direct, discarded, zeroed = (self.scratch + part for part in (_DIRECT, _DISCARDED, _ZEROED))
         count = _DIRECT_BYTES // _BLOCK
         return f"""
 read_files() {{ (cd /mnt && find . -type f | sort | xargs sha256sum | sed 's/^/sum /'); }}
@@ -117,6 +121,12 @@ step blk-direct direct
 fill() {{ dd if=/tmp/direct of=/dev/vda bs={_BLOCK} seek={discarded // _BLOCK} oflag=direct status=none; }}
 step blk-fill fill
 step blk-discard blkdiscard -o {discarded} -l {_DIRECT_BYTES} /dev/vda
+zero() {{
+    dd if=/tmp/direct of=/dev/vda bs={_BLOCK} seek={zeroed // _BLOCK} oflag=direct status=none &&
+    [ $(cat /sys/block/vda/queue/write_zeroes_max_bytes) -gt 0 ] &&
+    blkdiscard.real -z -o {zeroed} -l {_DIRECT_BYTES} /dev/vda
+}}
+step blk-write-zeroes zero
 """
 
     def judge(self, console: str, directory: Path) -> Iterator[str]:
@@ -146,12 +156,47 @@ step blk-discard blkdiscard -o {discarded} -l {_DIRECT_BYTES} /dev/vda
         part = scratch[_DIRECT : _DIRECT + _DIRECT_BYTES]
         if direct is None or hashlib.sha256(part).hexdigest() != direct[1]:
             yield "blk: what the guest wrote with direct I/O expected on the disk, seen other content"
-        if any(scratch[_DISCARDED : _DISCARDED + _DIRECT_BYTES]):
-            yield "blk: zeroes expected where the guest has discarded, seen other content"
+        for at, what in ((_DISCARDED, "discarded"), (_ZEROED, "asked for zeroes")):
+            if any(scratch[at : at + _DIRECT_BYTES]):
+                yield f"blk: zeroes expected where the guest has {what}, seen other content"
 
     def _content(self, image: Path, name: str) -> bytes:
         command = [tool("debugfs"), "-R", f"cat /{name}", str(image)]
         return subprocess.run(command, capture_output=True, check=False).stdout
+
+
+class ForeignBlk:
+    """Device type block, of other people: a disk that holds what its description says, read, written, read again."""
+
+    driver = "virtio_blk"
+    again = "dd if=/dev/vda of=/dev/null bs=512 count=8 iflag=direct status=none"
+
+    def __init__(self, content: bytes, read_only: bool) -> None:
+        self.content = content[:FOREIGN_BYTES]
+        self.read_only = read_only
+
+    def script(self) -> str:
+        sectors = len(self.content) // SECTOR
+        first, count = sectors // 2, -(-sectors // 4)
+        text = f"""
+read_disk() {{
+    dd if=/dev/vda of=/tmp/disk bs={SECTOR} count={sectors} iflag=direct status=none &&
+    sha256sum /tmp/disk | sed 's/^/disk /'
+}}
+write_disk() {{
+    dd if=/dev/urandom of=/tmp/direct bs={SECTOR} count={count} iflag=fullblock status=none &&
+    dd if=/tmp/direct of=/dev/vda bs={SECTOR} seek={first} oflag=direct status=none &&
+    dd if=/dev/vda of=/tmp/back bs={SECTOR} skip={first} count={count} iflag=direct status=none &&
+    cmp /tmp/direct /tmp/back && sync
+}}
+step blk-read read_disk
+"""
+        return text if self.read_only else f"{text}step blk-write write_disk\n"
+
+    def judge(self, console: str, directory: Path) -> Iterator[str]:
+        seen = re.search(r"^disk ([0-9a-f]{64}) ", console, re.MULTILINE)
+        if seen is None or seen[1] != hashlib.sha256(self.content).hexdigest():
+            yield f"blk: the guest expected to read the {len(self.content)} bytes of the description, seen others"
 
 
 class Net:

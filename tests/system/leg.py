@@ -16,6 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cocotbext.virtio.check.description import Description, load
+from virtio_model.spec import BlkFeature, features
+
+from ..check.simulate import Bench
 from ..sim import disk, runner, toolchain
 from ..sim.configs import ROOT, TIMINGS
 from ..sim.feature_sets import GUEST
@@ -23,11 +27,13 @@ from ..sim.guest import TRACE_FILE
 from ..sim.results import FAILED, RunResult
 from . import boot, guests
 from .guests import SCRATCH_BYTES, judge_steps, rebinding, removal
-from .machine import SIM, Device, DeviceGone, MemoryFile, build
+from .machine import SIM, Device, DeviceGone, MemoryFile, Simulate, build, build_foreign
 from .proxy import Access, Proxy, ProxyError
 from .qemu import MEMORY_BYTES, Booted, Qemu
 
 FOLDER = runner.BUILD_ROOT / "linux"
+#: Devices that were written for the tests of check-dut.
+FOREIGN = ROOT / "tests" / "hdl" / "foreign"
 #: Wall-clock limit of a leg, in seconds: a lost interrupt hangs the guest.
 TIMEOUT_S = 180
 DEVICES = ("rng", "blk", "net", "console", "input")
@@ -50,15 +56,19 @@ class Leg:
     fault: str = ""
     expected: str = ""
     timeout_s: int = 0
+    dut: Description | None = None  # of other people, in place of our own
 
     @property
     def name(self) -> str:
-        words = ("+".join(self.devices), self.features, "" if self.timing == "none" else self.timing, self.fault)
+        features = self.dut.name if self.dut else self.features
+        words = ("+".join(self.devices), features, "" if self.timing == "none" else self.timing, self.fault)
         return "-".join(filter(None, words))
 
     @property
     def configs(self) -> list[str]:
-        """The HDL configuration of each device."""
+        """The HDL configuration of each device, or the name of another's one."""
+        if self.dut:
+            return [self.dut.name]
         if self.fault.startswith("planted_"):
             return [self.fault]
         return [f"guest_{device}_{self.features}" for device in self.devices]
@@ -73,11 +83,24 @@ LEGS = (
     Leg(DEVICES),
     *(Leg(("rng", "blk"), features) for features in GUEST if features != "full"),
     *(Leg(("rng", "blk"), timing=timing) for timing in TIMINGS if timing != "none"),
+    *(Leg((type_,), dut=load(FOREIGN / f"{name}.toml")) for type_, name in (("rng", "tiny_rng"), ("blk", "apb_blk"))),
     Leg(("rng",), fault="kernel", expected="QEMU: expected to end with status 0"),
     Leg(("rng",), fault="magic", expected="step rng-current: expected status 0"),
     Leg(("rng",), fault="irq", expected="seen it at 'step rng-current status 0'", timeout_s=25),
     Leg(("blk",), fault="sector", expected="read by the guest expected"),
     Leg(("rng",), fault="planted_wrong_len", expected="VQ-USED-LEN"),
+)
+
+
+#: Besides these, what `make system` runs: every device with each set of features and each bus timing.
+MATRIX = tuple(
+    leg
+    for device in DEVICES
+    for leg in (
+        *(Leg((device,), features) for features in GUEST),
+        *(Leg((device,), timing=timing) for timing in TIMINGS if timing != "none"),
+    )
+    if leg not in LEGS
 )
 
 
@@ -89,6 +112,7 @@ class Request:
     seed: int
     timeout_s: int = TIMEOUT_S
     waves: bool = False
+    window: str = ""
     terminal: bool = False
     kernel: Path | None = None
     initrd: Path | None = None
@@ -114,7 +138,10 @@ class Boot:
         self.directory = FOLDER / leg.name
         self.directory.mkdir(parents=True, exist_ok=True)
         self.session = runner.Session(
-            seed=request.seed, waves=request.waves, disk=self._disk() if "blk" in leg.devices else None
+            seed=request.seed,
+            waves=request.waves,
+            window=request.window,
+            disk=self._disk() if "blk" in leg.devices and not leg.dut else None,
         )
         self.guests = [self._guest(device) for device in leg.devices]
         self.drivers = [guest.driver for guest in self.guests]
@@ -134,7 +161,7 @@ class Boot:
         results: list[RunResult] = []
         try:
             session = replace(self.session, timeout_s=2 * (self.leg.timeout_s or self.request.timeout_s) + 120)
-            built = [build(config, session) for config in self.leg.configs]
+            built = self._build(session)
             with ThreadPoolExecutor(len(built)) as pool:
                 self._simulate(pool, built, session, memory, outcome, results)
         except DeviceGone as gone:
@@ -153,10 +180,18 @@ class Boot:
         outcome.figures["wall_s"] = round(time.monotonic() - begun, 1)
         return outcome
 
+    def _build(self, session: runner.Session) -> list[Simulate]:
+        """What simulates the devices. Raises DeviceGone."""
+        if self.leg.dut is None:
+            return [build(config, session) for config in self.leg.configs]
+        directory = FOLDER / f"dut-{self.leg.dut.name}{'-waves' if session.waves else ''}"
+        bench = Bench(self.leg.dut, SIM, directory, session.seed, session.timeout_s, session.waves)
+        return [build_foreign(bench)]
+
     def _simulate(
         self,
         pool: ThreadPoolExecutor,
-        built: Sequence[runner.Build],
+        built: Sequence[Simulate],
         session: runner.Session,
         memory: int,
         outcome: Outcome,
@@ -247,6 +282,9 @@ class Boot:
         return "".join([*parts, rebinding(self.guests), removal([*self.drivers, "virtio_mmio"])])
 
     def _guest(self, device: str) -> guests.Guest:
+        dut = self.leg.dut
+        if device == "blk" and dut is not None:
+            return guests.ForeignBlk(dut.storage(), bool(dut.features & features(BlkFeature.RO)))
         if device == "blk":
             files = sorted(path for path in (ROOT / "docs").iterdir() if path.is_file())
             return guests.Blk(files, self.file_system_bytes)

@@ -24,15 +24,19 @@ from ..sim.feature_sets import GUEST
 from ..sim.results import FAILED, SKIPPED, closing_line, exit_code, write_json
 from ..sim.selection import UsageError, choose, number
 from . import boot
-from .leg import DEVICES, FOLDER, LEGS, TIMEOUT_S, Boot, Leg, Request, verdict
+from .leg import DEVICES, FOLDER, LEGS, MATRIX, TIMEOUT_S, Boot, Leg, Request, verdict
 from .machine import SIM
+from .request import foreign, wave_window
 
 
-def parse(env: Mapping[str, str], short: bool = False) -> Request:
+def parse(env: Mapping[str, str], short: bool = False, matrix: bool = False) -> Request:
     """The request in an environment. Raises `UsageError`."""
 
     def word(name: str, known: Sequence[str], default: str) -> str:
         return choose(env.get(name, "").strip() or default, known, name)
+
+    def given(name: str) -> str:
+        return env.get(name, "").strip()
 
     def file(name: str) -> Path | None:
         text = env.get(name, "").strip()
@@ -44,9 +48,12 @@ def parse(env: Mapping[str, str], short: bool = False) -> Request:
     for device in devices:
         choose(device, DEVICES, "DEVICES")
     leg = Leg(devices, word("FEATURES", list(GUEST), "full"), word("TIMING", TIMINGS, "none"))
+    if given("DUT"):
+        device = foreign(env, ("DEVICES", "FEATURES", "DISK"))
+        leg = Leg((device.type,), timing=leg.timing, dut=device)
     flags = {name: word(name, ("0", "1"), "0") == "1" for name in ("WAVES", "TERMINAL")}
-    one = any(env.get(name, "").strip() for name in ("DEVICES", "FEATURES", "TIMING", "KERNEL", "INITRD", "DISK"))
-    legs = LEGS[:1] if short else (leg,) if one or any(flags.values()) else LEGS
+    one = any(map(given, ("DEVICES", "FEATURES", "TIMING", "KERNEL", "INITRD", "DISK", "DUT")))
+    legs = LEGS[:1] if short else (leg,) if one or any(flags.values()) else (*LEGS, *MATRIX) if matrix else LEGS
     kernel, initrd, image = file("KERNEL"), file("INITRD"), file("DISK")
     if kernel and not initrd:
         raise UsageError("KERNEL= needs INITRD= with the modules of that kernel, if it has any")
@@ -57,6 +64,7 @@ def parse(env: Mapping[str, str], short: bool = False) -> Request:
         seed=number(env, "SEED", random.SystemRandom().randrange(1, 1 << 31)),
         timeout_s=number(env, "TIMEOUT", TIMEOUT_S, 1),
         waves=flags["WAVES"],
+        window=wave_window(env),
         terminal=flags["TERMINAL"],
         kernel=kernel,
         initrd=initrd,
@@ -100,6 +108,8 @@ def repeat(leg: Leg, request: Request) -> str:
     """The command that runs a leg again."""
     if leg.fault:
         return f"make linux SEED={request.seed}"
+    if leg.dut:
+        return f"make linux DUT={os.path.relpath(leg.dut.path)} TIMING={leg.timing} SEED={request.seed}"
     devices = ",".join(leg.devices)
     return f"make linux DEVICES={devices} FEATURES={leg.features} TIMING={leg.timing} SEED={request.seed}"
 

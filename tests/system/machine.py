@@ -11,14 +11,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cocotbext.virtio.check.description import DescriptionError
+
+from ..check import simulate
 from ..sim import runner
 from ..sim.configs import DEFAULT_MEMORY, Plan
-from ..sim.process import kill_all
+from ..sim.process import kill_all, locked
 from ..sim.results import RunResult
-from ..sim.selection import Run
+from ..sim.selection import PACKAGE, Run
 
 SIM = "verilator"
 #: How long a simulator may take from its start to its first message, and to answer an access.
@@ -27,6 +31,9 @@ ANSWER_TIMEOUT_S = 60
 #: How long it may take over its last checks.
 END_TIMEOUT_S = 60
 _LONGEST = 4096
+_PLAN = Plan("guest", ())
+#: Simulates a device until its guest has ended.
+Simulate = Callable[[runner.Session], RunResult]
 
 
 class DeviceGone(Exception):
@@ -47,7 +54,7 @@ class MemoryFile:
 class Device:
     """A device that is simulated for a guest; `on_irq` is told each change of its interrupt line."""
 
-    config: str
+    name: str
     number: int
     on_irq: Callable[[int, bool], None]
     _socket: socket.socket | None = None
@@ -56,13 +63,12 @@ class Device:
     def start(
         self,
         pool: ThreadPoolExecutor,
-        built: runner.Build,
+        simulate: Simulate,
         session: runner.Session,
         memory: Sequence[MemoryFile],
         timing: str,
     ) -> None:
         """Start the simulation. Raises `DeviceGone`."""
-        run = Run(SIM, self.config, Plan("guest", (self.config,)), memory=DEFAULT_MEMORY[SIM])
         with tempfile.TemporaryDirectory(prefix="virtio-guest-") as folder:
             path = str(Path(folder, "socket"))
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -70,7 +76,7 @@ class Device:
             listener.listen(1)
             listener.settimeout(0.1)
             env = {**session.env, "VIRTIO_GUEST": path, "VIRTIO_TIMING": timing}
-            self._result = pool.submit(runner.run, run, built, replace(session, env=env))
+            self._result = pool.submit(simulate, replace(session, env=env))
             with listener:
                 self._socket = self._accept(listener)
         regions = json.dumps([[part.name, part.base, part.size] for part in memory]).encode()
@@ -110,7 +116,7 @@ class Device:
         except (TimeoutError, ConnectionError):
             packet = b""
         if not packet:
-            raise DeviceGone(f"{self.config}: the simulation has ended or does not answer")
+            raise DeviceGone(f"{self.name}: the simulation has ended or does not answer")
         message = json.loads(packet)
         if "irq" in message:
             self.on_irq(self.number, message["irq"])
@@ -139,7 +145,7 @@ class Device:
         try:
             self._socket.send(json.dumps(message).encode())
         except OSError as error:
-            raise DeviceGone(f"{self.config}: the simulation has ended: {error}") from None
+            raise DeviceGone(f"{self.name}: the simulation has ended: {error}") from None
 
     def _accept(self, listener: socket.socket) -> socket.socket:
         assert self._result is not None
@@ -149,12 +155,37 @@ class Device:
             except TimeoutError:
                 if self._result.done():
                     break
-        raise DeviceGone(f"{self.config}: the simulation does not begin")
+        raise DeviceGone(f"{self.name}: the simulation does not begin")
 
 
-def build(config: str, session: runner.Session) -> runner.Build:
-    """The compiled simulation of a device. Raises `DeviceGone`."""
+def build(config: str, session: runner.Session) -> Simulate:
+    """Compile an HDL configuration. Raises `DeviceGone`."""
     built = runner.build(SIM, config, session)
     if built.error:
         raise DeviceGone(f"{config}: {built.error}")
-    return built
+    return partial(runner.run, Run(SIM, config, _PLAN, memory=DEFAULT_MEMORY[SIM]), built)
+
+
+def build_foreign(bench: simulate.Bench) -> Simulate:
+    """Compile a device of other people. Raises `DeviceGone`."""
+    try:
+        simulate.build(bench)
+    except DescriptionError as error:
+        raise DeviceGone(str(error)) from None
+    return partial(_run_foreign, bench)
+
+
+def _run_foreign(bench: simulate.Bench, session: runner.Session) -> RunResult:
+    """As `runner.run`."""
+    name = bench.device.name
+    run = Run(bench.sim, name, _PLAN, memory=DEFAULT_MEMORY[bench.sim])
+    result = RunResult(run, session.seed, bench.directory / run.folder, main=session.main)
+    with locked(result.directory):
+        for old in result.directory.iterdir():
+            if old.is_file() and old.name != ".lock":
+                old.unlink()
+        env = {**session.env, **session.window_env}
+        env |= {"VIRTIO_CONFIG": name, "VIRTIO_FIGURES": str(result.directory / "figures.json")}
+        outcome = simulate.start(bench, f"{PACKAGE}.{run.plan.module}", result.directory, env, session.traces_whole)
+        runner.collect(result, outcome)
+    return result

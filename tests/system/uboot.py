@@ -22,6 +22,9 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+from cocotbext.virtio.check.description import Description, load
+
+from ..check.simulate import Bench
 from ..sim import disk, runner, toolchain
 from ..sim.configs import ROOT, TIMINGS
 from ..sim.guest import TRACE_FILE
@@ -30,7 +33,9 @@ from ..sim.results import FAILED, SKIPPED, RunResult, closing_line, exit_code, w
 from ..sim.selection import UsageError, choose, number
 from . import boot
 from .board import ARCHES, RAM_BYTES, Board
-from .machine import SIM, Device, DeviceGone, MemoryFile, build
+from .leg import FOREIGN
+from .machine import SIM, Device, DeviceGone, MemoryFile, Simulate, build, build_foreign
+from .request import foreign, wave_window
 
 FOLDER = runner.BUILD_ROOT / "uboot"
 PACKAGE = "u-boot-qemu"
@@ -38,6 +43,8 @@ TIMEOUT_S = 120
 #: Where commands have data in RAM, beyond its start.
 _DATA = 0x0400_0000
 _SECTORS, _FROM, _TO = 16, 4, 40
+#: How far from there it has the sectors that it has written, read again.
+_AGAIN = 512 * _SECTORS
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,9 @@ def script(device: str, ram: int) -> Script:
     if device == "blk":
         read = f"virtio read {data:#x} {_FROM:#x} {_SECTORS:#x}"
         write = f"virtio write {data:#x} {_TO:#x} {_SECTORS:#x}"
-        found = [rf"{_SECTORS} blocks read: OK", rf"{_SECTORS} blocks written: OK"]
-        return Script([*info, "virtio device 0", read, write, "part list virtio 0"], found)
+        again = f"virtio read {data + _AGAIN:#x} {_TO:#x} {_SECTORS:#x}"
+        said = [rf"{_SECTORS} blocks {done}: OK" for done in ("read", "written", "read")]
+        return Script([*info, "virtio device 0", read, write, again, "part list virtio 0"], said)
     if device == "rng":
         return Script(["setenv efi_selftest random number generator", "bootefi selftest"], [r"Summary: 0 failures"])
     ping = f"setenv ipaddr {dotted(GUEST)}; setenv netmask 255.255.255.0; ping {dotted(ADDRESS)}"
@@ -74,14 +82,18 @@ class Leg:
     timing: str = "none"
     fault: str = ""
     expected: str = ""
+    dut: Description | None = None  # of other people, in place of our own
 
     @property
     def name(self) -> str:
-        return "-".join(filter(None, (self.arch, self.device, self.timing.replace("none", ""), self.fault)))
+        dut = self.dut.name if self.dut else ""
+        return "-".join(filter(None, (self.arch, self.device, dut, self.timing.replace("none", ""), self.fault)))
 
     @property
     def config(self) -> str:
-        """The HDL configuration of the device."""
+        """The HDL configuration of the device, or the name of another's one."""
+        if self.dut:
+            return self.dut.name
         return self.fault if self.fault.startswith("planted_") else f"guest_{self.device}_full"
 
 
@@ -91,6 +103,8 @@ LACKS: Mapping[str, tuple[str, ...]] = {"riscv64": ("rng",), "arm64": ()}
 LEGS = (
     *(Leg(arch, device) for arch in ARCHES for device in DEVICES if device not in LACKS[arch]),
     *(Leg("arm64", device, "heavy") for device in DEVICES),
+    *(Leg(arch, "blk", dut=load(FOREIGN / "apb_blk.toml")) for arch in ARCHES),
+    Leg("arm64", "rng", dut=load(FOREIGN / "tiny_rng.toml")),
     Leg("riscv64", "blk", fault="magic", expected="expected to say"),
     Leg("riscv64", "blk", fault="sector", expected="read by U-Boot"),
     Leg("arm64", "rng", fault="planted_wrong_len", expected="VQ-USED-LEN"),
@@ -120,15 +134,25 @@ def available() -> Path:
     return package(runner.BUILD_ROOT / "packages")
 
 
-def run_leg(leg: Leg, images: Path, seed: int, timeout_s: int) -> tuple[list[str], dict[str, Any]]:
+def simulated(leg: Leg, session: runner.Session) -> Simulate:
+    """What simulates the device. Raises DeviceGone."""
+    if leg.dut is None:
+        return build(leg.config, session)
+    directory = FOLDER / f"dut-{leg.dut.name}{'-waves' if session.waves else ''}"
+    return build_foreign(Bench(leg.dut, SIM, directory, session.seed, session.timeout_s, session.waves))
+
+
+def run_leg(leg: Leg, images: Path, request: Request) -> tuple[list[str], dict[str, Any]]:
     """Run U-Boot with its device; what is wrong, and figures."""
     begun = time.monotonic()
     directory = FOLDER / leg.name
     directory.mkdir(parents=True, exist_ok=True)
     arch = ARCHES[leg.arch]
-    image = disk.docs_disk(ROOT / "docs", directory / "base.img") if leg.device == "blk" else None
-    session = runner.Session(seed=seed, disk=image, timeout_s=timeout_s + 120)
-    content = image.base.read_bytes() if image else b""
+    own_disk = leg.device == "blk" and not leg.dut
+    image = disk.docs_disk(ROOT / "docs", directory / "base.img") if own_disk else None
+    limit_s = request.timeout_s
+    session = runner.Session(request.seed, request.waves, disk=image, timeout_s=limit_s + 120, window=request.window)
+    content = image.base.read_bytes() if image else leg.dut.storage() if leg.dut else b""
     if image and leg.fault == "sector":
         changed = bytearray(content)
         changed[512 * _FROM + 700] ^= 1
@@ -144,23 +168,23 @@ def run_leg(leg: Leg, images: Path, seed: int, timeout_s: int) -> tuple[list[str
             device = Device(leg.config, 0, lambda number, level: None)
             try:
                 parts = [MemoryFile("u-boot", arch.ram, RAM_BYTES, file)]
-                device.start(pool, build(leg.config, session), session, parts, leg.timing)
+                device.start(pool, simulated(leg, session), session, parts, leg.timing)
 
                 def access(write: bool, offset: int, size: int, value: int) -> int:
                     read = device.access(write, offset, size, value)
                     return read ^ 1 if leg.fault == "magic" and not offset else read
 
                 board = Board(arch, (images / arch.file).read_bytes(), ram, access)
-                wrong += filter(None, [board.run(work.commands, timeout_s)])
+                wrong += filter(None, [board.run(work.commands, limit_s)])
                 console = board.console
-                read = ram[_DATA : _DATA + 512 * _SECTORS]
+                read, again = (ram[at : at + 512 * _SECTORS] for at in (_DATA, _DATA + _AGAIN))
                 del board
             finally:
                 if device.started:
                     result = device.end()
     except (DeviceGone, BufferError) as gone:
         wrong.append(str(gone))
-        read = b""
+        read = again = b""
     finally:
         os.close(file)
     (directory / "console.log").write_text(console)
@@ -170,7 +194,10 @@ def run_leg(leg: Leg, images: Path, seed: int, timeout_s: int) -> tuple[list[str
         figures |= result.figures
         wrong += judge(work, console)
         if leg.device == "blk":
-            wrong += judge_disk(content, read, result.directory)
+            wrong += judge_read(content, read, again)
+            wrong += judge_disk(read, result.directory) if image else []
+        if request.waves:
+            print(f"waves: {result.directory / toolchain.wave_file(SIM)}")
         if (result.directory / TRACE_FILE).exists():
             shutil.copyfile(result.directory / TRACE_FILE, directory / "trace.txt")
     return wrong, figures
@@ -188,14 +215,18 @@ def judge(work: Script, console: str) -> list[str]:
     return []
 
 
-def judge_disk(content: bytes, read: bytes, directory: Path) -> list[str]:
-    """What was read and written, against the disk as it was."""
-    expected = content[512 * _FROM : 512 * (_FROM + _SECTORS)]
-    if read != expected:
+def judge_read(content: bytes, read: bytes, again: bytes) -> list[str]:
+    """What was read first, against the disk as it was, and what was read where that had been written."""
+    if read != content[512 * _FROM : 512 * (_FROM + _SECTORS)]:
         return ["sectors read by U-Boot: expected those of the disk, seen others"]
+    return [] if again == read else ["sectors read by U-Boot again: expected what was written, seen something else"]
+
+
+def judge_disk(read: bytes, directory: Path) -> list[str]:
+    """What was written, on the disk as it is afterwards."""
     after = next(iter(sorted(directory.glob("*.img"))), None)
     written = after.read_bytes()[512 * _TO : 512 * (_TO + _SECTORS)] if after else b""
-    return [] if written == expected else ["sectors written by U-Boot: expected what was read, seen something else"]
+    return [] if written == read else ["sectors written by U-Boot: expected what was read, seen something else"]
 
 
 def verdict(leg: Leg, wrong: Sequence[str]) -> list[str]:
@@ -207,41 +238,70 @@ def verdict(leg: Leg, wrong: Sequence[str]) -> list[str]:
     return [f"planted {leg.fault}: expected a failure with {leg.expected!r}, seen {list(wrong) or 'none'}"]
 
 
-def parse(env: Mapping[str, str]) -> list[Leg]:
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    legs: Sequence[Leg]
+    seed: int
+    timeout_s: int = TIMEOUT_S
+    waves: bool = False
+    window: str = ""
+
+
+def parse(env: Mapping[str, str]) -> Request:
+    """The request in an environment. Raises `UsageError`."""
+    return Request(
+        chosen(env),
+        number(env, "SEED", random.SystemRandom().randrange(1, 1 << 31)),
+        number(env, "TIMEOUT", TIMEOUT_S, 1),
+        choose(env.get("WAVES", "").strip() or "0", ("0", "1"), "WAVES") == "1",
+        wave_window(env),
+    )
+
+
+def chosen(env: Mapping[str, str]) -> list[Leg]:
     """The legs asked for. Raises `UsageError`."""
     asked = {name: env.get(name, "").strip() for name in ("ARCH", "DEVICE", "TIMING")}
     for name, known in (("ARCH", list(ARCHES)), ("DEVICE", DEVICES), ("TIMING", TIMINGS)):
         if asked[name]:
             choose(asked[name], known, name)
-    if not any(asked.values()):
+    dut = foreign(env, ("DEVICE",)) if env.get("DUT", "").strip() else None
+    if not any(asked.values()) and dut is None and env.get("WAVES", "").strip() != "1":
         return list(LEGS)
     arches = [asked["ARCH"]] if asked["ARCH"] else list(ARCHES)
-    devices = [asked["DEVICE"]] if asked["DEVICE"] else DEVICES
-    legs = [Leg(a, d, asked["TIMING"] or "none") for a in arches for d in devices if d not in LACKS[a]]
+    devices = [dut.type] if dut else [asked["DEVICE"]] if asked["DEVICE"] else DEVICES
+    if dut is not None and dut.type == "blk" and dut.sectors < _TO + _SECTORS:
+        raise UsageError(f"{dut.path}: a disk of {_TO + _SECTORS} sectors or more expected, seen {dut.sectors}")
+    legs = [Leg(a, d, asked["TIMING"] or "none", dut=dut) for a in arches for d in devices if d not in LACKS[a]]
     if not legs:
-        raise UsageError(f"ARCH={asked['ARCH']} DEVICE={asked['DEVICE']}: that U-Boot has no use for the device")
+        raise UsageError(f"ARCH={asked['ARCH']} and an {devices[0]} device: that U-Boot has no use for it")
     return legs
+
+
+def run_legs(request: Request, report: Path) -> tuple[int, int]:
+    """Run all legs and leave figures; how many passed and failed. Raises `UsageError`."""
+    report.unlink(missing_ok=True)
+    images = available()
+    legs: dict[str, Any] = {}
+    passed = failed = 0
+    for leg in request.legs:
+        wrong, figures = run_leg(leg, images, request)
+        found = verdict(leg, wrong)
+        passed, failed = passed + (not found), failed + bool(found)
+        print(f"{'FAILED' if found else 'passed'} {leg.name} in {figures['wall_s']} s", flush=True)
+        for line in found:
+            print(f"  {line}")
+        legs[leg.name] = {"verdict": FAILED if found else "passed", "failures": found, "found": wrong, **figures}
+        counted = {"tests": passed + failed, "passed": passed, FAILED: failed, SKIPPED: 0}
+        write_json(report, {**counted, "seed": request.seed, "legs": legs})
+    return passed, failed
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    legs: dict[str, Any] = {}
-    passed = failed = 0
     try:
-        chosen = parse(os.environ)
-        seed = number(os.environ, "SEED", random.SystemRandom().randrange(1, 1 << 31))
-        timeout_s = number(os.environ, "TIMEOUT", TIMEOUT_S, 1)
-        images = available()
-        for leg in chosen:
-            wrong, figures = run_leg(leg, images, seed, timeout_s)
-            found = verdict(leg, wrong)
-            passed, failed = passed + (not found), failed + bool(found)
-            print(f"{'FAILED' if found else 'passed'} {leg.name} in {figures['wall_s']} s", flush=True)
-            for line in found:
-                print(f"  {line}")
-            legs[leg.name] = {"verdict": FAILED if found else "passed", "failures": found, "found": wrong, **figures}
-            counted = {"tests": passed + failed, "passed": passed, FAILED: failed, SKIPPED: 0}
-            write_json(runner.BUILD_ROOT / "uboot.json", {**counted, "seed": seed, "legs": legs})
+        passed, failed = run_legs(parse(os.environ), runner.BUILD_ROOT / "uboot.json")
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

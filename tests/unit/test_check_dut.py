@@ -10,8 +10,9 @@ import pytest
 from cocotbext.virtio.check.description import DescriptionError, load
 from cocotbext.virtio.check.wrapper import Port, ports_of, wrapper
 from tests.bodies import every_body
-from tests.check.__main__ import arguments, blocked, findings, main, parameters, select
+from tests.check.__main__ import arguments, blocked, findings, main, select
 from tests.check.left_out import DECISIONS, NEEDS, READ_BACK
+from tests.check.request import parameters
 from tests.check.verdict import BLOCKED, Verdict
 from tests.conformance.record import FAILED, PASSED, Finding
 from tests.hdl.foreign.bugs import BUGS

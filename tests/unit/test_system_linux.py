@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.sim.configs import CONFIGS
 from tests.sim.guest import PORT_FILE
 from tests.sim.selection import UsageError
 from tests.system import guests, linux
-from tests.system.leg import LEGS, Leg, verdict
+from tests.system.leg import FOREIGN, LEGS, Leg, verdict
 
 ENTROPY = bytes(range(256)) * 8
 
@@ -62,7 +63,7 @@ def test_a_planted_fault_must_be_found_in_its_words() -> None:
 
 
 def test_all_legs_have_a_device_that_can_be_built() -> None:
-    assert {config for leg in LEGS for config in leg.configs} <= set(CONFIGS)
+    assert {config for leg in LEGS if not leg.dut for config in leg.configs} <= set(CONFIGS)
     assert len({leg.name for leg in LEGS}) == len(LEGS)
 
 
@@ -71,6 +72,9 @@ def test_requests() -> None:
     assert linux.parse({}, short=True).legs == LEGS[:1]
     one = linux.parse({"DEVICES": "blk", "FEATURES": "packed", "TIMING": "heavy"})
     assert one.legs == (Leg(("blk",), "packed", "heavy"),)
+    other = linux.parse({"DUT": str(FOREIGN / "tiny_rng.toml"), "PARAMETERS": "BUG=1", "WAVES": "1", "WINDOW": "3-"})
+    assert [leg.name for leg in other.legs] == ["rng-tiny_rng-BUG-1"]
+    assert other.window == "3-"
     for env, said in (
         ({"FEATURES": "none"}, "unknown FEATURES 'none', there are: full"),
         ({"DEVICES": "rng,disk"}, "unknown DEVICES 'disk', there are: rng, blk, net"),
@@ -79,6 +83,19 @@ def test_requests() -> None:
         ({"KERNEL": "/nowhere"}, "KERNEL=/nowhere: no such file"),
         ({"KERNEL": __file__}, "KERNEL= needs INITRD="),
         ({"DISK": __file__}, "DISK= needs TERMINAL=1 or INITRD="),
+        ({"DUT": str(FOREIGN / "tiny_rng.toml"), "FEATURES": "full"}, "FEATURES= is not for DUT="),
+        ({"DUT": "/nowhere.toml"}, "/nowhere.toml: expected a description"),
+        ({"WAVES": "1", "WINDOW": "5-4"}, "WINDOW=5-4: expected START-END"),
+        ({"WAVES": "1", "WINDOW": "notify:0:0"}, "WINDOW=notify:0:0: expected START-END"),
     ):
         with pytest.raises(UsageError, match=said):
             linux.parse(env)
+
+
+def test_what_a_foreign_disk_held(tmp_path: Path) -> None:
+    blk = guests.ForeignBlk(bytes(range(256)) * 8, read_only=True)
+    assert guests.steps(blk.script()) == ["blk-read"]
+    assert guests.steps(guests.ForeignBlk(bytes(2048), read_only=False).script()) == ["blk-read", "blk-write"]
+    assert list(blk.judge(f"disk {hashlib.sha256(bytes(range(256)) * 8).hexdigest()}  /tmp/disk\n", tmp_path)) == []
+    for console in ("", f"disk {'0' * 64}  /tmp/disk\n"):
+        assert "2048 bytes of the description, seen others" in next(blk.judge(console, tmp_path))

@@ -14,13 +14,13 @@ from tests.system import board, uboot
 
 
 def test_legs_are_chosen_by_the_environment() -> None:
-    assert uboot.parse({}) == list(uboot.LEGS)
-    assert [leg.name for leg in uboot.parse({"ARCH": "arm64", "TIMING": "heavy"})] == [
+    assert uboot.chosen({}) == list(uboot.LEGS)
+    assert [leg.name for leg in uboot.chosen({"ARCH": "arm64", "TIMING": "heavy"})] == [
         "arm64-blk-heavy",
         "arm64-rng-heavy",
         "arm64-net-heavy",
     ]
-    assert [leg.name for leg in uboot.parse({"DEVICE": "rng"})] == ["arm64-rng"]
+    assert [leg.name for leg in uboot.chosen({"DEVICE": "rng"})] == ["arm64-rng"]
 
 
 NONE = [
@@ -53,11 +53,31 @@ def test_sectors_are_compared_with_the_disk(tmp_path: Path) -> None:
     after = bytearray(content)
     after[512 * uboot._TO : 512 * (uboot._TO + uboot._SECTORS)] = content[span]
     (tmp_path / "disk.img").write_bytes(after)
-    assert uboot.judge_disk(content, content[span], tmp_path) == []
-    assert "read by U-Boot" in uboot.judge_disk(content, bytes(512 * uboot._SECTORS), tmp_path)[0]
+    read, zeroes = content[span], bytes(512 * uboot._SECTORS)
+    assert uboot.judge_read(content, read, read) == []
+    assert "read by U-Boot:" in uboot.judge_read(content, zeroes, zeroes)[0]
+    assert "read by U-Boot again" in uboot.judge_read(content, read, zeroes)[0]
+    assert uboot.judge_disk(read, tmp_path) == []
     after[512 * uboot._TO] ^= 1
     (tmp_path / "disk.img").write_bytes(after)
-    assert "written by U-Boot" in uboot.judge_disk(content, content[span], tmp_path)[0]
+    assert "written by U-Boot" in uboot.judge_disk(read, tmp_path)[0]
+
+
+def test_devices_of_other_people(tmp_path: Path) -> None:
+    foreign = uboot.FOREIGN / "apb_blk.toml"
+    assert [leg.name for leg in uboot.chosen({"DUT": str(foreign)})] == ["riscv64-blk-apb_blk", "arm64-blk-apb_blk"]
+    for env, said in (
+        ({"DUT": str(foreign), "DEVICE": "blk"}, "DEVICE= is not for DUT="),
+        ({"DUT": str(tmp_path / "none.toml")}, "none.toml: expected a description"),
+        ({"DUT": str(foreign), "PARAMETERS": "BUG"}, "expected NAME=number"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            uboot.chosen(env)
+    text = foreign.read_text().replace("sectors = 64", "sectors = 55")
+    small = tmp_path / "small.toml"
+    small.write_text(text.replace('"apb_blk.sv"', f'"{foreign.with_suffix(".sv")}"'))
+    with pytest.raises(UsageError, match="56 sectors or more expected, seen 55"):
+        uboot.chosen({"DUT": str(small)})
 
 
 def test_a_planted_fault_must_be_found_in_its_words() -> None:
