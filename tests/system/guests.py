@@ -124,7 +124,7 @@ step blk-discard blkdiscard -o {discarded} -l {_DIRECT_BYTES} /dev/vda
 zero() {{
     dd if=/tmp/direct of=/dev/vda bs={_BLOCK} seek={zeroed // _BLOCK} oflag=direct status=none &&
     [ $(cat /sys/block/vda/queue/write_zeroes_max_bytes) -gt 0 ] &&
-    blkdiscard.real -z -o {zeroed} -l {_DIRECT_BYTES} /dev/vda
+    blkdiscard.real -f -z -o {zeroed} -l {_DIRECT_BYTES} /dev/vda
 }}
 step blk-write-zeroes zero
 """

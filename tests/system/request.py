@@ -13,7 +13,7 @@ from ..sim.window import Window
 
 
 def foreign(env: Mapping[str, str], not_with: Iterable[str]) -> Description:
-    """The device of other people that DUT= names. Raises `UsageError`, also for a variable that has no place with it."""
+    """The device of other people that DUT= names. Raises `UsageError`, also for what has no place with it."""
     for name in not_with:
         if env.get(name, "").strip():
             raise UsageError(f"{name}= is not for DUT=: a device of other people is what its description says")
