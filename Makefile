@@ -43,7 +43,7 @@ check-dut: $(STAMP) ## check a device of other people, described in a file (docs
 conformance: $(STAMP) ## the regression, then a verdict on each requirement of the standard, as JSON, HTML and JUnit: as sim
 	@$(PY) -m tests.conformance
 
-coverage: $(STAMP) ## the regression with coverage: what happened on the pins, which lines of the RTL were passed (docs/coverage.md): as sim
+coverage: $(STAMP) ## the regression with coverage: what happened on the pins, which lines of the RTL were passed (docs/coverage.md): SEEDS=n, and as sim
 	@$(PY) -m tests.coverage
 
 check-trace: $(STAMP) ## judge a driver by a register trace of it (docs/driver-rules.md): TRACE=file

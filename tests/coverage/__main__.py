@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make coverage`: the regression on Verilator with coverage, and what it left out (docs/coverage.md).
 
-Takes TEST, CONFIG, SEED, JOBS and the other variables of `make sim`. Writes sim_build/coverage.json, .html and .info
+Takes TEST, CONFIG, SEED, JOBS and the other variables of `make sim`, and SEEDS: how many seeds, from SEED on. Writes
+sim_build/coverage.json, .html and .info
 (lcov). Exit status 1 if a test failed or, in a whole regression, a bin of functional coverage was not hit.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,11 +22,11 @@ from typing import Any
 
 import yaml
 
-from ..sim import report, runner
+from ..sim import runner
 from ..sim.configs import ROOT
 from ..sim.regress import parse, regress
 from ..sim.results import FAILED, PASSED, SKIPPED, RunResult, closing_line, counts, exit_code
-from ..sim.selection import UsageError
+from ..sim.selection import UsageError, number
 from . import code, holes
 
 RTL = ROOT / "rtl"
@@ -33,11 +35,21 @@ FAULTY = ("test_planted",)
 _STYLE = "body{font:14px sans-serif;margin:2em}td,th{padding:2px 8px;text-align:left}.no{background:#fdd}pre{margin:0}"
 
 
-def functional(results: Sequence[RunResult]) -> dict[str, Any]:
+def keep(results: Sequence[RunResult], folder: Path) -> None:
+    """Put what a regression has left into a folder, before the next one overwrites it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for at, result in enumerate(results):
+        if result.run.plan.module in FAULTY:
+            continue
+        for name in (runner.COVERED, runner.HDL_COVERED):
+            if (path := result.directory / name).exists():
+                path.rename(folder / f"{at}-{name}")
+
+
+def functional(left: Sequence[Path]) -> dict[str, Any]:
     """What all runs have covered on the pins, as cocotb-coverage merges it. Raises `UsageError` if nothing was left."""
     from cocotb_coverage.coverage import merge_coverage
 
-    left = [path for result in results if (path := result.directory / runner.COVERED).exists()]
     if not left:
         raise UsageError("no run left functional coverage: tests on a device are needed")
     target = runner.BUILD_ROOT / runner.COVERED
@@ -76,12 +88,13 @@ def page(database: Mapping[str, Any], lines: code.Lines) -> str:
     )
 
 
-def conclude(results: Sequence[RunResult], whole: bool) -> int:
-    """Merge, write, print; the exit status. Raises `UsageError` if there is nothing to merge."""
-    tests = counts(results)
-    results = [result for result in results if result.run.plan.module not in FAULTY]
-    database = functional(results)
-    left = [path for result in results if (path := result.directory / runner.HDL_COVERED).exists()]
+def conclude(tests: Mapping[str, int], folder: Path, whole: bool) -> int:
+    """Merge what is in a folder, write, print; the exit status. `tests` are the verdicts of the tests.
+
+    Raises `UsageError` if there is nothing to merge.
+    """
+    database = functional(sorted(folder.glob(f"*/*-{runner.COVERED}")))
+    left = sorted(folder.glob(f"*/*-{runner.HDL_COVERED}"))
     if not left:
         raise UsageError(f"no run left {runner.HDL_COVERED}: nothing is known of the lines of the RTL")
     lines = code.merged(left, RTL)
@@ -90,16 +103,15 @@ def conclude(results: Sequence[RunResult], whole: bool) -> int:
     all_bins = list(holes.bins(database))
     passed_lines = sum(sum(map(bool, passed.values())) for passed in lines.values())
     all_lines = sum(map(len, lines.values()))
-    total = tests
     bad = len(missing) + len(wrong) if whole else 0
-    passed, failed = total[PASSED] + len(all_bins) - len(missing), total[FAILED] + bad
+    passed, failed = tests[PASSED] + len(all_bins) - len(missing), tests[FAILED] + bad
     in_files = {
         file: [f"rtl/{file}:{line}: {text}" for line, text in left_out] for file, left_out in uncovered(lines).items()
     }
     content = {
         "passed": passed,
         "failed": failed,
-        "skipped": total[SKIPPED],
+        "skipped": tests[SKIPPED],
         "runs": len(left),
         "functional": {
             "bins": len(all_bins),
@@ -126,7 +138,7 @@ def conclude(results: Sequence[RunResult], whole: bool) -> int:
     hit = len(all_bins) - len(missing)
     print(f"\nfunctional: {hit} of {len(all_bins)} bins; rtl/: {passed_lines} of {all_lines} lines")
     print(f"read it: {os.path.relpath(stem, Path.cwd())}.html")
-    print(closing_line(passed, failed, total[SKIPPED]), flush=True)
+    print(closing_line(passed, failed, tests[SKIPPED]), flush=True)
     return exit_code(passed, failed)
 
 
@@ -140,9 +152,16 @@ def main() -> int:
         request = replace(parse({**os.environ, "SIM": "verilator"}), coverage=True)
         if request.waves:
             raise UsageError("WAVES=1: coverage is built without waveforms")
-        results = regress(request, runner.BUILD_ROOT / "sim.json", runner.BUILD_ROOT / "results.xml")
-        print(report.failures(results) if counts(results)[FAILED] else "")
-        return conclude(results, whole=not (request.test or request.config or request.test_filter))
+        seeds = number(os.environ, "SEEDS", 1, 1)
+        folder = runner.BUILD_ROOT / "coverage"
+        shutil.rmtree(folder, ignore_errors=True)
+        tests = dict.fromkeys((PASSED, FAILED, SKIPPED), 0)
+        for seed in range(request.seed, request.seed + seeds):
+            one = replace(request, seed=seed)
+            results = regress(one, runner.BUILD_ROOT / "sim.json", runner.BUILD_ROOT / "results.xml")
+            keep(results, folder / str(seed))
+            tests = {verdict: tests[verdict] + count for verdict, count in counts(results).items()}
+        return conclude(tests, folder, whole=not (request.test or request.config or request.test_filter))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -4,10 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-#: Why a bin cannot be hit: (point, bin) and the reason.
-EXCUSED: Mapping[tuple[str, str], str] = {}
+import yaml
+
+
+def excuses(path: Path) -> dict[tuple[str, str], str]:
+    """Why a bin cannot be hit, by (point, bin). Raises ValueError, naming the file, for what is no such list."""
+    found: dict[tuple[str, str], str] = {}
+    for entry in yaml.safe_load(path.read_text()) or []:
+        if not isinstance(entry, dict) or set(entry) != {"point", "bins", "reason"}:
+            raise ValueError(f"{path}: expected entries of point, bins and reason, seen {entry!r}")
+        found |= {(entry["point"], str(bin_)): str(entry["reason"]) for bin_ in entry["bins"]}
+    return found
+
+
+EXCUSED: Mapping[tuple[str, str], str] = excuses(Path(__file__).parent / "excused.yaml")
 
 
 def bins(database: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:

@@ -7,14 +7,16 @@ Fed by the scoreboard, which follows what monitors see; nothing comes from what 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cocotb_coverage.coverage import CoverCross, CoverPoint, coverage_db
 
 from cocotbext.virtio.inflight import Chain
+from cocotbext.virtio.observed import NotObserved
 from cocotbext.virtio.tracker import QueueTracker
-from virtio_model import RingError
+from virtio_model import MemoryFault, RingError
 from virtio_model.spec import DeviceType, Feature
 
 _COUNTS = ("0", "1", "2", "3-4", "5-8", "more")
@@ -38,6 +40,34 @@ _FAULTS = {
 }
 
 
+#: How a driver asks for interrupts, or for none.
+_ASKED = (
+    *("split: always", "split: never", "split: from an index on"),
+    *("packed: always", "packed: never", "packed: at a descriptor"),
+)
+_NEVER_TOLD = (
+    *((asked, "not wanted", None) for asked in ("split: always", "packed: always")),
+    *((asked, "wanted", None) for asked in ("split: never", "packed: never")),
+    *((asked, "not readable", None) for asked in _ASKED),
+)
+#: In a packed ring a table is the only descriptor of its chain (2.8.8).
+_NO_MIXED_TABLES = (("packed", None, None, "direct, then table"),)
+_BLK_TYPES = {0: "IN", 1: "OUT", 4: "FLUSH", 8: "GET_ID", 11: "DISCARD", 13: "WRITE_ZEROES", -1: "unknown"}
+_BLK_STATUS = ("OK", "IOERR", "UNSUPP")
+_NET_COMMANDS = {
+    **{(0, command): f"RX {name}" for command, name in enumerate(("PROMISC", "ALLMULTI", "ALLUNI", "NOMULTI"))},
+    (0, 4): "RX NOUNI",
+    (0, 5): "RX NOBCAST",
+    (1, 0): "MAC TABLE_SET",
+    (1, 1): "MAC ADDR_SET",
+    (2, 0): "VLAN ADD",
+    (2, 1): "VLAN DEL",
+    (4, 0): "MQ PAIRS_SET",
+    (-1, -1): "unknown",
+}
+_NET_ACK = ("OK", "ERR")
+
+
 class Used(NamedTuple):
     """A chain that was given back, in the words of the points below."""
 
@@ -46,6 +76,7 @@ class Used(NamedTuple):
     events: str
     order: str
     tables: str
+    dma: str
     readable: str
     writable: str
     length: str
@@ -65,7 +96,7 @@ def bucket(value: int, labels: Sequence[str]) -> str:
 
 
 def _point(name: str, bins: Sequence[str]) -> Any:
-    return CoverPoint(f"virtio.{name}", xf=lambda used: getattr(used, name.rpartition(".")[2]), bins=list(bins))
+    return CoverPoint(f"virtio.{name}", xf=lambda seen: getattr(seen, name.rpartition(".")[2]), bins=list(bins))
 
 
 def _cross(name: str, *items: str, without: Sequence[tuple[str | None, ...]] = ()) -> Any:
@@ -81,13 +112,15 @@ def _cross(name: str, *items: str, without: Sequence[tuple[str | None, ...]] = (
 @_point("ring.round", ("first", "later"))
 @_point("ring.idx", ("before 65536", "beyond 65536"))
 @_point("chain.tables", _TABLES)
+@_point("chain.dma", ("fine", "error in a read", "error in a write"))
 @_point("chain.readable", _COUNTS)
 @_point("chain.writable", _COUNTS)
 @_point("buffer.length", _LENGTHS)
 @_point("buffer.alignment", ("of the bus", "even", "odd"))
 @_cross("features", "ring.format", "ring.events", "ring.order")
+@_cross("tables_of_features", "ring.format", "ring.events", "ring.order", "chain.tables", without=_NO_MIXED_TABLES)
+@_cross("dma_errors", "device", "chain.dma")
 @_cross("format_of_device", "device", "ring.format")
-@_cross("tables_of_format", "ring.format", "chain.tables", without=[("packed", "direct, then table")])
 @_cross("shape", "chain.readable", "chain.writable", without=[("0", "0")])
 @_cross("length_and_alignment", "buffer.length", "buffer.alignment")
 @_cross("size_and_round", "ring.size", "ring.power", "ring.round")
@@ -95,14 +128,53 @@ def _used(used: Used) -> None:
     """A chain was given back."""
 
 
-@CoverPoint("virtio.interrupt.format", xf=lambda format_, events, wanted: format_, bins=list(_FORMATS))
-@CoverPoint("virtio.interrupt.events", xf=lambda format_, events, wanted: events, bins=list(_EVENTS))
-@CoverPoint(
-    "virtio.interrupt.wish", xf=lambda format_, events, wanted: wanted, bins=["wanted", "not wanted", "not readable"]
-)
-@CoverCross("virtio.cross.wish", items=[f"virtio.interrupt.{name}" for name in ("format", "events", "wish")])
-def _wish(format_: str, events: str, wanted: str) -> None:
+class Wish(NamedTuple):
+    """What a device has read of what its driver wants, and the level of the interrupt line then."""
+
+    format: str
+    events: str
+    asked: str
+    wish: str
+    line: str
+
+
+@_point("interrupt.format", _FORMATS)
+@_point("interrupt.events", _EVENTS)
+@_point("interrupt.asked", _ASKED)
+@_point("interrupt.wish", ("wanted", "not wanted", "not readable"))
+@_point("interrupt.line", ("low", "high"))
+@_cross("wish", "interrupt.format", "interrupt.events", "interrupt.wish")
+@_cross("asked_and_line", "interrupt.asked", "interrupt.wish", "interrupt.line", without=_NEVER_TOLD)
+def _wish(wish: Wish) -> None:
     """The device has read what its driver wants."""
+
+
+class BlkRequest(NamedTuple):
+    """A request to a block device, and its answer."""
+
+    type: str
+    status: str
+
+
+@_point("blk.type", tuple(_BLK_TYPES.values()))
+@_point("blk.status", _BLK_STATUS)
+@_cross("blk_request", "blk.type", "blk.status")
+def _blk_request(request: BlkRequest) -> None:
+    """A block device has answered."""
+
+
+class NetCommand(NamedTuple):
+    """A command on the control queue of a network device, and its answer."""
+
+    command: str
+    ack: str
+
+
+@_point("net.command", tuple(_NET_COMMANDS.values()))
+@_point("net.ack", _NET_ACK)
+@_cross("net_command", "net.command", "net.ack")
+def _net_command(command: NetCommand) -> None:
+    """A network device has answered."""
 
 
 def _of(wanted: str) -> Callable[[str, str], str]:
@@ -150,6 +222,7 @@ class Points:
                 _events(tracker),
                 _ORDERS[queue.has(Feature.IN_ORDER)],
                 tables,
+                _dma(tracker, chain),
                 bucket(counts[0], _COUNTS),
                 bucket(counts[1], _COUNTS),
                 bucket(length, _LENGTHS),
@@ -160,9 +233,25 @@ class Points:
                 idx,
             )
         )
+        with suppress(NotObserved, MemoryFault):
+            self._request(tracker, chain)
 
-    def wish(self, tracker: QueueTracker[Any], wanted: bool | None) -> None:
-        _wish(_format(tracker), _events(tracker), {True: "wanted", False: "not wanted", None: "not readable"}[wanted])
+    def _request(self, tracker: QueueTracker[Any], chain: Chain) -> None:
+        """What a request of a device type was, by its header and its answer. Raises NotObserved, MemoryFault."""
+        answer = _answer(chain)
+        if answer is None:
+            return
+        if self._device == "blk" and len(header := _readable(tracker, chain, 16)) == 16:
+            kind = int.from_bytes(header[:4], "little")
+            status = _BLK_STATUS[answer] if answer < len(_BLK_STATUS) else ""
+            _blk_request(BlkRequest(_BLK_TYPES.get(kind, _BLK_TYPES[-1]), status))
+        elif self._device == "net" and len(command := _readable(tracker, chain, 2)) == 2:
+            name = _NET_COMMANDS.get((command[0], command[1]), _NET_COMMANDS[-1, -1])
+            _net_command(NetCommand(name, _NET_ACK[answer] if answer < len(_NET_ACK) else ""))
+
+    def wish(self, tracker: QueueTracker[Any], wanted: bool | None, level: bool) -> None:
+        said = {True: "wanted", False: "not wanted", None: "not readable"}[wanted]
+        _wish(Wish(_format(tracker), _events(tracker), _asked(tracker), said, "high" if level else "low"))
 
     def malformed(self, tracker: QueueTracker[Any], fault: RingError) -> None:
         _fault(_format(tracker), type(fault).__name__)
@@ -185,3 +274,48 @@ def _format(tracker: QueueTracker[Any]) -> str:
 
 def _events(tracker: QueueTracker[Any]) -> str:
     return _EVENTS[tracker.queue.has(Feature.EVENT_IDX)]
+
+
+def _asked(tracker: QueueTracker[Any]) -> str:
+    """In which words of its format the driver asks; "" if that was not read (2.7.7, 2.8.10)."""
+    packed = tracker.queue.has(Feature.RING_PACKED)
+    if not packed and tracker.queue.has(Feature.EVENT_IDX):
+        return _ASKED[2]
+    address = tracker.areas[1][1] + (2 if packed else 0)
+    try:
+        flags = int.from_bytes(tracker.view(0).read(address, 2), "little")
+    except (NotObserved, MemoryFault):
+        return ""
+    return (*_ASKED[3:], "")[flags & 3] if packed else _ASKED[flags & 1]
+
+
+def _dma(tracker: QueueTracker[Any], chain: Chain) -> str:
+    """Whether the memory answered an error to what is in a chain."""
+    if chain.failed_writes:
+        return "error in a write"
+    view = tracker.view(chain.since)
+    for segment in chain.segments:
+        if not segment.device_writable:
+            with suppress(NotObserved):  # not all of it was needed
+                try:
+                    view.read(segment.address, segment.length)
+                except MemoryFault:
+                    return "error in a read"
+    return "fine"
+
+
+def _readable(tracker: QueueTracker[Any], chain: Chain, length: int) -> bytes:
+    """The first bytes that a chain has for the device. Raises NotObserved, MemoryFault."""
+    view = tracker.view(chain.since)
+    found = b""
+    for segment in chain.segments:
+        if not segment.device_writable and len(found) < length:
+            found += view.read(segment.address, min(segment.length, length - len(found)))
+    return found
+
+
+def _answer(chain: Chain) -> int | None:
+    """The last byte that a chain has for the device to write, if it was written."""
+    writable = [segment for segment in chain.segments if segment.device_writable and segment.length]
+    last = chain.written.get(writable[-1].address + writable[-1].length - 1, 1) if writable else None
+    return last[0] if last else None

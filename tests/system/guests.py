@@ -90,6 +90,7 @@ class Blk:
 
     def __init__(self, files: Sequence[Path], file_system_bytes: int) -> None:
         self.files = files
+        self._sums = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
         self.scratch = file_system_bytes
 
     def script(self) -> str:
@@ -133,10 +134,9 @@ step blk-write-zeroes zero
         image = directory / "disk.img"
         seen = re.findall(r"^sum ([0-9a-f]{64})  \./(\S+)\s*$", console, re.MULTILINE)
         sums = {name: digest for digest, name in seen}
-        for file in self.files:
-            expected = hashlib.sha256(file.read_bytes()).hexdigest()
-            if sums.get(file.name) != expected:
-                yield f"blk: SHA-256 of {file.name} read by the guest expected {expected}, seen {sums.get(file.name)}"
+        for name, expected in self._sums.items():
+            if sums.get(name) != expected:
+                yield f"blk: SHA-256 of {name} read by the guest expected {expected}, seen {sums.get(name)}"
         written = re.findall(r"^new ([0-9a-f]{64})  (\S+)\s*$", console, re.MULTILINE)
         if len(written) != NEW_FILES + 1:
             yield f"blk: guest expected to write {NEW_FILES + 1} files, seen {len(written)}"

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from cocotbext.virtio.events import DmaWrite
+from cocotbext.virtio.inflight import Chain
 from tests.coverage import code, holes
+from virtio_model import Segment
 from virtio_model.spec import DeviceType
 
 from .lockstep import BUFFERS, rng_device, scoreboard
@@ -62,7 +65,8 @@ def test_points_are_fed_by_the_scoreboard() -> None:
     def hits(name: str) -> dict[Any, int]:
         return dict(coverage_db[f"virtio.{name}"].detailed_coverage)
 
-    before = {name: hits(name) for name in ("device", "chain.writable", "buffer.length", "interrupt.wish")}
+    names = ("device", "chain.writable", "chain.dma", "buffer.length", "interrupt.wish", "interrupt.asked")
+    before = {name: hits(name) for name in (*names, "cross.asked_and_line")}
     rig = rng_device()
     rig.add([(BUFFERS, 13, True)])
     rig.kick()
@@ -78,4 +82,31 @@ def test_points_are_fed_by_the_scoreboard() -> None:
     assert added["device"] == {"rng": 2}
     assert added["chain.writable"] == {"1": 1, "2": 1}
     assert added["buffer.length"] == {"4-15": 1, "64-511": 1}
+    assert added["chain.dma"] == {"fine": 2}
     assert added["interrupt.wish"] == {"wanted": 2}
+    assert added["interrupt.asked"] == {"split: always": 2}
+    assert added["cross.asked_and_line"] == {("split: always", "wanted", "low"): 2}
+
+
+def test_excuses_are_read_from_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "excused.yaml"
+    path.write_text("- {point: ring.size, bins: [a, 1], reason: there is none}\n")
+    assert holes.excuses(path) == {("ring.size", "a"): "there is none", ("ring.size", "1"): "there is none"}
+    path.write_text("[]")
+    assert holes.excuses(path) == {}
+    path.write_text("- {point: ring.size, bins: [a]}\n")
+    with pytest.raises(ValueError, match=r"excused.yaml: expected entries of point, bins and reason, seen"):
+        holes.excuses(path)
+
+
+def test_requests_of_device_types_are_told_by_header_and_answer() -> None:
+    pytest.importorskip("cocotb_coverage", reason="cocotb-coverage takes Python 3.11 or later")
+    from tests.coverage import points
+
+    chain = Chain(0, 0, 0)
+    assert points._answer(chain) is None
+    for segment in (Segment(0x100, 16, False), Segment(0x200, 8, True), Segment(0x300, 1, True)):
+        chain.add(segment)
+    assert points._answer(chain) is None
+    chain.wrote(0x300, b"\2", DmaWrite(1, 1, ((0x300, b"\2"),)))
+    assert points._answer(chain) == 2

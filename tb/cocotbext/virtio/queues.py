@@ -233,7 +233,7 @@ class LiveQueues:
             wanted = tracker.interrupt_wanted(event)
             self._interrupts.wish_read(tracker.index, event.cycle, wanted)
             if self._witness is not None:
-                self._witness.wish(tracker, wanted)
+                self._witness.wish(tracker, wanted, self._interrupts.level)
         if tracker.fault is not None and not had_fault:
             self._fault(tracker, event.cycle)
         elif tracker.suspect is not None:

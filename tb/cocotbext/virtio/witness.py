@@ -17,8 +17,10 @@ class Witness(Protocol):
     def used(self, tracker: QueueTracker[Any], chain: Chain) -> None:
         """A well-formed chain was given back to the driver."""
 
-    def wish(self, tracker: QueueTracker[Any], wanted: bool | None) -> None:
-        """The device has read whether the driver wants an interrupt; None if that could not be read."""
+    def wish(self, tracker: QueueTracker[Any], wanted: bool | None, level: bool) -> None:
+        """The device has read whether the driver wants an interrupt; None if that could not be read. `level` is that
+        of the line then.
+        """
 
     def malformed(self, tracker: QueueTracker[Any], fault: RingError) -> None:
         """The device has read a ring that no driver may make."""
