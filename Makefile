@@ -4,6 +4,14 @@
 
 PYTHON ?= python3
 VENV   := .venv
+
+# SHELL is make's own variable: `make linux SHELL=1` asks for a shell in the guest, and must not reach the makes of builds.
+ifeq ($(SHELL),1)
+override SHELL := /bin/sh
+MAKEOVERRIDES := $(filter-out SHELL=%,$(MAKEOVERRIDES))
+TERMINAL := 1
+endif
+
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.stamp
 
@@ -28,7 +36,7 @@ soak: $(STAMP) ## random requests with many seeds: SEEDS=n CYCLES=n CHAINS=n CON
 board: $(STAMP) ## test a device on a board, mapped from files (docs/board.md): REGS=file[@offset] MEM=file[@offset,bus_address] IRQ=uio|poll TEST=name SEED=n
 	@$(PY) -m tests.board
 
-linux: $(STAMP) ## an unmodified Linux under QEMU drives the devices (docs/linux.md): DEVICES=rng,blk,net,console,input FEATURES=full|minimal|... TIMING=none|light|heavy SEED=n TIMEOUT=s TERMINAL=1 KERNEL=file INITRD=file DISK=file DUT=device.toml PARAMETERS='NAME=n ...' WAVES=1 WINDOW=part
+linux: $(STAMP) ## an unmodified Linux under QEMU drives the devices (docs/linux.md): DEVICES=rng,blk,net,console,input FEATURES=full|minimal|... TIMING=none|light|heavy SEED=n TIMEOUT=s SHELL=1 KERNEL=file INITRD=file DISK=file DUT=device.toml PARAMETERS='NAME=n ...' WAVES=1 WINDOW=part
 	@$(PY) -m tests.system.linux
 
 uboot: $(STAMP) ## an unmodified U-Boot drives the devices, unicorn being its processor (docs/uboot.md): ARCH=riscv64|arm64 DEVICE=blk|rng|net TIMING=none|light|heavy SEED=n TIMEOUT=s DUT=device.toml PARAMETERS='NAME=n ...' WAVES=1 WINDOW=part

@@ -148,6 +148,8 @@ async def serves_guest(dut: Any) -> None:
         if window is not None:
             window.finish(rig.now_ns() / 1000)
         assert account.figures["register_accesses"], "guest expected to access the device, seen no access"
+        damaged = account.peer.damaged
+        assert not damaged, f"packets expected with the checksums of their content, seen {damaged} others"
         await rig.end()
     finally:
         Path(PORT_FILE).write_bytes(account.port + account.peer.received)

@@ -119,8 +119,16 @@ def compiled(tree: str) -> bytes:
 class Board:
     """A processor with RAM, a UART and one VirtIO device; what U-Boot says is in `console`."""
 
-    def __init__(self, arch: Arch, image: bytes, ram: mmap.mmap, access: Callable[[bool, int, int, int], int]) -> None:
+    def __init__(
+        self,
+        arch: Arch,
+        image: bytes,
+        ram: mmap.mmap,
+        access: Callable[[bool, int, int, int], int],
+        on_console: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.console = ""
+        self._on_console = on_console
         self._arch = arch
         self._access = access
         self._typed = b""
@@ -206,6 +214,8 @@ class Board:
     def _uart_write(self, uc: Any, offset: int, size: int, value: int, data: object) -> None:
         if offset == 0:
             self.console = (self.console + chr(value & 0xFF)).replace("\r", "")
+            if value & 0xFF == ord("\n"):
+                self._on_console(self.console)
 
     def _type(self) -> None:
         """The next command, when U-Boot waits for one."""

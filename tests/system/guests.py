@@ -13,7 +13,7 @@ from typing import Protocol
 from virtio_model.spec import SECTOR
 
 from ..sim.guest import PORT_FILE
-from ..sim.peer import ADDRESS, ECHO_PORT, GUEST, dotted
+from ..sim.peer import ADDRESS, ECHO_PORT, GUEST
 from .boot import tool
 
 #: Bytes that the guest reads from the entropy device; hwrng hands out what the device gave in pieces of 64.
@@ -206,10 +206,10 @@ class Net:
     again = "reach_peer 1"
 
     def script(self) -> str:
-        peer = dotted(ADDRESS)
+        peer = ADDRESS
         return f"""
 reach_peer() {{
-    ip link set eth0 up && ip addr add {dotted(GUEST)}/24 dev eth0 && ping -q -c $1 -s 1200 -w 30 {peer}
+    ip link set eth0 up && ip addr add {GUEST}/24 dev eth0 && ping -q -c $1 -s 1200 -w 30 {peer}
 }}
 echo_by_tcp() {{
     dd if=/dev/urandom of=/tmp/sent bs=1024 count={TCP_BYTES // 1024} iflag=fullblock status=none &&

@@ -152,8 +152,9 @@ class Boot:
             kernel = initrd
         self.booted = Booted(kernel, initrd, boot.table(len(leg.devices), self.directory))
 
-    def run(self) -> Outcome:
-        """Boot, let the guest do its work, judge."""
+    def run(self, on_console: Callable[[str], None] = lambda text: None) -> Outcome:
+        """Boot, let the guest do its work, judge; `on_console` is told all that the console has said so far."""
+        self._on_console = on_console
         begun = time.monotonic()
         outcome = Outcome()
         memory = os.memfd_create("guest")
@@ -240,6 +241,7 @@ class Boot:
                     if self.request.terminal:
                         sys.stdout.buffer.write(text)
                         sys.stdout.flush()
+                    self._on_console(outcome.console)
                     self._answer(devices, outcome)
                     if not text:
                         sources.remove(console)

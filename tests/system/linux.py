@@ -27,6 +27,7 @@ from . import boot
 from .leg import DEVICES, FOLDER, LEGS, MATRIX, TIMEOUT_S, Boot, Leg, Request, verdict
 from .machine import SIM
 from .request import foreign, wave_window
+from .show import Progress, show_summary
 
 
 def parse(env: Mapping[str, str], short: bool = False, matrix: bool = False) -> Request:
@@ -58,7 +59,7 @@ def parse(env: Mapping[str, str], short: bool = False, matrix: bool = False) -> 
     if kernel and not initrd:
         raise UsageError("KERNEL= needs INITRD= with the modules of that kernel, if it has any")
     if image and not (initrd or flags["TERMINAL"]):
-        raise UsageError("DISK= needs TERMINAL=1 or INITRD=: the script of a run knows its own disk only")
+        raise UsageError("DISK= needs SHELL=1 or INITRD=: the script of a run knows its own disk only")
     return Request(
         legs=legs,
         seed=number(env, "SEED", random.SystemRandom().randrange(1, 1 << 31)),
@@ -83,11 +84,13 @@ def run_legs(request: Request, report: Path) -> tuple[int, int]:
     """Run all legs and leave figures; how many passed and failed. Raises `UsageError`."""
     report.unlink(missing_ok=True)
     package = available()
+    shown = Progress(request.terminal)
     begun = time.monotonic()
     legs: dict[str, Any] = {}
     passed = failed = 0
     for leg in request.legs:
-        outcome = Boot(leg, request, package).run()
+        outcome = Boot(leg, request, package).run(lambda console, name=leg.name: shown.show(name, console))
+        shown.clear()
         wrong = verdict(leg, outcome.failures)
         passed, failed = passed + (not wrong), failed + bool(wrong)
         print(f"{'FAILED' if wrong else 'passed'} {leg.name} in {outcome.figures['wall_s']} s", flush=True)
@@ -101,6 +104,7 @@ def run_legs(request: Request, report: Path) -> tuple[int, int]:
         wall_s = round(time.monotonic() - begun, 1)
         counted = {"tests": passed + failed, "passed": passed, FAILED: failed, SKIPPED: 0}
         write_json(report, {**counted, "seed": request.seed, "wall_s": wall_s, "legs": legs})
+    show_summary(legs)
     return passed, failed
 
 

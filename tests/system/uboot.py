@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import util
@@ -28,7 +28,7 @@ from ..check.simulate import Bench
 from ..sim import disk, runner, toolchain
 from ..sim.configs import ROOT, TIMINGS
 from ..sim.guest import TRACE_FILE
-from ..sim.peer import ADDRESS, GUEST, dotted
+from ..sim.peer import ADDRESS, GUEST
 from ..sim.results import FAILED, SKIPPED, RunResult, closing_line, exit_code, write_json
 from ..sim.selection import UsageError, choose, number
 from . import boot
@@ -36,6 +36,7 @@ from .board import ARCHES, RAM_BYTES, Board
 from .leg import FOREIGN
 from .machine import SIM, Device, DeviceGone, MemoryFile, Simulate, build, build_foreign
 from .request import foreign, wave_window
+from .show import Progress, show_summary
 
 FOLDER = runner.BUILD_ROOT / "uboot"
 PACKAGE = "u-boot-qemu"
@@ -67,8 +68,8 @@ def script(device: str, ram: int) -> Script:
         return Script([*info, "virtio device 0", read, write, again, "part list virtio 0"], said)
     if device == "rng":
         return Script(["setenv efi_selftest random number generator", "bootefi selftest"], [r"Summary: 0 failures"])
-    ping = f"setenv ipaddr {dotted(GUEST)}; setenv netmask 255.255.255.0; ping {dotted(ADDRESS)}"
-    return Script([*info, ping], [rf"host {re.escape(dotted(ADDRESS))} is alive"])
+    ping = f"setenv ipaddr {GUEST}; setenv netmask 255.255.255.0; ping {ADDRESS}"
+    return Script([*info, ping], [rf"host {re.escape(ADDRESS)} is alive"])
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,9 @@ def simulated(leg: Leg, session: runner.Session) -> Simulate:
     return build_foreign(Bench(leg.dut, SIM, directory, session.seed, session.timeout_s, session.waves))
 
 
-def run_leg(leg: Leg, images: Path, request: Request) -> tuple[list[str], dict[str, Any]]:
+def run_leg(
+    leg: Leg, images: Path, request: Request, on_console: Callable[[str], None]
+) -> tuple[list[str], dict[str, Any]]:
     """Run U-Boot with its device; what is wrong, and figures."""
     begun = time.monotonic()
     directory = FOLDER / leg.name
@@ -174,7 +177,7 @@ def run_leg(leg: Leg, images: Path, request: Request) -> tuple[list[str], dict[s
                     read = device.access(write, offset, size, value)
                     return read ^ 1 if leg.fault == "magic" and not offset else read
 
-                board = Board(arch, (images / arch.file).read_bytes(), ram, access)
+                board = Board(arch, (images / arch.file).read_bytes(), ram, access, on_console)
                 wrong += filter(None, [board.run(work.commands, limit_s)])
                 console = board.console
                 read, again = (ram[at : at + 512 * _SECTORS] for at in (_DATA, _DATA + _AGAIN))
@@ -190,8 +193,8 @@ def run_leg(leg: Leg, images: Path, request: Request) -> tuple[list[str], dict[s
     (directory / "console.log").write_text(console)
     figures: dict[str, Any] = {"wall_s": round(time.monotonic() - begun, 1)}
     if result is not None:
+        figures[leg.config] = result.figures
         wrong[:0] = [f"{leg.config}: {test.message}" for test in result.tests if test.verdict == FAILED]
-        figures |= result.figures
         wrong += judge(work, console)
         if leg.device == "blk":
             wrong += judge_read(content, read, again)
@@ -283,10 +286,12 @@ def run_legs(request: Request, report: Path) -> tuple[int, int]:
     """Run all legs and leave figures; how many passed and failed. Raises `UsageError`."""
     report.unlink(missing_ok=True)
     images = available()
+    shown = Progress()
     legs: dict[str, Any] = {}
     passed = failed = 0
     for leg in request.legs:
-        wrong, figures = run_leg(leg, images, request)
+        wrong, figures = run_leg(leg, images, request, lambda console, name=leg.name: shown.show(name, console))
+        shown.clear()
         found = verdict(leg, wrong)
         passed, failed = passed + (not found), failed + bool(found)
         print(f"{'FAILED' if found else 'passed'} {leg.name} in {figures['wall_s']} s", flush=True)
@@ -295,6 +300,7 @@ def run_legs(request: Request, report: Path) -> tuple[int, int]:
         legs[leg.name] = {"verdict": FAILED if found else "passed", "failures": found, "found": wrong, **figures}
         counted = {"tests": passed + failed, "passed": passed, FAILED: failed, SKIPPED: 0}
         write_json(report, {**counted, "seed": request.seed, "legs": legs})
+    show_summary(legs)
     return passed, failed
 
 

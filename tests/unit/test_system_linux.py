@@ -82,7 +82,7 @@ def test_requests() -> None:
         ({"TIMEOUT": "0"}, "TIMEOUT=0: not a number of 1 or more"),
         ({"KERNEL": "/nowhere"}, "KERNEL=/nowhere: no such file"),
         ({"KERNEL": __file__}, "KERNEL= needs INITRD="),
-        ({"DISK": __file__}, "DISK= needs TERMINAL=1 or INITRD="),
+        ({"DISK": __file__}, "DISK= needs SHELL=1 or INITRD="),
         ({"DUT": str(FOREIGN / "tiny_rng.toml"), "FEATURES": "full"}, "FEATURES= is not for DUT="),
         ({"DUT": "/nowhere.toml"}, "/nowhere.toml: expected a description"),
         ({"WAVES": "1", "WINDOW": "5-4"}, "WINDOW=5-4: expected START-END"),

@@ -3,66 +3,77 @@
 
 from __future__ import annotations
 
-import struct
+from typing import Any
 
-from tests.sim.peer import ADDRESS, GUEST, MAC, Peer, checksum
+from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.l2 import ARP, Ether
+from scapy.packet import Packet
 
-OURS = bytes.fromhex("525400123456")
-FIN, SYN, PUSH, ACK = 1, 2, 8, 16
+from tests.sim.peer import ADDRESS, GUEST, MAC, Peer, intact
 
-
-def packet(protocol: int, content: bytes) -> bytes:
-    header = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(content), 0, 0, 64, protocol, 0) + GUEST + ADDRESS
-    return MAC + OURS + b"\x08\x00" + header + content
+OURS = "52:54:00:12:34:56"
 
 
-def segment(sequence: int, flags: int, data: bytes = b"") -> bytes:
-    return packet(6, struct.pack(">HHIIBBHHH", 4000, 7, sequence, 0, 0x50, flags, 1000, 0, 0) + data)
+def frame(content: Packet) -> bytes:
+    """A frame of the guest's, padded as short ones are."""
+    return bytes(Ether(src=OURS, dst=MAC) / content).ljust(60, b"\0")
 
 
-def answered(frames: list[bytes]) -> list[tuple[int, int, int, bytes]]:
+def segment(sequence: int, flags: str, data: bytes = b"") -> bytes:
+    return frame(IP(src=GUEST, dst=ADDRESS) / TCP(sport=4000, dport=7, seq=sequence, flags=flags) / data)
+
+
+def answered(frames: list[bytes]) -> list[tuple[int, int, str, bytes]]:
     """Sequence number, acknowledgement, flags and data of TCP frames whose sums are right."""
-    found = []
-    for frame in frames:
-        assert frame[:14] == OURS + MAC + b"\x08\x00"
-        content = frame[34 : 14 + int.from_bytes(frame[16:18], "big")]
-        assert checksum(frame[14:34]) == 0
-        assert checksum(ADDRESS + GUEST + struct.pack(">HH", 6, len(content)) + content) == 0
-        _, _, sequence, ack, offset, flags = struct.unpack_from(">HHIIBB", content)
-        found.append((sequence, ack, flags, content[offset >> 4 << 2 :]))
+    found: list[tuple[int, int, str, bytes]] = []
+    for one in frames:
+        packet: Any = Ether(one)
+        assert (packet.src, packet.dst, packet[IP].src, packet[IP].dst) == (MAC, OURS, ADDRESS, GUEST)
+        assert (packet[TCP].sport, packet[TCP].dport) == (7, 4000)
+        assert intact(packet)
+        length = packet[IP].len - 4 * (packet[IP].ihl + packet[TCP].dataofs)
+        found.append((packet[TCP].seq, packet[TCP].ack, str(packet[TCP].flags), bytes(packet[TCP].payload)[:length]))
     return found
 
 
-def test_checksum_of_a_known_header() -> None:
-    header = bytes.fromhex("45000073000040004011 0000 c0a80001c0a800c7".replace(" ", ""))
-    assert checksum(header) == 0xB861
-    assert checksum(b"\x01") == 0xFEFF
-
-
 def test_arp() -> None:
-    request = b"\0\1\x08\0\6\4\0\1" + OURS + GUEST + bytes(6) + ADDRESS
-    (reply,) = Peer().take(b"\xff" * 6 + OURS + b"\x08\x06" + request)
-    assert reply[:42] == OURS + MAC + b"\x08\x06" + b"\0\1\x08\0\6\4\0\2" + MAC + ADDRESS + OURS + GUEST
+    def request(wanted: str) -> bytes:
+        return frame(ARP(op=1, hwsrc=OURS, psrc=GUEST, pdst=wanted))
+
+    (reply,) = Peer().take(request(ADDRESS))
+    asked: Any = Ether(reply)
     assert len(reply) == 60
-    assert Peer().take(b"\xff" * 6 + OURS + b"\x08\x06" + request[:24] + GUEST) == []
+    assert (asked.src, asked.dst, asked[ARP].op) == (MAC, OURS, 2)
+    assert (asked[ARP].hwsrc, asked[ARP].psrc, asked[ARP].hwdst, asked[ARP].pdst) == (MAC, ADDRESS, OURS, GUEST)
+    assert Peer().take(request(GUEST)) == []
 
 
 def test_ping() -> None:
     peer = Peer()
-    (reply,) = peer.take(packet(1, b"\x08\0\0\0" + b"id no" * 9))
-    content = reply[34 : 14 + int.from_bytes(reply[16:18], "big")]
-    assert content[:2] == b"\0\0"
-    assert content[4:] == b"id no" * 9
-    assert checksum(content) == 0
+    (reply,) = peer.take(frame(IP(src=GUEST, dst=ADDRESS) / ICMP(type=8, id=3, seq=9) / (b"id no" * 9)))
+    packet: Any = Ether(reply)
+    assert intact(packet)
+    assert (packet[ICMP].type, packet[ICMP].id, packet[ICMP].seq) == (0, 3, 9)
+    assert bytes(packet[ICMP].payload) == b"id no" * 9
     assert peer.echoes == 1
 
 
 def test_tcp_echo_from_start_to_end() -> None:
     peer = Peer()
-    (start,) = answered(peer.take(segment(0xFFFF_FFFE, SYN)))
-    assert start == (1, 0xFFFF_FFFF, SYN | ACK, b"")
-    assert peer.take(segment(0xFFFF_FFFF, ACK)) == []
-    assert answered(peer.take(segment(0xFFFF_FFFF, PUSH | ACK, b"abc"))) == [(2, 2, PUSH | ACK, b"abc")]
-    assert answered(peer.take(segment(0xFFFF_FFFF, PUSH | ACK, b"abc"))) == [(5, 2, ACK, b"")]
-    assert answered(peer.take(segment(2, FIN | ACK, b"d"))) == [(5, 3, PUSH | ACK, b"d"), (6, 4, FIN | ACK, b"")]
+    (start,) = answered(peer.take(segment(0xFFFF_FFFE, "S")))
+    assert start == (1, 0xFFFF_FFFF, "SA", b"")
+    assert peer.take(segment(0xFFFF_FFFF, "A")) == []
+    assert answered(peer.take(segment(0xFFFF_FFFF, "PA", b"abc"))) == [(2, 2, "PA", b"abc")]
+    assert answered(peer.take(segment(0xFFFF_FFFF, "PA", b"abc"))) == [(5, 2, "A", b"")]
+    assert answered(peer.take(segment(2, "FA", b"d"))) == [(5, 3, "PA", b"d"), (6, 4, "FA", b"")]
     assert bytes(peer.received) == b"abcd"
+    assert peer.damaged == 0
+
+
+def test_damaged_packets_are_not_answered() -> None:
+    for good in (segment(0, "S"), segment(0, "PA", b"abc"), frame(IP(src=GUEST, dst=ADDRESS) / ICMP(type=8) / b"abcd")):
+        for at in (24, 36):  # in the header of IP, and in that of what it carries
+            peer, bad = Peer(), bytearray(good)
+            bad[at] ^= 1
+            assert peer.take(bytes(bad)) == []
+            assert peer.damaged == 1
