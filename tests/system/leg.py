@@ -23,7 +23,7 @@ from ..check.simulate import Bench
 from ..sim import disk, runner, toolchain
 from ..sim.configs import ROOT, TIMINGS
 from ..sim.feature_sets import GUEST
-from ..sim.guest import TRACE_FILE
+from ..sim.guest import PORT_FILE, TRACE_FILE
 from ..sim.results import FAILED, RunResult
 from . import boot, guests
 from .guests import SCRATCH_BYTES, judge_steps, rebinding, removal
@@ -274,6 +274,9 @@ class Boot:
         if complaint := _COMPLAINT.search(console):
             yield f"kernel: expected no complaint, seen {complaint[0].strip()}"
         for device, guest, directory in zip(self.leg.devices, self.guests, directories, strict=True):
+            if not all((directory / name).exists() for name in (PORT_FILE, TRACE_FILE)):
+                yield f"{device}: the simulation expected to leave {PORT_FILE} and {TRACE_FILE}, seen it end without"
+                continue
             yield from guest.judge(console, directory)
             shutil.copyfile(directory / TRACE_FILE, self.directory / f"{device}-trace.txt")
 
