@@ -6,19 +6,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cocotbext.virtio.check.description import Description
-from virtio_model.spec import BlkFeature, features
+from virtio_model.spec import BlkFeature, ConsoleFeature, Feature, NetFeature, features
 
 from ..board.left_out import lacking
 from ..bodies.rig import Body
 
 #: What the bench can do to any device; the rest takes a view of what is behind it.
 POWERS = frozenset({"faults", "power_cycle", "cycles", "wild"})
+#: What it can do at the other end of the streams of a device type, and with its signals.
+STREAM_POWERS: Mapping[str, frozenset[str]] = {
+    "net": frozenset({"inject", "set_mac", "frames_sent"}),
+    "console": frozenset({"give", "set_port", "given_out"}),
+    "input": frozenset({"give", "set_port", "given_out"}),
+}
+SIGNAL_POWERS: Mapping[str, str] = {"link_up": "set_link", "cols": "set_size", "rows": "set_size"}
 
 _CHOICE = "the standard leaves it to the device: "
+_STORES = f"{_CHOICE}whether it stores "
 _FATAL = f"{_CHOICE}what it does after an error of the bus"
 #: Bodies, or single cases of them, that hold a device to a decision of this project where the standard leaves a choice.
 DECISIONS: Mapping[str, str] = {
     "blk.short_headers_fail": f"{_CHOICE}a header that is too short may be answered or be fatal",
+    "console.bytes_come_together": f"{_CHOICE}how many bytes go into a buffer",
+    "console.failing_memory": _FATAL,
+    "console.no_buffers": f"{_STORES}bytes that come in and find no buffer",
+    "console.stalled_port": f"{_STORES}bytes that are sent",
+    "console.queue_reset": f"{_STORES}bytes that come in and find no buffer",
+    "input.buffers_of_any_kind": f"{_CHOICE}what becomes of an event that finds a buffer too small",
+    "input.events_without_a_driver": f"{_STORES}events that come in without a driver",
+    "input.failing_memory": _FATAL,
+    "input.sequences_that_are_too_long": f"{_STORES}events of a sequence",
+    "input.stalled_status_port": f"{_STORES}status events",
+    "input.too_few_buffers": f"{_STORES}events that come in and find no buffer",
+    "input.window": f"{_CHOICE}what it says about itself",
+    "input.window_without_information": f"{_CHOICE}what it says about itself",
+    "net.buffers_of_any_kind": f"{_CHOICE}what becomes of a frame that finds a buffer too small",
+    "net.frames_over_too_few_buffers": f"{_CHOICE}what becomes of a frame that finds too few buffers",
+    "net.full_speed": f"{_CHOICE}how fast it is",
+    "net.no_buffers": f"{_STORES}frames that come in and find no buffer",
     "data.requests_of_several_pages": f"{_CHOICE}how much entropy it gives at once",
     "faults.dma_error_in_data_written": _FATAL,
     "faults.dma_error_in_entropy_written": _FATAL,
@@ -42,7 +67,27 @@ READ_BACK = frozenset(
 )
 
 #: Bodies that use what a feature brings without asking whether it is there.
-NEEDS: Mapping[str, int] = {"blk.flush_needs_its_feature": features(BlkFeature.FLUSH)}
+_FILTER = features(NetFeature.CTRL_VQ, NetFeature.CTRL_RX)
+_SIZE, _EMERGENCY = features(ConsoleFeature.SIZE), features(ConsoleFeature.EMERG_WRITE)
+NEEDS: Mapping[str, int] = {
+    "blk.flush_needs_its_feature": features(BlkFeature.FLUSH),
+    "console.emergency_write": _EMERGENCY,
+    "console.emergency_write_to_a_stalled_port": _EMERGENCY,
+    "console.emergency_write_while_a_reset_is_pending": _EMERGENCY,
+    "console.offered_features": _SIZE | _EMERGENCY,
+    "console.size_changes": _SIZE,
+    "console.size_changes_without_a_driver": _SIZE,
+    "net.address_table": _FILTER | features(NetFeature.CTRL_RX_EXTRA),
+    "net.bad_commands": _FILTER | features(NetFeature.CTRL_MAC_ADDR, NetFeature.CTRL_VLAN),
+    "net.configuration_fields": features(NetFeature.MAC, NetFeature.STATUS, NetFeature.MTU),
+    "net.frames_over_several_buffers": features(NetFeature.MRG_RXBUF),
+    "net.link": features(NetFeature.STATUS),
+    "net.own_address_only": features(NetFeature.MAC),
+    "net.queue_pairs": features(NetFeature.CTRL_VQ, NetFeature.MQ),
+    "net.queue_resets": features(Feature.RING_RESET),
+    "net.receive_modes": _FILTER | features(NetFeature.CTRL_RX_EXTRA),
+    "net.vlan_filter": features(NetFeature.CTRL_VQ, NetFeature.CTRL_VLAN),
+}
 
 
 def why(body: Body, device: Description, case: str = "") -> str:
@@ -58,5 +103,7 @@ def why(body: Body, device: Description, case: str = "") -> str:
     narrow = device.memory.address_width < 64
     if body.name in READ_BACK:
         return ""
-    powers = POWERS | ({"bus"} if narrow else set()) | ({"regions"} if device.memory.address_width > 32 else set())
+    behind = STREAM_POWERS.get(device.type, frozenset()) | {SIGNAL_POWERS[name] for name in device.signals}
+    powers = POWERS | behind
+    powers |= ({"bus"} if narrow else set()) | ({"regions"} if device.memory.address_width > 32 else set())
     return lacking(body, device.features, powers)

@@ -22,8 +22,8 @@ from cocotbext.virtio.identity import QueueRequest
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.timing import Timing
 from cocotbext.virtio.violation import ScoreboardError
-from virtio_model import Blk, DeviceFunction, MemoryStorage, Rng
-from virtio_model.spec import SECTOR, BlkFeature, DeviceType, Reg, features
+from virtio_model import Blk, Console, DeviceFunction, EventPort, Input, MemoryStorage, Net, Port, Rng, Wire
+from virtio_model.spec import SECTOR, BlkFeature, DeviceType, NetFeature, Reg, features
 
 from ..bodies import every_body, work
 from ..bodies.rig import Body
@@ -42,11 +42,31 @@ def function_of(device: Description, storage: MemoryStorage) -> DeviceFunction:
     """The model of a device's type, with the features and configuration that the description expects."""
     if device.device_type == DeviceType.RNG:
         return Rng(bytes, request_max=(1 << 32) - 1)
+    if device.device_type == DeviceType.NET:
+        return _net(device)
+    if device.device_type == DeviceType.CONSOLE:
+        console = Console(Port(), **device.config)
+        console.device_features = device.features
+        return console
+    if device.device_type == DeviceType.INPUT:
+        return Input(EventPort(), device.window)
     fields: dict[str, Any] = {"seg_max": 0, "size_max": 0, "blk_size": 0, **device.config}
     read_only = bool(device.features & features(BlkFeature.RO))
     blk = Blk(storage, read_only=read_only, serial=device.serial, **fields)
     blk.device_features = device.features
     return blk
+
+
+def _net(device: Description) -> Net:
+    net = Net(
+        Wire(),
+        bytes.fromhex(device.config["mac"].replace(":", "")),
+        mtu=device.config.get("mtu", 1500),
+        queue_pairs=device.config.get("max_virtqueue_pairs", 1),
+        ctrl_vq=bool(device.features & features(NetFeature.CTRL_VQ)),
+    )
+    net.device_features = device.features
+    return net
 
 
 class ForeignRig(SimRig):
@@ -72,6 +92,7 @@ class ForeignRig(SimRig):
             fail_fast=False,
             entropy_observed=False,
             bus_bytes=DEVICE.memory.data_width // 8,
+            net_store_bytes=DEVICE.store_bytes,
             waived=DEVICE.waived,
             learned=() if DEVICE.vendor_id is not None else (Reg.VENDOR_ID,),
             device_features=DEVICE.features,

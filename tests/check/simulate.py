@@ -24,6 +24,8 @@ BENCH = (
     *("virtio_c_pkg", "virtio_axi_rules_pkg", "virtio_axi_rules", "virtio_axil_rules"),
     *("virtio_tb", "virtio_tap", "virtio_axi_memory", "virtio_axil_master"),
 )
+#: What is at the other end of a device's streams.
+ENDS = {"net": "virtio_mac", "console": "virtio_port_end", "input": "virtio_port_end"}
 BRIDGES = ("virtio_axil_to_apb", "virtio_axil_to_simple")
 #: What the simulator says goes here, in the directory of a run.
 LOG = "sim.log"
@@ -73,7 +75,8 @@ def build(bench: Bench) -> None:
     header = own[: own.index("\n);\n") + 4]
     dut = bench.directory / "virtio_dut.sv"
     dut.write_text(wrapper(device, ports_of(device), header))
-    sources = [HDL / f"{name}.sv" for name in (*BENCH, *BRIDGES)]
+    ends = [ENDS[device.type]] if device.type in ENDS else []
+    sources = [HDL / f"{name}.sv" for name in (*BENCH, *BRIDGES, *ends)]
     main = toolchain.main_source(bench.sim, toolchain.NATIVE) if bench.sim == "verilator" else None
     arguments = {
         "sim": bench.sim,

@@ -42,14 +42,16 @@ class ObservedFrames(Wire):
     A frame received has to be delivered if the model wants it and all that the device may still hold leaves room for it
     in `store_bytes`, of which each frame with its header takes whole words of `bus_bytes`. Where a command was under
     way that changes the answer, or room was short, it may be delivered: it counts as delivered if its bytes are seen.
+    So does what the model does not want, unless the device `filters` as that does.
     """
 
-    def __init__(self, function: Net, report: Report, store_bytes: int, bus_bytes: int) -> None:
+    def __init__(self, function: Net, report: Report, store_bytes: int, bus_bytes: int, filters: bool = True) -> None:
         super().__init__()
         self._function = function
         self._report = report
         self._store_bytes = store_bytes
         self._bus_bytes = bus_bytes
+        self._filters = filters
         self._pending: deque[_Received] = deque()
         self._refused: deque[_Received] = deque()
         self._expected: deque[_Expected] = deque()
@@ -65,6 +67,10 @@ class ObservedFrames(Wire):
         """The MAC gave the device a frame."""
         entry = _Received(event.cycle, event.data, True)
         if not event.ok:
+            return
+        if not self.wanted(event.data) and not self._filters:
+            entry.must = False
+            self._pending.append(entry)
             return
         if not self.wanted(event.data):
             self._refused.append(entry)

@@ -88,7 +88,8 @@ class Scoreboard:
         self._entropy = ObservedEntropy() if entropy_observed else None
         self._frames: ObservedFrames | None = None
         if isinstance(function, Net):
-            self._frames = function.wire = ObservedFrames(function, self.report, net_store_bytes, bus_bytes)
+            self._frames = ObservedFrames(function, self.report, net_store_bytes, bus_bytes, filters=strict)
+            function.wire = self._frames
             self._frames.wanted = lambda frame: self._wants(function, frame)
         self._port = observed_port(function, self.report, self._takes_input)
         self._flushes: deque[int] | None = deque() if flushes_observed else None

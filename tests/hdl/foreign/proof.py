@@ -49,7 +49,7 @@ def with_bug(path: Path, bug: int) -> Description:
 def verdicts(path: Path, bug: int, test: str, sim: str) -> list[Verdict]:
     """What becomes of a test on a device with a defect."""
     device = with_bug(path, bug)
-    bench = Bench(device, path, sim, ROOT / "sim_build" / f"check-proof-{sim}" / device.name, SEED, 300)
+    bench = Bench(device, sim, ROOT / "sim_build" / f"check-proof-{sim}" / device.name, SEED, 300)
     build(bench)
     names, _ = select(device, test)
     return run(bench, names, 1)

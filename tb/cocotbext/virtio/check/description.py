@@ -22,9 +22,32 @@ else:
 REGISTER_BUSES = ("axi4-lite", "axi4", "apb", "simple")
 MEMORY_BUSES = ("axi4", "axi4-lite")
 DATA_WIDTHS = (32, 64, 128, 256, 512)
-#: Device types that can be checked: those whose data need no stream at the device's other side.
-TYPES: Mapping[str, DeviceType] = {"rng": DeviceType.RNG, "blk": DeviceType.BLK}
-BACKENDS: Mapping[str, tuple[str, ...]] = {"rng": ("none", "hook"), "blk": ("memory", "hook")}
+#: Device types that can be checked, and what may be behind them.
+TYPES: Mapping[str, DeviceType] = {
+    "rng": DeviceType.RNG,
+    "blk": DeviceType.BLK,
+    "net": DeviceType.NET,
+    "console": DeviceType.CONSOLE,
+    "input": DeviceType.INPUT,
+}
+BACKENDS: Mapping[str, tuple[str, ...]] = {
+    "rng": ("none", "hook"),
+    "blk": ("memory", "hook"),
+    **dict.fromkeys(("net", "console", "input"), ("stream",)),
+}
+#: Fields of the configuration space that a description may give, by device type.
+CONFIG_FIELDS: Mapping[str, Mapping[str, type]] = {
+    "rng": {},
+    "blk": dict.fromkeys(("size_max", "seg_max", "blk_size"), int),
+    "net": {"mac": str, "mtu": int, "max_virtqueue_pairs": int},
+    "console": {"cols": int, "rows": int},
+    "input": {},
+}
+#: Inputs of the device that the bench turns: state of the link, size of the console.
+SIGNALS: Mapping[str, tuple[str, ...]] = {"net": ("link_up",), "console": ("cols", "rows")}
+_MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+#: Frames of the longest kind that a network device holds at least, in bytes with their header.
+_ONE_FRAME = 1540
 
 #: Tables of the file, and the type of each key.
 _KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
@@ -38,14 +61,17 @@ _KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
     "irq": {"port": str, "active": str},
     "registers": {"bus": str, "prefix": str, "map": dict, "data_width": int},
     "memory": {"bus": str, "prefix": str, "map": dict, "data_width": int, "address_width": int, "id_width": int},
+    "stream_out": {"prefix": str, "map": dict},
+    "stream_in": {"prefix": str, "map": dict},
+    "signals": dict.fromkeys(("link_up", "cols", "rows"), str),
     "ties": {},
     "expect": {
-        **dict.fromkeys(("features", "queue_size_max"), list),
+        **dict.fromkeys(("features", "queue_size_max", "window"), list),
         **dict.fromkeys(("device_id", "vendor_id", "config_bytes"), int),
         "config": dict,
         "serial": str,
     },
-    "backend": {"kind": str, "sectors": int, "fill": int, "image": str, "hook": str},
+    "backend": {"kind": str, "sectors": int, "fill": int, "image": str, "hook": str, "store_bytes": int},
     "limits": {"known": list},
 }
 _REQUIRED = {
@@ -80,8 +106,23 @@ class Bus:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """A stream of the device: signal `x` is port `prefix` + x unless `names` says otherwise."""
+
+    prefix: str
+    names: Mapping[str, str]
+
+    def port(self, signal: str) -> str:
+        """The device's port for a signal."""
+        return self.names.get(signal, self.prefix + signal)
+
+
+@dataclass(frozen=True)
 class Description:
-    """A device under test. `sectors` are the size of a block device's storage, `image` what it holds at first."""
+    """A device under test. `sectors` are the size of a block device's storage, `image` what it holds at first; of what
+    comes in from its MAC a network device holds `store_bytes` at least; `window` is an input device's, by (select,
+    subsel).
+    """
 
     path: Path
     name: str
@@ -98,17 +139,22 @@ class Description:
     irq_active_low: bool
     registers: Bus
     memory: Bus
+    stream_out: Stream
+    stream_in: Stream
+    signals: Mapping[str, str]
     ties: Mapping[str, int]
     features: int
     queue_size_max: tuple[int, ...]
     device_id: int
     vendor_id: int | None
-    config: Mapping[str, int]
+    config: Mapping[str, Any]
+    window: Mapping[tuple[int, int], bytes]
     serial: bytes
     sectors: int
     fill: int
     image: Path | None
     hook: str
+    store_bytes: int
     waived: Mapping[str, str]
     waived_tests: Mapping[str, str]
 
@@ -246,17 +292,22 @@ def load(path: Path) -> Description:
         irq_active_low=source.choice("irq", "active", "high", ("low", "high")) == "low",
         registers=_bus(source, "registers", REGISTER_BUSES, (32,)),
         memory=_bus(source, "memory", MEMORY_BUSES, DATA_WIDTHS),
+        stream_out=_stream(source, "stream_out", kind),
+        stream_in=_stream(source, "stream_in", kind),
+        signals=_signals(source, kind),
         ties=source.tables.get("ties", {}),
         features=offered,
         queue_size_max=sizes,
         device_id=source.number("expect", "device_id", int(TYPES[kind]), 0, 0xFFFF_FFFF),
         vendor_id=source.get("expect", "vendor_id", None),
-        config=source.get("expect", "config", {}),
+        config=_config(source, kind),
+        window=_window(source, kind),
         serial=source.get("expect", "serial", "").encode(),
         sectors=source.number("backend", "sectors", 0, 1 if kind == "blk" else 0, 1 << 22),
         fill=source.number("backend", "fill", 0, 0, 255),
         image=_image(source),
         hook=hook,
+        store_bytes=source.number("backend", "store_bytes", _ONE_FRAME, 0, 1 << 24),
         waived={entry["rule"]: str(entry["reason"]) for entry in known if "rule" in entry},
         waived_tests={str(entry["test"]): str(entry["reason"]) for entry in known if "test" in entry},
     )
@@ -270,6 +321,47 @@ def _image(source: _Source) -> Path | None:
     if not path.is_file():
         raise source.error("backend", "image", f"there is no file {path}")
     return path.resolve()
+
+
+def _stream(source: _Source, table: str, kind: str) -> Stream:
+    wanted = BACKENDS[kind] == ("stream",)
+    if wanted != (table in source.tables):
+        raise source.error(table, "", f"{'missing for' if wanted else 'not for'} a device of type {kind}")
+    return Stream(source.get(table, "prefix", ""), source.get(table, "map", {}))
+
+
+def _signals(source: _Source, kind: str) -> Mapping[str, str]:
+    given: Mapping[str, str] = source.tables.get("signals", {})
+    for name in given:
+        if name not in SIGNALS.get(kind, ()):
+            raise source.error("signals", name, f"not for a device of type {kind}")
+    return given
+
+
+def _config(source: _Source, kind: str) -> Mapping[str, Any]:
+    given: Mapping[str, Any] = source.get("expect", "config", {})
+    known = CONFIG_FIELDS[kind]
+    for name, value in given.items():
+        if name not in known:
+            raise source.error("expect", "config", f"unknown field {name}, there are {', '.join(known) or 'none'}")
+        if not isinstance(value, known[name]) or isinstance(value, bool):
+            raise source.error("expect", "config", f"{name} expected to be {_type_name(known[name])}, seen {value!r}")
+    if kind == "net" and not _MAC.fullmatch(given.get("mac", "")):
+        raise source.error("expect", "config", "mac expected, as six bytes like 02:00:00:00:00:01")
+    return given
+
+
+def _window(source: _Source, kind: str) -> Mapping[tuple[int, int], bytes]:
+    found = {}
+    for entry in source.get("expect", "window", []):
+        try:
+            found[int(entry["select"]), int(entry.get("subsel", 0))] = bytes.fromhex(entry["hex"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            text = f"expected {{ select, subsel, hex }}, seen {entry!r}"
+            raise source.error("expect", "window", text) from None
+    if found and kind != "input":
+        raise source.error("expect", "window", f"not for a device of type {kind}")
+    return found
 
 
 def _bus(source: _Source, table: str, kinds: tuple[str, ...], widths: tuple[int, ...]) -> Bus:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pyslang
 
-from .description import Bus, Description, DescriptionError
+from .description import Bus, Description, DescriptionError, Stream
 
 _AXI_REQUEST = ("addr", "prot", "valid")
 _AXI4_REQUEST = ("id", "addr", "len", "size", "burst", "lock", "cache", "prot", "valid")
@@ -109,8 +109,10 @@ class _Wrapper:
         self._input("reset", device.reset, "rst_ni" if device.reset_active_low else "!rst_ni")
         irq = self._output("irq", device.irq)
         self.assigns.append(f"assign irq_o = {'!' if device.irq_active_low else ''}{irq};")
-        extra = list(self._registers())
+        extra = [*self._registers(), *self._streams()]
         self._memory()
+        for signal, name in device.signals.items():
+            self._input("signals", name, f"{signal}_i")
         for name, value in device.ties.items():
             self._input("ties", name, f"{self._port('ties', name).width}'d{value}")
         loose = [port.name for port in self.ports.values() if port.direction != "out" and port.name not in self.inputs]
@@ -124,7 +126,8 @@ class _Wrapper:
         connections += [f".{name}({f'w_{name}' if name in self.taken else ''})" for name in outputs]
         joined = ",\n    ".join(connections)
         body = [*self.wires, *extra, f"{device.top} #({parameters}) u_device (\n    {joined}\n  );", *self.assigns]
-        lines = "\n".join(f"  {line}" for line in [*body, *_NOTHING_ELSE])
+        silent = [name for name in _BEHIND if not any(name in line for line in (*extra, *self.assigns))]
+        lines = "\n".join(f"  {line}" for line in [*body, *(f"assign {name} = '0;" for name in silent)])
         return f"{header}\n{lines}\n\nendmodule\n"
 
     def _port(self, table: str, name: str, direction: str = "in") -> Port:
@@ -150,12 +153,12 @@ class _Wrapper:
             self.wires.append(f"logic [{width - 1}:0] w_{name};")
         return f"w_{name}"
 
-    def _drive(self, table: str, bus: Bus, signal: str, value: str, required: bool = True) -> None:
+    def _drive(self, table: str, bus: Bus | Stream, signal: str, value: str, required: bool = True) -> None:
         name = bus.port(signal)
         if required or name in self.ports:
             self._input(table, name, value)
 
-    def _answer(self, table: str, bus: Bus, signal: str, default: str = "") -> str:
+    def _answer(self, table: str, bus: Bus | Stream, signal: str, default: str = "") -> str:
         name = bus.port(signal)
         return default if default and name not in self.ports else self._output(table, name)
 
@@ -196,6 +199,68 @@ class _Wrapper:
         joined = ",\n    ".join(connections)
         yield f"{bridge} u_registers (\n    {joined}\n  );"
 
+    def _streams(self) -> Iterator[str]:
+        """Connect the device's streams to what is at their other ends."""
+        if self.device.type == "net":
+            yield from self._mac()
+        elif self.device.type in ("console", "input"):
+            yield from self._port_end()
+
+    def _mac(self) -> Iterator[str]:
+        out, in_ = self.device.stream_out, self.device.stream_in
+        width = self._port("stream_out", out.port("tdata"), "out").width
+        other = self._port("stream_in", in_.port("tdata")).width
+        if width != other or width % 8 or width > self.device.memory.data_width:
+            raise DescriptionError(
+                f"{self.device.path}: [stream_out], [stream_in]: tdata expected of one width in bytes, not above that of "
+                f"[memory], seen {width} and {other} bits"
+            )
+        parts = {"valid": ("tvalid", 1), "data": ("tdata", width), "keep": ("tkeep", width // 8), "last": ("tlast", 1)}
+        connections = [".clk_i", ".rst_ni", ".loop_i(mac_loop_i)", ".stall_i(mac_stall_i)", ".gap_i(mac_gap_i)"]
+        for name, (signal, bits) in parts.items():
+            seen = self._answer("stream_out", out, signal, "'1" if signal == "tkeep" else "")
+            value = f"{bits}'({seen})"
+            self.assigns.append(f"assign mac_tx_{name}_o = $bits(mac_tx_{name}_o)'({value});")
+            connections.append(f".tx_{name}_i({value})")
+            self.wires.append(f"logic [{bits - 1}:0] b_rx_{name};")
+            connections.append(f".rx_{name}_o(b_rx_{name})")
+            self.assigns.append(f"assign mac_rx_{name}_o = $bits(mac_rx_{name}_o)'(b_rx_{name});")
+            self._drive("stream_in", in_, signal, f"b_rx_{name}", signal != "tkeep")
+        self._drive("stream_out", out, "tready", "mac_tx_ready_o")
+        self.wires.append("logic b_rx_user;")
+        told = in_.port("tuser") in self.ports  # otherwise no frame is bad
+        self.assigns.append(f"assign mac_rx_user_o = {'b_rx_user' if told else '0'};")
+        self._drive("stream_in", in_, "tuser", "b_rx_user", False)
+        ready = self._answer("stream_in", in_, "tready", "1'b1")
+        self.assigns.append(f"assign mac_rx_ready_o = {ready};")
+        connections += [".tx_ready_o(mac_tx_ready_o)", f".rx_ready_i({ready})", ".rx_user_o(b_rx_user)"]
+        joined = ",\n      ".join(connections)
+        yield f"if (1) begin : g_net\n    virtio_mac #(.DataWidth({width})) u_mac (\n      {joined}\n    );\n  end"
+
+    def _port_end(self) -> Iterator[str]:
+        out, in_ = self.device.stream_out, self.device.stream_in
+        most = 64 if self.device.type == "input" else 8
+        for table, stream, direction in (("stream_out", out, "out"), ("stream_in", in_, "in")):
+            if (width := self._port(table, stream.port("tdata"), direction).width) != most:
+                raise DescriptionError(f"{self.device.path}: [{table}]: tdata of {most} bits expected, seen {width}")
+        valid = self._answer("stream_out", out, "tvalid")
+        # tuser marks the bytes of a console's emergency write.
+        marked = f"{self._answer('stream_out', out, 'tuser')}, " if out.port("tuser") in self.ports else ""
+        ready = self._answer("stream_in", in_, "tready")
+        self.assigns += [
+            f"assign port_out_valid_o = {valid};",
+            f"assign port_out_data_o = 64'({{{marked}{self._answer('stream_out', out, 'tdata')}}});",
+            f"assign port_in_ready_o = {ready};",
+        ]
+        self._drive("stream_out", out, "tready", "port_out_ready_o")
+        self._drive("stream_in", in_, "tvalid", "port_in_valid_o")
+        self._drive("stream_in", in_, "tdata", f"port_in_data_o[{most - 1}:0]")
+        connections = [".clk_i", ".rst_ni", ".stall_i(port_stall_i)", ".gap_i(port_gap_i)"]
+        connections += [f".out_valid_i({valid})", ".out_ready_o(port_out_ready_o)", ".in_valid_o(port_in_valid_o)"]
+        connections += [f".in_ready_i({ready})", ".in_data_o(port_in_data_o)"]
+        joined = ",\n      ".join(connections)
+        yield f"if (1) begin : g_port\n    virtio_port_end u_end (\n      {joined}\n    );\n  end"
+
     def _memory(self) -> None:
         """Connect the device's master; what AXI4-Lite leaves out is a single beat as wide as the bus."""
         bus = self.device.memory
@@ -215,14 +280,11 @@ class _Wrapper:
             self._drive("memory", bus, signal, f"m_axi_{signal}", signal not in _OPTIONAL)
 
 
-#: The other ports of virtio_dut: nothing is behind the device that the bench could see.
-_NOTHING_ELSE = tuple(
-    f"assign {name} = '0;"
-    for name in (
-        *("entropy_valid_o", "entropy_ready_o", "entropy_data_o", "store_flushed_o"),
-        *("mac_tx_valid_o", "mac_tx_ready_o", "mac_tx_data_o", "mac_tx_keep_o", "mac_tx_last_o"),
-        *("mac_rx_valid_o", "mac_rx_ready_o", "mac_rx_data_o", "mac_rx_keep_o", "mac_rx_last_o", "mac_rx_user_o"),
-        *("port_out_valid_o", "port_out_ready_o", "port_out_data_o"),
-        *("port_in_valid_o", "port_in_ready_o", "port_in_data_o"),
-    )
+#: The other ports of virtio_dut, silent where nothing is behind the device that the bench could see.
+_BEHIND = (
+    *("entropy_valid_o", "entropy_ready_o", "entropy_data_o", "store_flushed_o"),
+    *("mac_tx_valid_o", "mac_tx_ready_o", "mac_tx_data_o", "mac_tx_keep_o", "mac_tx_last_o"),
+    *("mac_rx_valid_o", "mac_rx_ready_o", "mac_rx_data_o", "mac_rx_keep_o", "mac_rx_last_o", "mac_rx_user_o"),
+    *("port_out_valid_o", "port_out_ready_o", "port_out_data_o"),
+    *("port_in_valid_o", "port_in_ready_o", "port_in_data_o"),
 )
