@@ -159,6 +159,8 @@ class ObservedFrames(Wire):
         return any(entry.must and entry.data == frame for entry in self._pending)
 
     def _is_seen(self, frame: bytes) -> bool:
+        if self._seen_len > NET_HDR_BYTES + len(frame):
+            return False
         for length in range(NET_HDR_BYTES + len(frame), NET_HDR_BYTES, -1):
             if (written := self._written(length)) is not None:
                 return written[NET_HDR_BYTES:] == frame[: length - NET_HDR_BYTES]

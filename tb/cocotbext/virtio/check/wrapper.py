@@ -212,7 +212,7 @@ class _Wrapper:
         other = self._port("stream_in", in_.port("tdata")).width
         if width != other or width % 8 or width > self.device.memory.data_width:
             raise DescriptionError(
-                f"{self.device.path}: [stream_out], [stream_in]: tdata expected of one width in bytes, not above that of "
+                f"{self.device.path}: [stream_out], [stream_in]: tdata expected of one width in bytes, at most that of "
                 f"[memory], seen {width} and {other} bits"
             )
         parts = {"valid": ("tvalid", 1), "data": ("tdata", width), "keep": ("tkeep", width // 8), "last": ("tlast", 1)}
