@@ -40,6 +40,8 @@ from cocotbext.virtio.interfaces import BusError
 from cocotbext.virtio.memory import Region
 from virtio_model.spec import Reg
 
+from ..replay import keep, lines
+from ..replay.rig import RecordingRig
 from .harness import FEED_CYCLES, SimRig
 from .peer import Peer
 
@@ -131,7 +133,8 @@ async def serves_guest(dut: Any) -> None:
     begun = time.monotonic()
     port = GuestPort(os.environ["VIRTIO_GUEST"])
     regions, files = port.regions()
-    rig = await SimRig.build(dut, os.environ.get("VIRTIO_TIMING", "none"), regions=regions, files=files)
+    kind = RecordingRig if keep.folder() else SimRig
+    rig = await kind.build(dut, os.environ.get("VIRTIO_TIMING", "none"), regions=regions, files=files)
     assert isinstance(rig, SimRig)
     account = Account()
     try:
@@ -140,6 +143,8 @@ async def serves_guest(dut: Any) -> None:
         await rig.end()
     finally:
         Path(PORT_FILE).write_bytes(account.port + account.peer.received)
+        if isinstance(rig, RecordingRig):
+            lines.write(Path(keep.FILE), rig.recorder.trace("", os.environ["VIRTIO_CONFIG"]))
         write_trace(Path(TRACE_FILE), account.steps, f"a guest and {os.environ['VIRTIO_CONFIG']}")
         broken = [str(finding) for finding in rig.driver_checker.finish()]
         figures = {

@@ -28,6 +28,7 @@ from ..sim.guest import TRACE_FILE
 from ..sim.peer import ADDRESS, GUEST, dotted
 from ..sim.results import FAILED, SKIPPED, RunResult, closing_line, exit_code, write_json
 from ..sim.selection import UsageError, choose, number
+from ..replay.keep import keep
 from . import boot
 from .board import ARCHES, RAM_BYTES, Board
 from .machine import SIM, Device, DeviceGone, MemoryFile, build
@@ -171,6 +172,8 @@ def run_leg(leg: Leg, images: Path, seed: int, timeout_s: int) -> tuple[list[str
         wrong += judge(work, console)
         if leg.device == "blk":
             wrong += judge_disk(content, read, result.directory)
+        if not wrong:
+            keep(result.directory, f"u-boot-2023.01-{leg.name}", f"U-Boot 2023.01 (Debian), {leg.arch}, {leg.device}")
         if (result.directory / TRACE_FILE).exists():
             shutil.copyfile(result.directory / TRACE_FILE, directory / "trace.txt")
     return wrong, figures
