@@ -85,7 +85,7 @@ class Trace:
     items: Sequence[Item]
     figures: Mapping[str, str]
     capacity: int = 0  # of the disk, in sectors
-    sectors: Mapping[int, bytes] = field(default_factory=dict)  # those that were read, as they were at first
+    sectors: Mapping[int, bytes] = field(default_factory=dict)  # those not empty that were read, as they were at first
 
 
 def counted(data: bytes) -> str:

@@ -3,7 +3,7 @@
 
 What the driver does to memory cannot be seen; what the device reads can. Bytes that it finds changed are noted where
 the driver may have changed them at the earliest: before the register access, or behind the buffer used, that the read
-came after, but not before what was there was read last.
+came after; what a descriptor points to, where the descriptor is noted. But never before what was there was read last.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from cocotbext.virtio.events import (
     RegisterWrite,
 )
 from virtio_model import MemoryStorage
-from virtio_model.spec import DESC_BYTES, SECTOR, DeviceType
+from virtio_model.spec import DESC_BYTES, SECTOR, DeviceType, Reg
 
 from .lines import Frame, Given, Item, Memory, Trace, Used, descriptor
 from .rings import Rings, Tables
 
-#: A recording ends at the first quiet moment after so many bytes of memory and disk.
-LIMIT_BYTES = 64_000
+#: A recording ends at the first quiet moment after so many bytes of memory, disk and frames, other than 0.
+LIMIT_BYTES = 80_000
 #: Quiet is a device that has not used its memory for so many cycles when the driver accesses a register.
 QUIET_CYCLES = 400
 #: Where one byte has changed, its block of so many is noted.
@@ -41,19 +41,22 @@ BLOCK = 16
 
 
 class NotedStorage(MemoryStorage):
-    """A disk that notes which sectors were used, and those that were read before they were written."""
+    """A disk that notes which sectors were used, and those not empty that were read before any write."""
 
     def __init__(self, capacity: int) -> None:
         super().__init__(capacity)
         self.noting = False
         self.first: dict[int, bytes] = {}
+        self.bytes = 0  # of those, other than 0
         self.used: set[int] = set()
 
     def read(self, sector: int) -> bytes:
         data = super().read(sector)
         if self.noting and sector not in self.used:
             self.used.add(sector)
-            self.first[sector] = data
+            if any(data):
+                self.first[sector] = data
+                self.bytes += SECTOR - data.count(0)
         return data
 
     def write(self, sector: int, data: bytes) -> None:
@@ -188,7 +191,7 @@ class Recorder:
             self._digests[name].update(data)
 
     def _access(self, event: RegisterRead | RegisterWrite) -> None:
-        stored = SECTOR * len(self._storage.first) if self._storage is not None else 0
+        stored = self._storage.bytes if self._storage is not None else 0
         if self._counts["changed"] + stored >= self._limit and event.start >= self._last_dma + QUIET_CYCLES:
             self._end()
             return
@@ -196,6 +199,8 @@ class Recorder:
         last = self._intervals[-1]
         if step.write:
             self._rings.register_write(step.offset, step.value)
+            if step.offset == Reg.QUEUE_READY and step.value:
+                self._tables = Tables(self._rings)
         elif isinstance(last.step, Access) and not (last.step.write or last.more or last.changed or last.slots):
             if last.step.offset == step.offset:  # polled: the last time counts
                 self._intervals.pop()
@@ -204,7 +209,9 @@ class Recorder:
     def _device_write(self, address: int, data: bytes, cycle: int) -> None:
         if not self._tables.inside(address):
             self._count("written", len(data), data)
-        self._known.update(dict.fromkeys(range(address, address + len(data))))
+        written = range(address, address + len(data))
+        self._known.update(dict.fromkeys(written))
+        self._when.update(dict.fromkeys(written, len(self._intervals) - 1))
         for queue in self._rings.device_write(address, data):
             self._intervals.append(_Interval(cycle, Used("", queue, self._rings.used[queue])))
 
@@ -225,15 +232,17 @@ class Recorder:
         """The device has read bytes of a block, or of the descriptor in a slot."""
         read = dict(enumerate(data, address))
         new = [at for at, value in read.items() if self._known.get(at, 0) != value]
+        offered = self._tables.offered(address)
+        earliest = since if offered is None else min(offered, since)
         if new:
-            earliest = max(since, max(self._when.get(at, -1) for at in new) + 1)
+            earliest = max(earliest, max(self._when.get(at, -1) for at in new) + 1)
             interval = self._intervals[min(earliest, len(self._intervals) - 1)]
             self._known.update(read)
-            self._counts["changed"] += len(read)
+            self._counts["changed"] += len(data) - data.count(0)
             if slot is None:
                 interval.changed.update(read)
             else:
                 interval.slots[slot] = bytes(self._known.get(at) or 0 for at in range(slot, slot + DESC_BYTES))
         self._when.update(dict.fromkeys(read, since))
         if slot is not None and len(data) == DESC_BYTES:
-            self._tables.seen(descriptor(slot, data))
+            self._tables.seen(descriptor(slot, data), earliest)

@@ -55,13 +55,18 @@ class Ring:
 
 
 class Rings:
-    """The rings in use. `used` counts buffers by queue since the beginning, whatever was reset meanwhile."""
+    """The rings in use. `used` counts buffers by queue since the beginning, whatever was reset meanwhile.
+
+    What a device is doing when a queue is taken away still comes to an end: `former` are such rings, until the next
+    queue is ready.
+    """
 
     def __init__(self) -> None:
         self.ready: dict[int, Ring] = {}
+        self.former: list[Ring] = []
         self.used: Counter[int] = Counter()
         self._select = self._features_select = 0
-        self._packed = False
+        self.packed = False
         self._values: dict[int, dict[str, int]] = {}
 
     def register_write(self, offset: int, value: int) -> None:
@@ -72,20 +77,22 @@ class Rings:
         elif offset == Reg.DRIVER_FEATURES_SEL:
             self._features_select = value
         elif offset == Reg.DRIVER_FEATURES and self._features_select == 1:
-            self._packed = bool(value >> Feature.RING_PACKED - 32 & 1)
+            self.packed = bool(value >> Feature.RING_PACKED - 32 & 1)
         elif offset == Reg.QUEUE_SIZE:
             queue["size"] = value
         elif offset in _ADDRESSES:
             part, shift = _ADDRESSES[Reg(offset)]
             queue[part] = queue[part] & ~(0xFFFF_FFFF << shift) | value << shift
         elif offset == Reg.QUEUE_READY and value:
-            self.ready[self._select] = Ring(self._packed, **queue)
+            self.former.clear()
+            self.ready[self._select] = Ring(self.packed, **queue)
         elif offset in (Reg.QUEUE_READY, Reg.QUEUE_RESET):
-            self.ready.pop(self._select, None)
+            self.former += [self.ready.pop(self._select)] if self._select in self.ready else []
         elif offset == Reg.STATUS and value == 0:
+            self.former += self.ready.values()
             self.ready.clear()
             self._values.clear()
-            self._packed = False
+            self.packed = False
 
     def device_write(self, address: int, data: bytes) -> list[int]:
         """The device writes memory; the queues of which it uses buffers by that."""
@@ -94,37 +101,66 @@ class Rings:
             self.used[queue] += count
         return [queue for queue, count in found if count]
 
+    @property
+    def all(self) -> list[Ring]:
+        """Those in use, and those that were."""
+        return [*self.ready.values(), *self.former]
+
     def owner(self, address: int) -> Ring | None:
         """The queue that a byte belongs to."""
-        return next((ring for ring in self.ready.values() if any(address in part for part in ring.parts())), None)
+        return next((ring for ring in self.all if any(address in part for part in ring.parts())), None)
 
 
 class Tables:
-    """Where descriptors are: in rings, and in the indirect tables that some of them point to."""
+    """Where descriptors are: in rings, and in the indirect tables that some of them point to; and since when, as a
+    number that only grows, the driver has offered what they point to.
+    """
 
     def __init__(self, rings: Rings) -> None:
         self._rings = rings
         self._indirect: list[range] = []
+        self._offered: list[tuple[range, int]] = []
 
     def slot(self, address: int) -> int | None:
         """Where the descriptor begins that a byte belongs to, if it is one's."""
-        rings = (range(r.desc, r.desc + DESC_BYTES * r.size) for r in self._rings.ready.values())
+        rings = (range(r.desc, r.desc + DESC_BYTES * r.size) for r in self._rings.all)
         for table in (*rings, *self._indirect):
             if address in table:
                 return address - (address - table.start) % DESC_BYTES
         return None
 
-    def seen(self, given: Descriptor) -> None:
-        """A descriptor was read: what it points to is a table from now on, or none any more."""
+    def offered(self, address: int) -> int | None:
+        """When the descriptor was there that a byte is offered by."""
+        return next((when for given, when in self._offered if address in given), None)
+
+    def seen(self, given: Descriptor, when: int) -> None:
+        """A descriptor was read that was there at a time: what it points to is a table from now on, or none any more."""
         owner = self._rings.owner(given.address)
-        flags = given.halves[1 if owner is not None and owner.packed else 0]
-        if owner is not None and owner.packed and bool(flags & DescFlag.AVAIL) == bool(flags & DescFlag.USED):
+        packed = self._rings.packed
+        flags, other = given.halves[packed], given.halves[not packed]
+        if owner is not None and packed and bool(flags & DescFlag.AVAIL) == bool(flags & DescFlag.USED):
             return  # not available: left from before
-        first, stop = given.buffer, given.buffer + given.length
-        self._indirect = [table for table in self._indirect if table.stop <= first or stop <= table.start]
+        pointed = range(given.buffer, given.buffer + given.length)
+        self._indirect = [table for table in self._indirect if _apart(table, pointed)]
         if owner is not None and flags & DescFlag.INDIRECT:
-            self._indirect.append(range(first, stop))
+            self._indirect.append(pointed)
+        self._offer(pointed, when)
+        if owner is not None:
+            self._offered = [(place, since) for place, since in self._offered if given.address not in place]
+            if flags & DescFlag.NEXT:
+                follower = (given.address - owner.desc) // DESC_BYTES + 1 if packed else other
+                slot = owner.desc + follower % owner.size * DESC_BYTES
+                self._offer(range(slot, slot + DESC_BYTES), when)
+
+    def _offer(self, place: range, when: int) -> None:
+        self._offered = [(other, since) for other, since in self._offered if _apart(other, place)]
+        self._offered.append((place, when))
 
     def inside(self, address: int) -> bool:
         """Whether a byte belongs to a ring or a table, not to a buffer."""
         return self.slot(address) is not None or self._rings.owner(address) is not None
+
+
+def _apart(one: range, other: range) -> bool:
+    """Whether two ranges have no byte in common."""
+    return one.stop <= other.start or other.stop <= one.start

@@ -147,7 +147,7 @@ class Plan:
 
 
 #: What the traces in tests/traces/replay were recorded with.
-REPLAYED = tuple(f"guest_{device}_full" for device in ("blk", "rng", "net"))
+REPLAYED = tuple(f"guest_{device}_full" for device in ("blk", "rng", "net", "console", "input"))
 
 # Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (

@@ -10,17 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from ..replay.keep import folder
 from ..sim.guest import PORT_FILE
 from ..sim.peer import ADDRESS, ECHO_PORT, GUEST, dotted
 from .boot import tool
 
+#: What is recorded for a replay (RECORD=) is kept short.
+_PART = 16 if folder() else 1
 #: Bytes that the guest reads from the entropy device; hwrng hands out what the device gave in pieces of 64.
 RNG_BYTES, RNG_PIECE = 1024, 16
 #: Behind the file system on the disk: bytes that direct I/O and discard may have.
 SCRATCH_BYTES = 1 << 20
 NEW_FILES = 4
-NEW_FILE_BYTES = 24_000
-TCP_BYTES, PINGS = 48 << 10, 3
+NEW_FILE_BYTES = 24_000 // _PART
+TCP_BYTES, PINGS = (48 << 10) // _PART, 3
 #: Key A down and up: type, code and value, as an input device's port takes them.
 KEY_EVENTS = [kind | code << 16 | value << 32 for kind, code, value in ((1, 30, 1), (0, 0, 0), (1, 30, 0), (0, 0, 0))]
 #: What comes from outside when the guest says "ask NAME" on its serial console.
@@ -31,7 +34,7 @@ GIVEN: Mapping[str, Sequence[int]] = {
 _BLOCK = 4096
 #: Where each of these has its own part of that.
 _DIRECT, _DISCARDED = 0, 256 << 10
-_DIRECT_BYTES = 128 << 10
+_DIRECT_BYTES = (128 << 10) // _PART
 
 
 class Guest(Protocol):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..replay.keep import folder, keep
 from ..sim import disk, runner, toolchain
 from ..sim.configs import ROOT, TIMINGS
 from ..sim.feature_sets import GUEST
@@ -30,6 +31,8 @@ from .qemu import MEMORY_BYTES, Booted, Qemu
 FOLDER = runner.BUILD_ROOT / "linux"
 #: Wall-clock limit of a leg, in seconds: a lost interrupt hangs the guest.
 TIMEOUT_S = 180
+#: What is on the disk; little where it is recorded.
+DISK_FILES = ROOT / "tests" / "hdl" / "example" if folder() else ROOT / "docs"
 DEVICES = ("rng", "blk", "net", "console", "input")
 #: How long QEMU may take to end once it has closed its console.
 _END_S = 10
@@ -150,6 +153,9 @@ class Boot:
             outcome.figures[config] = result.figures
         if len(results) == len(self.leg.configs):
             outcome.failures += self._judge(outcome.console, [result.directory for result in results])
+            for device, result in zip(self.leg.devices if not outcome.failures else (), results, strict=False):
+                name = replace(self.leg, devices=(device,)).name
+                keep(result.directory, f"linux-6.1-{name}", f"Linux, {self.booted.kernel.name}, {name}")
         outcome.figures["wall_s"] = round(time.monotonic() - begun, 1)
         return outcome
 
@@ -248,7 +254,7 @@ class Boot:
 
     def _guest(self, device: str) -> guests.Guest:
         if device == "blk":
-            files = sorted(path for path in (ROOT / "docs").iterdir() if path.is_file())
+            files = sorted(path for path in DISK_FILES.iterdir() if path.is_file())
             return guests.Blk(files, self.file_system_bytes)
         others = {"rng": guests.Rng, "net": guests.Net, "console": guests.Console, "input": guests.Input}
         return others[device]()
@@ -267,7 +273,7 @@ class Boot:
         if self.request.disk:
             return disk.user_disk(str(self.request.disk), False)
         boot.tool("mke2fs")
-        image = disk.docs_disk(ROOT / "docs", self.directory / "base.img")
+        image = disk.docs_disk(DISK_FILES, self.directory / "base.img")
         content = bytearray(image.base.read_bytes())
         content += bytes(-len(content) % 4096)
         self.file_system_bytes = len(content)
