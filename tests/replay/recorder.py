@@ -2,8 +2,8 @@
 """Makes a replay trace of what was seen on the pins.
 
 What the driver does to memory cannot be seen; what the device reads can. Bytes that it finds changed are noted where
-the driver may have changed them at the earliest: before the register access, or behind the buffer used, that the read
-came after; what a descriptor points to, where the descriptor is noted. But never before what was there was read last.
+the driver may have changed them at the earliest: before the last register access, what a descriptor points to with the
+descriptor; but not before what was there was read or written last, nor before the chain was used that it belonged to.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from virtio_model import MemoryStorage
 from virtio_model.spec import DESC_BYTES, SECTOR, DeviceType, Reg
 
 from .lines import Frame, Given, Item, Memory, Trace, Used, descriptor
-from .rings import Rings, Tables
+from .rings import Offers, Rings
 
 #: A recording ends at the first quiet moment after so many bytes of memory, disk and frames, other than 0.
 LIMIT_BYTES = 80_000
@@ -125,7 +125,7 @@ class Recorder:
             self._storage.noting = True
         self._limit = limit
         self._rings = Rings()
-        self._tables = Tables(self._rings)
+        self._offers = Offers(self._rings)
         # Bytes as the replay has them in memory, None where it may have others; zero at first. When each was read last.
         self._known: dict[int, int | None] = {}
         self._when: dict[int, int] = {}
@@ -200,49 +200,52 @@ class Recorder:
         if step.write:
             self._rings.register_write(step.offset, step.value)
             if step.offset == Reg.QUEUE_READY and step.value:
-                self._tables = Tables(self._rings)
+                self._offers = Offers(self._rings)
         elif isinstance(last.step, Access) and not (last.step.write or last.more or last.changed or last.slots):
             if last.step.offset == step.offset:  # polled: the last time counts
                 self._intervals.pop()
         self._intervals.append(_Interval(event.start, step))
 
     def _device_write(self, address: int, data: bytes, cycle: int) -> None:
-        if not self._tables.inside(address):
+        if not self._offers.inside(address):
             self._count("written", len(data), data)
         written = range(address, address + len(data))
         self._known.update(dict.fromkeys(written))
         self._when.update(dict.fromkeys(written, len(self._intervals) - 1))
-        for queue in self._rings.device_write(address, data):
+        for queue, count in self._rings.device_write(address, data).items():
             self._intervals.append(_Interval(cycle, Used("", queue, self._rings.used[queue])))
+            for place in self._offers.used(queue, count):
+                self._when.update(dict.fromkeys(place, len(self._intervals) - 2))
 
     def _device_read(self, event: DmaRead) -> None:
-        if not self._tables.inside(event.address):
+        if not self._offers.inside(event.address):
             self._count("read", len(event.data))
         since = len(self._intervals) - 1
-        while since and self._intervals[since].begin > event.start:
+        while since and (self._intervals[since].begin > event.start or isinstance(self._intervals[since].step, Used)):
             since -= 1
         at, end = event.address, event.address + len(event.data)
         while at < end:
-            slot = self._tables.slot(at)
+            slot = self._offers.slot(at)
             stop = min(end, at - at % BLOCK + BLOCK if slot is None else slot + DESC_BYTES)
             self._note(at, event.data[at - event.address : stop - event.address], slot, since)
             at = stop
 
     def _note(self, address: int, data: bytes, slot: int | None, since: int) -> None:
-        """The device has read bytes of a block, or of the descriptor in a slot."""
+        """The device has read bytes of a block, or of the descriptor in a slot; the driver last acted at `since`."""
         read = dict(enumerate(data, address))
         new = [at for at, value in read.items() if self._known.get(at, 0) != value]
-        offered = self._tables.offered(address)
-        earliest = since if offered is None else min(offered, since)
+        chain = self._offers.chain(address)
+        earliest = since if chain is None else min(chain.since, since)
         if new:
-            earliest = max(earliest, max(self._when.get(at, -1) for at in new) + 1)
-            interval = self._intervals[min(earliest, len(self._intervals) - 1)]
+            earliest = max(earliest, *(self._when.get(at, -1) + 1 for at in new))
+            earliest = min(earliest, len(self._intervals) - 1)
+            interval = self._intervals[earliest]
             self._known.update(read)
             self._counts["changed"] += len(data) - data.count(0)
             if slot is None:
                 interval.changed.update(read)
             else:
                 interval.slots[slot] = bytes(self._known.get(at) or 0 for at in range(slot, slot + DESC_BYTES))
-        self._when.update(dict.fromkeys(read, since))
+        self._when.update(dict.fromkeys(read, len(self._intervals) - 1))
         if slot is not None and len(data) == DESC_BYTES:
-            self._tables.seen(descriptor(slot, data), earliest)
+            self._offers.seen(descriptor(slot, data), earliest)

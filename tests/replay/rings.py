@@ -27,6 +27,7 @@ _ADDRESSES = {
 class Ring:
     """The three parts of a queue; of a split one, `idx` is the device's."""
 
+    index: int
     packed: bool
     size: int
     desc: int
@@ -85,7 +86,7 @@ class Rings:
             queue[part] = queue[part] & ~(0xFFFF_FFFF << shift) | value << shift
         elif offset == Reg.QUEUE_READY and value:
             self.former.clear()
-            self.ready[self._select] = Ring(self.packed, **queue)
+            self.ready[self._select] = Ring(self._select, self.packed, **queue)
         elif offset in (Reg.QUEUE_READY, Reg.QUEUE_RESET):
             self.former += [self.ready.pop(self._select)] if self._select in self.ready else []
         elif offset == Reg.STATUS and value == 0:
@@ -94,12 +95,11 @@ class Rings:
             self._values.clear()
             self.packed = False
 
-    def device_write(self, address: int, data: bytes) -> list[int]:
-        """The device writes memory; the queues of which it uses buffers by that."""
-        found = [(queue, ring.used_by(address, data)) for queue, ring in self.ready.items()]
-        for queue, count in found:
-            self.used[queue] += count
-        return [queue for queue, count in found if count]
+    def device_write(self, address: int, data: bytes) -> dict[int, int]:
+        """The device writes memory; how many buffers of which queues it uses by that."""
+        found = {queue: ring.used_by(address, data) for queue, ring in self.ready.items()}
+        self.used.update(found)
+        return {queue: count for queue, count in found.items() if count}
 
     @property
     def all(self) -> list[Ring]:
@@ -111,15 +111,23 @@ class Rings:
         return next((ring for ring in self.all if any(address in part for part in ring.parts())), None)
 
 
-class Tables:
-    """Where descriptors are: in rings, and in the indirect tables that some of them point to; and since when, as a
-    number that only grows, the driver has offered what they point to.
-    """
+@dataclass(eq=False)
+class Chain:
+    """What the driver has offered with a descriptor at `head`; `since` when, as a number that only grows."""
+
+    head: int
+    since: int
+    places: list[range]
+
+
+class Offers:
+    """What descriptors point to: indirect tables and buffers. Devices are taken to use chains in order."""
 
     def __init__(self, rings: Rings) -> None:
         self._rings = rings
         self._indirect: list[range] = []
-        self._offered: list[tuple[range, int]] = []
+        self._offered: list[tuple[range, Chain]] = []
+        self._pending: dict[int, list[Chain]] = {}
 
     def slot(self, address: int) -> int | None:
         """Where the descriptor begins that a byte belongs to, if it is one's."""
@@ -129,36 +137,49 @@ class Tables:
                 return address - (address - table.start) % DESC_BYTES
         return None
 
-    def offered(self, address: int) -> int | None:
-        """When the descriptor was there that a byte is offered by."""
-        return next((when for given, when in self._offered if address in given), None)
+    def inside(self, address: int) -> bool:
+        """Whether a byte belongs to a ring or a table, not to a buffer."""
+        return self.slot(address) is not None or self._rings.owner(address) is not None
+
+    def chain(self, address: int) -> Chain | None:
+        """The chain that a byte belongs to."""
+        return next((chain for place, chain in self._offered if address in place), None)
 
     def seen(self, given: Descriptor, when: int) -> None:
-        """A descriptor was read that was there at a time: what it points to is a table from now on, or none any more."""
+        """A descriptor was read that is there since a time."""
         owner = self._rings.owner(given.address)
         packed = self._rings.packed
         flags, other = given.halves[packed], given.halves[not packed]
         if owner is not None and packed and bool(flags & DescFlag.AVAIL) == bool(flags & DescFlag.USED):
             return  # not available: left from before
+        chain = self.chain(given.address)
+        if owner is not None and chain is None:
+            chain = Chain(given.address, when, [])
+            self._pending.setdefault(owner.index, []).append(chain)
+            self._offer(range(given.address, given.address + DESC_BYTES), chain)
+        if chain is None:
+            return
         pointed = range(given.buffer, given.buffer + given.length)
         self._indirect = [table for table in self._indirect if _apart(table, pointed)]
         if owner is not None and flags & DescFlag.INDIRECT:
             self._indirect.append(pointed)
-        self._offer(pointed, when)
-        if owner is not None:
-            self._offered = [(place, since) for place, since in self._offered if given.address not in place]
-            if flags & DescFlag.NEXT:
-                follower = (given.address - owner.desc) // DESC_BYTES + 1 if packed else other
-                slot = owner.desc + follower % owner.size * DESC_BYTES
-                self._offer(range(slot, slot + DESC_BYTES), when)
+        self._offer(pointed, chain)
+        if owner is not None and flags & DescFlag.NEXT:
+            follower = (given.address - owner.desc) // DESC_BYTES + 1 if packed else other
+            slot = owner.desc + follower % owner.size * DESC_BYTES
+            self._offer(range(slot, slot + DESC_BYTES), chain)
 
-    def _offer(self, place: range, when: int) -> None:
-        self._offered = [(other, since) for other, since in self._offered if _apart(other, place)]
-        self._offered.append((place, when))
+    def used(self, queue: int, count: int) -> list[range]:
+        """The device has used so many chains: their places, which the driver may use again."""
+        pending = self._pending.get(queue, [])
+        done, pending[:count] = pending[:count], []
+        self._offered = [(place, chain) for place, chain in self._offered if chain not in done]
+        return [place for chain in done for place in chain.places]
 
-    def inside(self, address: int) -> bool:
-        """Whether a byte belongs to a ring or a table, not to a buffer."""
-        return self.slot(address) is not None or self._rings.owner(address) is not None
+    def _offer(self, place: range, chain: Chain) -> None:
+        self._offered = [(other, its) for other, its in self._offered if _apart(other, place)]
+        self._offered.append((place, chain))
+        chain.places.append(place)
 
 
 def _apart(one: range, other: range) -> bool:
