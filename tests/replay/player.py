@@ -9,12 +9,12 @@ from cocotbext.virtio.backing import RegionMemory
 from cocotbext.virtio.driver_rules import Access, IrqLevel
 from virtio_model.spec import Reg
 
-from .lines import Descriptor, Frame, Given, Item, Memory, Trace, Used
+from .lines import Descriptor, Frame, Given, Item, Memory, Used
 from .rig import RecordingRig
 from .rings import Rings
 
 #: Clock cycles between two looks at the device, and after how many it has failed to do what the trace says.
-LOOK_CYCLES, LIMIT_CYCLES = 8, 100_000
+LOOK_CYCLES, LIMIT_CYCLES = 8, 20_000
 #: Registers whose value comes with time: read until it is as recorded.
 _POLLED = frozenset((Reg.STATUS, Reg.QUEUE_READY, Reg.QUEUE_RESET, Reg.INTERRUPT_STATUS))
 
@@ -103,12 +103,3 @@ class Player:
             elif not isinstance(item, Used) or self._rings.used[item.queue] < item.count:
                 return
             self._next += 1
-
-
-def differences(trace: Trace, seen: dict[str, str]) -> list[str]:
-    """What has not come out as recorded."""
-    return [
-        f"{name} expected={trace.figures.get(name)} seen={seen.get(name)}"
-        for name in dict.fromkeys((*trace.figures, *seen))
-        if trace.figures.get(name) != seen.get(name)
-    ]
