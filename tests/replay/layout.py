@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a replay has what the driver had elsewhere in memory: the pages in use, close together, addresses substituted."""
+"""Where a replay has what the driver had elsewhere in memory: the pages in use, close together."""
 
 from __future__ import annotations
 

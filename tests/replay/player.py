@@ -49,7 +49,7 @@ class Player:
                 return
             item = self._items[self._next]
             if isinstance(item, Used):
-                await self._until(item, lambda item=item: self._rings.used[item.queue] >= item.count, self._progress)
+                await self._used(item)
             else:
                 self._next += 1  # what comes after it may depend on what the device does meanwhile
                 await self._do(item)
@@ -77,18 +77,22 @@ class Player:
                 raise AssertionError(f"{item.where}: {item.offset:#05x} expected={item.value:#x} seen={value:#x}")
             await self._rig.cycles(LOOK_CYCLES)
 
+    async def _used(self, item: Used) -> None:
+        used = self._rings.used
+        await self._until(
+            item,
+            lambda: used[item.queue] >= item.count,
+            lambda: f"{item.count} buffers of queue {item.queue} used, seen {used[item.queue]}",
+        )
+
     async def _until(self, item: Item, done: Callable[[], bool], missing: Callable[[], str]) -> None:
+        """Wait for something. Raises AssertionError with what is missing."""
         for _ in range(LIMIT_CYCLES // LOOK_CYCLES):
             if done():
                 return
             await self._rig.cycles(LOOK_CYCLES)
             self._rig.collect()
         raise AssertionError(f"{item.where}: expected within {LIMIT_CYCLES} cycles {missing()}")
-
-    def _progress(self) -> str:
-        item = self._items[self._next]
-        assert isinstance(item, Used)
-        return f"{item.count} buffers of queue {item.queue} used, seen {self._rings.used[item.queue]}"
 
     def _device_write(self, address: int, data: bytes) -> None:
         if self._rings.device_write(address, data):

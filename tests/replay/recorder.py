@@ -88,6 +88,11 @@ class _Interval:
     slots: dict[int, bytes] = field(default_factory=dict)
     more: list[Item] = field(default_factory=list)
 
+    def polls(self, offset: int) -> bool:
+        """Whether there was nothing but a read of this register."""
+        alone = not (self.more or self.changed or self.slots)
+        return alone and isinstance(self.step, Access) and not self.step.write and self.step.offset == offset
+
     def items(self) -> Iterator[Item]:
         """In the order of the replay."""
         if isinstance(self.step, Used):
@@ -201,9 +206,8 @@ class Recorder:
             self._rings.register_write(step.offset, step.value)
             if step.offset == Reg.QUEUE_READY and step.value:
                 self._offers = Offers(self._rings)
-        elif isinstance(last.step, Access) and not (last.step.write or last.more or last.changed or last.slots):
-            if last.step.offset == step.offset:  # polled: the last time counts
-                self._intervals.pop()
+        elif last.polls(step.offset):  # the last time counts
+            self._intervals.pop()
         self._intervals.append(_Interval(event.start, step))
 
     def _device_write(self, address: int, data: bytes, cycle: int) -> None:

@@ -99,7 +99,7 @@ class SimRig(SimBench, Rig):
     #: Whether a body fails for what the driver does; not on a device that may have led it there.
     judges_driver = False
     #: What holds the sectors of the scoreboard's disk.
-    storage_type = MemoryStorage
+    storage_type: type[MemoryStorage] = MemoryStorage
     #: A clock edge: its number as the tap counts, and its simulated time in ns.
     edge: tuple[int, int]
 

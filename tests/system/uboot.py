@@ -22,13 +22,13 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+from ..replay.keep import keep
 from ..sim import disk, runner, toolchain
 from ..sim.configs import ROOT, TIMINGS
 from ..sim.guest import TRACE_FILE
 from ..sim.peer import ADDRESS, GUEST, dotted
 from ..sim.results import FAILED, SKIPPED, RunResult, closing_line, exit_code, write_json
 from ..sim.selection import UsageError, choose, number
-from ..replay.keep import keep
 from . import boot
 from .board import ARCHES, RAM_BYTES, Board
 from .machine import SIM, Device, DeviceGone, MemoryFile, build

@@ -4,8 +4,18 @@
 from .bus import JudgedBus
 from .checker import DriverChecker
 from .table import RULES, Finding, Rule, Verdict
-from .trace import Access, IrqLevel, PowerUp, Step, TraceError, from_events, parse_line, read_trace
-from .trace import step_line, write_trace
+from .trace import (
+    Access,
+    IrqLevel,
+    PowerUp,
+    Step,
+    TraceError,
+    from_events,
+    parse_line,
+    read_trace,
+    step_line,
+    write_trace,
+)
 
 __all__ = [
     "RULES",
