@@ -146,6 +146,9 @@ class Plan:
         return self.icarus if sim == "icarus" else self.configs
 
 
+#: What the traces in tests/traces/replay were recorded with.
+REPLAYED = tuple(f"guest_{device}_full" for device in ("blk", "rng", "net", "console", "input"))
+
 # Builds take longer than tests on Verilator, and next to nothing on Icarus.
 PLANS: tuple[Plan, ...] = (
     Plan("test_smoke", configs=("rng", "blk"), icarus=("rng",), timeout_s=60, memory="axiram"),
@@ -244,6 +247,7 @@ PLANS: tuple[Plan, ...] = (
         ),
         icarus=("blk_one_queue",),
     ),
+    Plan("test_replay", configs=REPLAYED, icarus=REPLAYED[1:2], timeout_s=300, memory="axiram"),
     Plan("test_planted", configs=tuple(PLANTED)[:2], icarus=tuple(PLANTED), compared=True),
     # Some of them on the other memory too: the same rule must say so
     Plan("test_planted", configs=tuple(PLANTED)[:1], memory="axiram", compared=True),

@@ -40,6 +40,8 @@ from cocotbext.virtio.interfaces import BusError
 from cocotbext.virtio.memory import Region
 from virtio_model.spec import Reg
 
+from ..replay import keep, lines
+from ..replay.rig import RecordingRig
 from . import toolchain
 from .harness import FEED_CYCLES, SimRig
 from .peer import Peer
@@ -140,7 +142,7 @@ async def serves_guest(dut: Any) -> None:
     port = GuestPort(os.environ["VIRTIO_GUEST"])
     regions, files = port.regions()
     rig = await _rig().build(dut, os.environ.get("VIRTIO_TIMING", "none"), regions=regions, files=files)
-    account = Account(type(rig) is not SimRig)
+    account = Account("VIRTIO_DESCRIPTION" in os.environ)
     asked = os.environ.get("VIRTIO_WINDOW")
     window = WindowTrace(Window.parse(asked), Path(toolchain.wave_file("verilator"))) if asked else None
     try:
@@ -153,6 +155,8 @@ async def serves_guest(dut: Any) -> None:
         await rig.end()
     finally:
         Path(PORT_FILE).write_bytes(account.port + account.peer.received)
+        if isinstance(rig, RecordingRig):
+            lines.write(Path(keep.FILE), rig.recorder.trace("", os.environ["VIRTIO_CONFIG"]))
         write_trace(Path(TRACE_FILE), account.steps, f"a guest and {os.environ['VIRTIO_CONFIG']}")
         broken = [str(finding) for finding in rig.driver_checker.finish()]
         figures = {
@@ -170,7 +174,7 @@ async def serves_guest(dut: Any) -> None:
 def _rig() -> type[SimRig]:
     """The rig for our own devices, or for that of a description."""
     if "VIRTIO_DESCRIPTION" not in os.environ:
-        return SimRig
+        return RecordingRig if keep.folder() else SimRig
     from ..check.rig import ForeignRig  # which reads the description
 
     return ForeignRig

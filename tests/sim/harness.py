@@ -98,6 +98,8 @@ class SimRig(SimBench, Rig):
     driver_checker: DriverChecker
     #: Whether a body fails for what the driver does; not on a device that may have led it there.
     judges_driver = False
+    #: What holds the sectors of the scoreboard's disk.
+    storage_type: type[MemoryStorage] = MemoryStorage
     #: A clock edge: its number as the tap counts, and its simulated time in ns.
     edge: tuple[int, int]
 
@@ -141,7 +143,7 @@ class SimRig(SimBench, Rig):
     @classmethod
     def judge(cls, given: Mapping[str, int]) -> tuple[Scoreboard, MemoryStorage]:
         """The scoreboard for a device with these HDL parameters, and the storage of its model."""
-        storage = MemoryStorage(0)
+        storage = cls.storage_type(0)
         resize(storage, len(disk_image()) // SECTOR)
         function = reference.function(given, storage)
         lockstep = Scoreboard(

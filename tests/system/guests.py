@@ -12,17 +12,20 @@ from typing import Protocol
 
 from virtio_model.spec import SECTOR
 
+from ..replay.keep import folder
 from ..sim.guest import PORT_FILE
 from ..sim.peer import ADDRESS, ECHO_PORT, GUEST
 from .boot import tool
 
+#: What is recorded for a replay (RECORD=) is kept short.
+_PART = 16 if folder() else 1
 #: Bytes that the guest reads from the entropy device; hwrng hands out what the device gave in pieces of 64.
 RNG_BYTES, RNG_PIECE = 1024, 16
 #: Behind the file system on the disk: bytes that direct I/O and discard may have.
 SCRATCH_BYTES = 1 << 20
 NEW_FILES = 4
-NEW_FILE_BYTES = 24_000
-TCP_BYTES, PINGS = 256 << 10, 3
+NEW_FILE_BYTES = 24_000 // _PART
+TCP_BYTES, PINGS = (256 << 10) // _PART, 3
 #: No more of another's disk is looked at.
 FOREIGN_BYTES = 1 << 20
 #: Key A down and up: type, code and value, as an input device's port takes them.
@@ -35,7 +38,7 @@ GIVEN: Mapping[str, Sequence[int]] = {
 _BLOCK = 4096
 #: Where each of these has its own part of that.
 _DIRECT, _DISCARDED, _ZEROED = 0, 256 << 10, 512 << 10
-_DIRECT_BYTES = 128 << 10
+_DIRECT_BYTES = (128 << 10) // _PART
 
 
 class Guest(Protocol):

@@ -20,6 +20,7 @@ from cocotbext.virtio.check.description import Description, load
 from virtio_model.spec import BlkFeature, features
 
 from ..check.simulate import Bench
+from ..replay.keep import folder, keep
 from ..sim import disk, runner, toolchain
 from ..sim.configs import ROOT, TIMINGS
 from ..sim.feature_sets import GUEST
@@ -36,6 +37,8 @@ FOLDER = runner.BUILD_ROOT / "linux"
 FOREIGN = ROOT / "tests" / "hdl" / "foreign"
 #: Wall-clock limit of a leg, in seconds: a lost interrupt hangs the guest.
 TIMEOUT_S = 180
+#: What is on the disk; little where it is recorded.
+DISK_FILES = ROOT / "tests" / "hdl" / "example" if folder() else ROOT / "docs"
 DEVICES = ("rng", "blk", "net", "console", "input")
 #: How long QEMU may take to end once it has closed its console.
 _END_S = 10
@@ -178,6 +181,9 @@ class Boot:
             outcome.figures[config] = result.figures
         if len(results) == len(self.leg.configs):
             outcome.failures += self._judge(outcome.console, [result.directory for result in results])
+            for device, result in zip(self.leg.devices if not outcome.failures else (), results, strict=False):
+                name = replace(self.leg, devices=(device,)).name
+                keep(result.directory, f"linux-6.1-{name}", f"Linux, {self.booted.kernel.name}, {name}")
         outcome.figures["wall_s"] = round(time.monotonic() - begun, 1)
         return outcome
 
@@ -291,7 +297,7 @@ class Boot:
         if device == "blk" and dut is not None:
             return guests.ForeignBlk(dut.storage(), bool(dut.features & features(BlkFeature.RO)))
         if device == "blk":
-            files = sorted(path for path in (ROOT / "docs").iterdir() if path.is_file())
+            files = sorted(path for path in DISK_FILES.iterdir() if path.is_file())
             return guests.Blk(files, self.file_system_bytes)
         others = {"rng": guests.Rng, "net": guests.Net, "console": guests.Console, "input": guests.Input}
         return others[device]()
@@ -310,7 +316,7 @@ class Boot:
         if self.request.disk:
             return disk.user_disk(str(self.request.disk), False)
         boot.tool("mke2fs")
-        image = disk.docs_disk(ROOT / "docs", self.directory / "base.img")
+        image = disk.docs_disk(DISK_FILES, self.directory / "base.img")
         content = bytearray(image.base.read_bytes())
         content += bytes(-len(content) % 4096)
         self.file_system_bytes = len(content)

@@ -25,6 +25,7 @@ from typing import Any
 from cocotbext.virtio.check.description import Description, load
 
 from ..check.simulate import Bench
+from ..replay.keep import keep
 from ..sim import disk, runner, toolchain
 from ..sim.configs import ROOT, TIMINGS
 from ..sim.guest import TRACE_FILE
@@ -201,6 +202,8 @@ def run_leg(
             wrong += judge_disk(read, result.directory) if image else []
         if request.waves:
             print(f"waves: {result.directory / toolchain.wave_file(SIM)}")
+        if not wrong:
+            keep(result.directory, f"u-boot-2023.01-{leg.name}", f"U-Boot 2023.01 (Debian), {leg.arch}, {leg.device}")
         if (result.directory / TRACE_FILE).exists():
             shutil.copyfile(result.directory / TRACE_FILE, directory / "trace.txt")
     return wrong, figures

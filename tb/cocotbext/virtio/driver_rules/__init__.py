@@ -4,7 +4,18 @@
 from .bus import JudgedBus
 from .checker import DriverChecker
 from .table import RULES, Finding, Rule, Verdict
-from .trace import Access, IrqLevel, PowerUp, Step, TraceError, from_events, read_trace, write_trace
+from .trace import (
+    Access,
+    IrqLevel,
+    PowerUp,
+    Step,
+    TraceError,
+    from_events,
+    parse_line,
+    read_trace,
+    step_line,
+    write_trace,
+)
 
 __all__ = [
     "RULES",
@@ -19,6 +30,8 @@ __all__ = [
     "TraceError",
     "Verdict",
     "from_events",
+    "parse_line",
     "read_trace",
+    "step_line",
     "write_trace",
 ]

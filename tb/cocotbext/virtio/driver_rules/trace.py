@@ -85,7 +85,7 @@ def read_trace(path: Path) -> list[Step]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise TraceError(f"{path}: cannot be read: {reason}") from None
-    steps = [step for number, line in enumerate(lines, 1) for step in _parse(line, f"{path}:{number}")]
+    steps = [step for number, line in enumerate(lines, 1) for step in parse_line(line, f"{path}:{number}")]
     if not any(isinstance(step, Access) for step in steps):
         raise TraceError(f"{path}:{len(lines)}: expected register accesses, seen none")
     return steps
@@ -94,15 +94,18 @@ def read_trace(path: Path) -> list[Step]:
 def write_trace(path: Path, steps: Iterable[Step], title: str) -> None:
     """Write steps in the form that `read_trace` reads; cycles are left out."""
     lines = ["# SPDX-License-Identifier: Apache-2.0", f"# {title}", f"# columns: {_COLUMNS}"]
-    for step in steps:
-        if isinstance(step, PowerUp):
-            lines.append("RESET")
-        elif isinstance(step, IrqLevel):
-            lines.append(f"IRQ {int(step.level)}")
-        else:
-            kind, size = "W" if step.write else "R", "-" if step.size is None else step.size
-            lines.append(f"{kind} {step.offset:#05x} {size} {register_name(step.offset)} {step.value:#x}")
+    lines += map(step_line, steps)
     path.write_text("\n".join(lines) + "\n")
+
+
+def step_line(step: Step) -> str:
+    """A step as a line of a trace."""
+    if isinstance(step, PowerUp):
+        return "RESET"
+    if isinstance(step, IrqLevel):
+        return f"IRQ {int(step.level)}"
+    kind, size = "W" if step.write else "R", "-" if step.size is None else step.size
+    return f"{kind} {step.offset:#05x} {size} {register_name(step.offset)} {step.value:#x}"
 
 
 def from_events(events: Iterable[Event]) -> Iterator[Step]:
@@ -122,7 +125,8 @@ def from_events(events: Iterable[Event]) -> Iterator[Step]:
             yield PowerUp(where)
 
 
-def _parse(line: str, where: str) -> Iterator[Step]:
+def parse_line(line: str, where: str) -> Iterator[Step]:
+    """The steps that a line stands for. Raises `TraceError`."""
     text, _, note = line.partition("#")
     words = text.split()
     if not words:
