@@ -101,6 +101,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "net.bad_commands",
         "net.queue_resets",
         "net.interrupts_within_a_frame",
+        "net.flows_after_a_reset",
     ),
     "set_link": ("net.link",),
     "set_mac": (

@@ -533,6 +533,28 @@ async def queue_pairs(rig: Rig) -> None:
             await arrive(rig, driver, count)
 
 
+@body(NET, used=10)
+async def flows_after_a_reset(rig: Rig) -> None:
+    """What was learned of a flow is forgotten: its frames come on the first pair again, as unknown ones do (decision).
+    """
+    pairs = 2 if await has(rig, NetFeature.MQ) else 1
+    data = frame(rig, 200)
+    for learned in (True, False):
+        driver = await begin(rig, pairs=pairs)
+        for pair in range(pairs):
+            await driver.supply(4, pair=pair)
+        if pairs > 1:
+            await driver.set_queue_pairs(pairs)
+        if learned:
+            for _ in range(4):
+                await driver.send(data, pair=pairs - 1)
+        await rig.inject(data)
+        await arrive(rig, driver, 1)
+        expect(driver.received.popleft().queue, 2 * (pairs - 1) if learned else 0, "queue")
+    for _ in range(4):
+        await driver.send(data)
+
+
 @body(NET, used=40, limit_us=60_000)
 async def resets_at_any_time(rig: Rig) -> None:
     """A device reset while frames go both ways leaves nothing of the old ones behind (RESET-DEV-002)."""

@@ -8,11 +8,8 @@ from typing import Any
 import cocotb
 
 from cocotbext.virtio.sim.timing import Timing
-from virtio_model.spec import NetFeature
 
 from ..bodies import net
-from ..bodies.rig import NET, Rig, body
-from ..bodies.work import expect
 from .harness import TIMINGS, on_device
 
 
@@ -122,30 +119,9 @@ async def queue_pairs(dut: Any) -> None:
     await on_device(dut, net.queue_pairs)
 
 
-@body(NET, used=8)
-async def _flows_after_a_reset(rig: Rig) -> None:
-    """What was learned of a flow is forgotten: its frames come on the first pair again, as unknown ones do."""
-    pairs = 2 if await net.has(rig, NetFeature.MQ) else 1
-    data = net.frame(rig, 200)
-    for learned in (True, False):
-        driver = await net.begin(rig, pairs=pairs)
-        for pair in range(pairs):
-            await driver.supply(4, pair=pair)
-        if pairs > 1:
-            await driver.set_queue_pairs(pairs)
-        if learned:
-            for _ in range(4):
-                await driver.send(data, pair=pairs - 1)
-        await rig.inject(data)
-        await net.arrive(rig, driver, 1)
-        expect(driver.received.popleft().queue, 2 * (pairs - 1) if learned else 0, "queue")
-    for _ in range(4):
-        await driver.send(data)
-
-
 @cocotb.test()
 async def flows_after_a_reset(dut: Any) -> None:
-    await on_device(dut, _flows_after_a_reset)
+    await on_device(dut, net.flows_after_a_reset)
 
 
 @cocotb.test()
