@@ -196,11 +196,12 @@ async def malformed_response(rig: Rig, case: str) -> None:
     await work.serve(rig, 2)
 
 
-@body(used=34, spoils=True)
+@body(used=60, spoils=True)
 async def power_cycle_in_a_short_burst(rig: Rig) -> None:
     """rst_ni while the device makes up what a burst lacked that ended early: nothing is left of it (HOST-088, 096)."""
-    for cycles in range(0, 100, 3):
+    for cycles in range(60):
         await work.start(rig, size=SIZE)
+        await work.serve(rig, cycles % 4)
         await work.calm_down(rig)
         rig.malform("early_last")
         await work.ask(rig)

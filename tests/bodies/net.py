@@ -419,7 +419,9 @@ async def vlan_filter(rig: Rig) -> None:
             await driver.set_vlan(vlan, True)
             expect(await received(rig, driver, data), True, f"frame of VLAN {vlan} received")
             for other in (vlan ^ 16, 2):  # 2 is the command's class, which comes before the id
-                expect(await received(rig, driver, frame(rig, 70, mac, other)), False, f"frame of VLAN {other} received")
+                expect(
+                    await received(rig, driver, frame(rig, 70, mac, other)), False, f"frame of VLAN {other} received"
+                )
             await driver.set_vlan(vlan, False)
             expect(await received(rig, driver, data), False, f"frame of VLAN {vlan} received")
         expect(await received(rig, driver, frame(rig, 70, mac)), True, "frame without a tag received")
@@ -535,8 +537,7 @@ async def queue_pairs(rig: Rig) -> None:
 
 @body(NET, used=10)
 async def flows_after_a_reset(rig: Rig) -> None:
-    """What was learned of a flow is forgotten: its frames come on the first pair again, as unknown ones do (decision).
-    """
+    """What was learned of a flow is forgotten: its frames come on the first pair, as unknown ones do (decision)."""
     pairs = 2 if await has(rig, NetFeature.MQ) else 1
     data = frame(rig, 200)
     for learned in (True, False):

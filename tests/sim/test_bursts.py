@@ -50,7 +50,7 @@ async def of_a_block_request(dut: Any, what: BlkType) -> None:
         _check_pieces(rig.bus_bytes, pending.chain, reads, [run for runs in writes for run in runs[:1]])
         written = Counter(_bytes(run for runs in writes for run in runs))
         expect([at for at, count in written.items() if count > 1], [], "bytes written twice")
-        wanted = {at for at in _bytes((at, length) for at, length, writable in pending.chain if not writable)}
+        wanted = set(_bytes((at, length) for at, length, writable in pending.chain if not writable))
         read = Counter(_bytes(reads))
         expect({at: read[at] for at in wanted}, dict.fromkeys(wanted, 1), "how often the bytes of the request are read")
         await work.settle(rig, [pending])
@@ -65,10 +65,13 @@ def _check_pieces(width: int, chain: Sequence[tuple[int, int, bool]], reads: _Ru
     """Short pieces take as many bursts as they have to. A status, the last byte, has a burst of its own."""
     for place, (address, length, writable) in enumerate(chain):
         if length < _COUNTED:
-            seen = sum(address <= at < address + length for at, _ in (writes if writable else reads))
             tail = writable and place == len(chain) - 1
-            wanted = _write_bursts(address, length - tail, width) + tail if writable else _read_bursts(address, length, width)
-            expect(seen, wanted, f"bursts for {length} bytes at {address:#x}, to be {'written' if writable else 'read'}")
+            if writable:
+                wanted = _write_bursts(address, length - tail, width) + tail
+            else:
+                wanted = _read_bursts(address, length, width)
+            seen = sum(address <= at < address + length for at, _ in (writes if writable else reads))
+            expect(seen, wanted, f"bursts that {'write' if writable else 'read'} {length} bytes at {address:#x}")
 
 
 def _read_bursts(address: int, length: int, width: int) -> int:
