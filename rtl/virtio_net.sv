@@ -183,9 +183,9 @@ module virtio_net #(
   assign pair = PairWidth'(chain_queue_i >> 1);
   assign tx_legal = chain_readable_len_i >= 32'(NET_HDR_BYTES + 14) && chain_readable_len_i <= 32'(NET_HDR_BYTES + MaxFrame + 4);
 
-  // A chain with readable bytes has to wait for the one before to have taken its own.
+  // A chain has to wait for the one before to have taken its readable bytes. It would be answered after that one anyway.
   assign req_idle = tx_idle && ctrl_idle;
-  assign chain_ready_o = order_room && rooms_room && (chain_readable_len_i == 32'd0 || req_idle) && (is_rx || req_idle) && !device_reset_i;
+  assign chain_ready_o = order_room && rooms_room && req_idle && !device_reset_i;
   assign accept = chain_valid_i && chain_ready_o;
   assign tx_start = accept && is_tx && tx_legal;
   assign ctrl_start = accept && is_ctrl && chain_writable_len_i != 32'd0;

@@ -197,7 +197,6 @@ module virtio_packed_reader #(
           batch_q   <= (visit_limit_i < 8'(Batch)) ? visit_limit_i : 8'(Batch);
           found_q   <= '0;
           in_list_q <= 1'b0;
-          bad_q     <= 1'b0;
           told_q    <= 1'b0;
         end
         Ask: begin

@@ -61,7 +61,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "blk_features.bad_segment_among_good_ones",
         "blk_features.nothing_is_written_after_a_failed_sector",
     ),
-    "slow_down": ("blk.slow_disk", "data.slow_entropy", "races.more_than_the_queue_holds"),
+    "slow_down": ("blk.slow_disk", "blk.slow_disk_and_reset", "data.slow_entropy", "races.more_than_the_queue_holds"),
     "set_capacity": ("interrupts.configuration_change", "interrupts.configuration_change_before_driver_ok"),
     "image": (
         "blk.writes_are_read_back",
@@ -81,7 +81,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "soak.random_requests",
     ),
     "write_and_read": ("registers.channels_in_any_order",),
-    "malform": ("faults.malformed_response",),
+    "malform": ("faults.malformed_response", "faults.power_cycle_in_a_short_burst"),
     "power_cycle": (
         "reset.by_wire",
         "reset.at_any_cycle",
@@ -100,6 +100,8 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "net.vlan_filter",
         "net.bad_commands",
         "net.queue_resets",
+        "net.interrupts_within_a_frame",
+        "net.flows_after_a_reset",
     ),
     "set_link": ("net.link",),
     "set_mac": (
@@ -109,7 +111,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "net.resets_at_any_time",
         "net.full_speed",
     ),
-    "frames_sent": ("net.frames_are_sent", "net.bad_transmit_requests"),
+    "frames_sent": ("net.frames_are_sent", "net.bad_transmit_requests", "net.commands_among_frames"),
     "give": (
         "console.bytes_are_received",
         "console.bytes_come_together",

@@ -102,12 +102,12 @@ async def ranges_beyond_the_capacity_fail(rig: Rig) -> None:
     await work.serve(rig, 1)
 
 
-@body(BLK, used=10)
+@body(BLK, used=12)
 async def parts_of_sectors_fail(rig: Rig) -> None:
-    """Data that is not whole sectors moves nothing (HOST-111)."""
+    """Data that is not whole sectors moves nothing, as long as a segment of DISCARD or not (HOST-111)."""
     await work.start(rig)
     image = rig.image()
-    for length in (1, 511, 513, 1025):
+    for length in (1, 16, 511, 513, 1025):
         await _fails(rig, BlkStatus.IOERR, [_header(BlkType.IN)], [length, 1], f"IN of {length} bytes")
         await _fails(rig, BlkStatus.IOERR, [_header(BlkType.OUT), b"x" * length], [1], f"OUT of {length} bytes")
     for type_ in (BlkType.IN, BlkType.OUT):
@@ -237,6 +237,25 @@ async def slow_disk(rig: Rig) -> None:
     expect(await work.status(rig), work.LIVE, "Status while waiting")
     await work.settle(rig, pendings)
     await rig.slow_down(0)
+
+
+@body(BLK, used=8, limit_us=40_000)
+async def slow_disk_and_reset(rig: Rig) -> None:
+    """Requests after a reset are served although the disk is still busy with those before it (HOST-094)."""
+    for kind in (BlkType.IN, BlkType.OUT, BlkType.IN, BlkType.OUT):
+        driver = await work.start_as(rig, BlkDriver)
+        await rig.slow_down(4000)
+        data = rig.rng.randbytes(2 * SECTOR)
+        for _ in range(8):
+            if kind is BlkType.IN:
+                await driver.submit(kind, 3, writable=len(data))
+            else:
+                await driver.submit(kind, 3, data)
+        await rig.delay(rig.rng.randrange(2000, 8000))
+        await rig.reset_device()
+        await work.start(rig)
+        await work.serve(rig, 2)
+        await rig.slow_down(0)
 
 
 @body(BLK, used=4)

@@ -196,6 +196,21 @@ async def malformed_response(rig: Rig, case: str) -> None:
     await work.serve(rig, 2)
 
 
+@body(used=60, spoils=True)
+async def power_cycle_in_a_short_burst(rig: Rig) -> None:
+    """rst_ni while the device makes up what a burst lacked that ended early: nothing is left of it (HOST-088, 096)."""
+    for cycles in range(60):
+        await work.start(rig, size=SIZE)
+        await work.serve(rig, cycles % 4)
+        await work.calm_down(rig)
+        rig.malform("early_last")
+        await work.ask(rig)
+        await rig.delay(10 * cycles)
+        await rig.power_cycle()
+        await work.start(rig)
+        await work.serve(rig, 1)
+
+
 @body(used=9)
 async def dma_error_on_the_suppression_flag(rig: Rig) -> None:
     """A flag that cannot be read means that the interrupt is wanted (HOST-092)."""

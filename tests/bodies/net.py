@@ -418,7 +418,10 @@ async def vlan_filter(rig: Rig) -> None:
             expect(await received(rig, driver, data), False, f"frame of VLAN {vlan} received")
             await driver.set_vlan(vlan, True)
             expect(await received(rig, driver, data), True, f"frame of VLAN {vlan} received")
-            expect(await received(rig, driver, frame(rig, 70, mac, vlan ^ 16)), vlan in (1,) and False, "another VLAN")
+            for other in (vlan ^ 16, 2):  # 2 is the command's class, which comes before the id
+                expect(
+                    await received(rig, driver, frame(rig, 70, mac, other)), False, f"frame of VLAN {other} received"
+                )
             await driver.set_vlan(vlan, False)
             expect(await received(rig, driver, data), False, f"frame of VLAN {vlan} received")
         expect(await received(rig, driver, frame(rig, 70, mac)), True, "frame without a tag received")
@@ -442,6 +445,9 @@ async def bad_commands(rig: Rig) -> None:
     bad += [(0x0100, bytes(9)), (0x0100, b"\1\0\0\0" + bytes(9)), (0x0100, b"\xff\xff\xff\xff" + bytes(20))]
     bad += [(0x0100, b"\1\0\0\0" + bytes(6) + b"\1\0\0\0" + bytes(5)), (0x0101, bytes(5)), (0x0101, bytes(7))]
     bad += [(0x0100, b"\0\0\0\0" + b"\xff\xff\xff\x2a" + bytes(6)), (0x0100, bytes(9000)), (0x0102, b"")]
+    # Counts that are right but for one of their higher bits
+    bad += [(0x0100, struct.pack("<I6xI", 1 << bit | 1, 0)) for bit in (13, 14, 16, 24, 31)]
+    bad += [(0x0100, struct.pack("<II6x", 0, 1 << bit | 1)) for bit in (13, 14, 16, 24, 31)]
     bad += [(0x0200, b"\0\x10"), (0x0201, b"\0"), (0x0300, b""), (0x0400, b"\0\0"), (0x0400, b"\x03\0"), (0xFFFF, b"x")]
     for command, data in bad:
         expect(await driver.command(command, data), NetAck.ERR, f"ack of {command:#06x} with {len(data)} bytes")
@@ -457,6 +463,45 @@ async def bad_commands(rig: Rig) -> None:
     expect(bytes(await rig.transport.read_config(0, "6B")), mac, "mac")
     expect(await received(rig, driver, frame(rig, 64, _OTHER)), False, "foreign frame received")
     await driver.set_vlan(5, True)
+
+
+@body(NET, used=60)
+async def commands_among_frames(rig: Rig) -> None:
+    """Commands and frames that are on their way at the same time are told apart."""
+    driver = await begin(rig)
+    table = NetCommand.MAC_TABLE_SET.to_bytes(2, "big") + struct.pack("<I96xI", 16, 0)
+    frames: list[bytes] = []
+    for _ in range(30):
+        new = [frame(rig, rig.rng.randrange(60, 200)) for _ in range(2)]
+        command = None
+        if driver.has(NetFeature.CTRL_RX):
+            command = await work.submit_chain(rig, [table], [1], queue=driver.control_queue)
+        pendings = [await driver.submit(data) for data in new]
+        for pending in pendings:
+            await pending
+        if command is not None:
+            expect((await command).data, bytes([NetAck.OK]), "ack")
+        frames += new
+    await rig.delay(_CALM_NS)
+    expect(rig.frames_sent(), frames, "frames sent")
+
+
+@body(NET, used=6)
+async def interrupts_within_a_frame(rig: Rig) -> None:
+    """An event at any of the buffers that a frame takes, which are used together, makes an interrupt."""
+    driver = await begin(rig)
+    count, size = (6, 256) if driver.has(NetFeature.MRG_RXBUF) else (1, 1526)
+    for place in range(6):
+        await work.calm_down(rig)
+        before, data = rig.transport.interrupts, frame(rig, 1514)
+        await driver.supply(count, size, kick=False)
+        if driver.has(Feature.EVENT_IDX):
+            rig.transport.queues[0].interrupt_after(place % count + 1)
+        await driver.kick(0)
+        await rig.inject(data)
+        await arrive(rig, driver, 1)
+        expect(driver.received.popleft().data, data, "frame")
+        expect(rig.transport.interrupts, before + 1, f"interrupts with an event at buffer {place % count + 1}")
 
 
 @body(NET, used=40, limit_us=40_000)
@@ -488,6 +533,27 @@ async def queue_pairs(rig: Rig) -> None:
         for count in range(2, 24):
             await driver.send(data)
             await arrive(rig, driver, count)
+
+
+@body(NET, used=10)
+async def flows_after_a_reset(rig: Rig) -> None:
+    """What was learned of a flow is forgotten: its frames come on the first pair, as unknown ones do (decision)."""
+    pairs = 2 if await has(rig, NetFeature.MQ) else 1
+    data = frame(rig, 200)
+    for learned in (True, False):
+        driver = await begin(rig, pairs=pairs)
+        for pair in range(pairs):
+            await driver.supply(4, pair=pair)
+        if pairs > 1:
+            await driver.set_queue_pairs(pairs)
+        if learned:
+            for _ in range(4):
+                await driver.send(data, pair=pairs - 1)
+        await rig.inject(data)
+        await arrive(rig, driver, 1)
+        expect(driver.received.popleft().queue, 2 * (pairs - 1) if learned else 0, "queue")
+    for _ in range(4):
+        await driver.send(data)
 
 
 @body(NET, used=40, limit_us=60_000)

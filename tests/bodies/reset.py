@@ -38,9 +38,11 @@ async def in_mid_request(rig: Rig) -> None:
         await work.serve(rig, 1)
 
 
-@body(BLK, used=160, limit_us=40_000)
+@body(BLK, used=320, limit_us=40_000)
 async def in_each_cycle_of_a_write(rig: Rig) -> None:
-    """A reset in any cycle of an OUT: its sector is old or new as a whole, the next is served (HOST-094, 119)."""
+    """A reset in any cycle of an OUT: its sector is old or new as a whole, and what follows is served, be it a chain
+    without room for a status (HOST-094, 119).
+    """
     old, new = rig.image()[5 * SECTOR : 6 * SECTOR], b"A" * SECTOR
     for cycle in range(40, 200):
         driver = await work.start_as(rig, BlkDriver)
@@ -48,6 +50,7 @@ async def in_each_cycle_of_a_write(rig: Rig) -> None:
         await rig.delay(10 * cycle)
         await rig.reset_device()
         driver = await work.start_as(rig, BlkDriver)
+        expect((await (await work.submit_chain(rig, [bytes(16)], []))).written_len, 0, "used length without a status")
         await driver.write(6, bytes([cycle]) * SECTOR)
         seen = rig.image()
         expect_true(seen[5 * SECTOR : 6 * SECTOR] in (old, new), f"sector 5 is torn at cycle {cycle}")

@@ -177,6 +177,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_speed_rng", configs=("rng_packed",), timeout_s=300, memory="fast"),
     Plan("test_speed_net", configs=("net",), timeout_s=300, memory="fast"),
     Plan("test_speed_blk", configs=("blk",), timeout_s=300, memory="fast"),
+    Plan("test_bursts", configs=("blk", "blk_split", "blk_full512"), memory="fast"),
     Plan("test_registers", configs=("rng", "rng_split", "blk"), icarus=("blk",)),
     Plan("test_queues", configs=("rng_packed", "rng_split", "rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
     Plan(

@@ -236,6 +236,8 @@ class SimRig(SimBench, Rig):
 
     async def power_cycle(self) -> None:
         await FallingEdge(self.dut.clk_i)
+        if parameters().get("NativeBuses", 1):
+            self.dut.g_native.u_memory.malform.value = 0  # what was asked for and has not happened
         await self.bus_reset()
 
     async def set_capacity(self, sectors: int) -> None:

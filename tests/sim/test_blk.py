@@ -102,6 +102,11 @@ async def slow_disk(dut: Any) -> None:
 
 
 @cocotb.test()
+async def slow_disk_and_reset(dut: Any) -> None:
+    await on_device(dut, blk.slow_disk_and_reset)
+
+
+@cocotb.test()
 @cocotb.parametrize(timing=TIMINGS)
 async def sources_and_destinations_of_every_length_and_alignment(dut: Any, timing: str) -> None:
     await on_device(dut, data.sources_and_destinations_of_every_length_and_alignment, timing=timing)

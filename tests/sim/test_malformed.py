@@ -15,3 +15,8 @@ from .harness import cases, on_device
 @cocotb.parametrize(case=cases(faults.malformed_response))
 async def malformed_response(dut: Any, case: str) -> None:
     await on_device(dut, faults.malformed_response, case)
+
+
+@cocotb.test()
+async def power_cycle_in_a_short_burst(dut: Any) -> None:
+    await on_device(dut, faults.power_cycle_in_a_short_burst, timing="none")

@@ -103,8 +103,25 @@ async def bad_commands(dut: Any) -> None:
 
 
 @cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def commands_among_frames(dut: Any, timing: str) -> None:
+    await on_device(dut, net.commands_among_frames, timing=timing)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def interrupts_within_a_frame(dut: Any, timing: str) -> None:
+    await on_device(dut, net.interrupts_within_a_frame, timing=timing)
+
+
+@cocotb.test()
 async def queue_pairs(dut: Any) -> None:
     await on_device(dut, net.queue_pairs)
+
+
+@cocotb.test()
+async def flows_after_a_reset(dut: Any) -> None:
+    await on_device(dut, net.flows_after_a_reset)
 
 
 @cocotb.test()
