@@ -228,14 +228,17 @@ async def failing_sector_in_mid_write(rig: Rig) -> None:
     expect_true(await driver.read(20, 1) == b"B" * SECTOR, "sector 20 differs")
 
 
-@body(BLK, used=20, limit_us=40_000)
+@body(BLK, used=22, limit_us=40_000)
 async def slow_disk(rig: Rig) -> None:
-    """A disk that takes its time delays the answers and nothing else."""
-    await work.start(rig)
+    """A disk that takes its time delays the answers and nothing else, however much is written."""
+    driver = await work.start_as(rig, BlkDriver)
     await rig.slow_down(200)
     pendings = [await work.ask(rig) for _ in range(20)]
     expect(await work.status(rig), work.LIVE, "Status while waiting")
     await work.settle(rig, pendings)
+    data = rig.rng.randbytes(64 * SECTOR)
+    await driver.write(3, data)
+    expect_true(await driver.read(3, 64) == data, "sectors 3 to 66 differ from what was written")
     await rig.slow_down(0)
 
 
