@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults in how device types meet requests that are not as they should be, and backends that fail or stay silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .fault import BLK, NET, Chosen, Fault
+
+FAULTS: Mapping[str, Fault] = {
+    "part_of_a_sector_moved": Chosen(
+        "virtio_blk.sv",
+        "data_len[8:0] == 9'd0",
+        "1'b1",
+        ("VQ-DATA", "VQ-USED-LEN", "DeviceTimeout"),
+        "blk.parts_of_sectors_fail",
+        parameters=BLK,
+    ),
+    "read_only_disk_written": Chosen(
+        "virtio_blk.sv",
+        "is_out && fits && !ReadOnly",
+        "is_out && fits",
+        ("VQ-DATA",),
+        "blk.read_only_disk",
+        parameters={**BLK, "ReadOnly": 1},
+    ),
+    "late_answer_taken": Chosen(
+        "virtio_blk_port.sv",
+        "device_reset_i || track_valid",
+        "device_reset_i",
+        ("VQ-", "DeviceTimeout", "sector"),
+        "reset.in_each_cycle_of_a_write",
+        parameters=BLK,
+        hostile=("HOST-119",),
+    ),
+    "small_buffer_overrun": Chosen(
+        "virtio_net.sv",
+        "rooms_len < 32'(NET_HDR_BYTES)",
+        "1'b0",
+        ("VQ-", "DMA-"),
+        "net.buffers_of_any_kind",
+        parameters=NET,
+    ),
+}
