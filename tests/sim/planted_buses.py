@@ -68,6 +68,8 @@ FAULTS: Mapping[str, Fault] = {
         "1'b1",
         ("BusError", "a register access took"),
         "reset.memory_that_never_answers descriptors",
+        "none",
+        within="= wait_left_q != '0 &&",
         hostile=("HOST-085", "HOST-095"),
     ),
     "reset_does_not_wait_for_reads": Chosen(
@@ -76,6 +78,7 @@ FAULTS: Mapping[str, Fault] = {
         "1'b1",
         ("DMA-AFTER-RESET",),
         "reset.memory_that_never_answers descriptors",
+        "none",
         hostile=("HOST-086", "HOST-095"),
     ),
     "registers_wait_for_the_memory": Chosen(
