@@ -196,6 +196,36 @@ async def malformed_response(rig: Rig, case: str) -> None:
     await work.serve(rig, 2)
 
 
+@body(BLK, used=60, limit_us=40_000, cases=("no_last", "late_last"), spoils=True)
+async def malformed_response_to_data(rig: Rig, case: str) -> None:
+    """After a burst that ends in the wrong place no beat is taken for data or a header: what is written with success
+    was written as a whole (HOST-088).
+    """
+    before = rig.image()
+    for moment in range(20):
+        driver = await work.start_as(rig, BlkDriver, accept=work.without(Feature.EVENT_IDX))
+        written = {sector: rig.rng.randbytes(2 * SECTOR) for sector in (20, 30)}
+        pendings = {
+            sector: await driver.submit(BlkType.OUT, sector, data, kick=False) for sector, data in written.items()
+        }
+        await driver.kick()
+        await rig.delay(10 * rig.rng.randint(8 * moment, 8 * moment + 8))
+        rig.malform(case)
+        await rig.delay(work.PATIENCE_NS)
+        rig.transport.deliver_used()
+        after = rig.image()
+        for sector, data in written.items():
+            if pendings[sector].done and pendings[sector].result().status == BlkStatus.OK:
+                seen = after[sector * SECTOR : (sector + 2) * SECTOR]
+                expect_true(seen == data, f"sectors from {sector} on differ from what was written, moment {moment}")
+        await rig.reset_device()
+        await rig.power_cycle()
+        driver = await work.start_as(rig, BlkDriver)
+        for sector in written:
+            await driver.write(sector, before[sector * SECTOR : (sector + 2) * SECTOR])
+    expect_true(rig.image() == before, "other sectors have changed")
+
+
 @body(used=9)
 async def dma_error_on_the_suppression_flag(rig: Rig) -> None:
     """A flag that cannot be read means that the interrupt is wanted (HOST-092)."""

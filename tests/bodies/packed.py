@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from cocotbext.virtio.buffers import Layout, merged
+from cocotbext.virtio.buffers import Layout, merged, pieces
 from cocotbext.virtio.drivers import Pending
 from cocotbext.virtio.packed_virtqueue import PackedVirtqueue
 from virtio_model.packed import EventSuppression, PackedDescriptor, PackedLayout, wrap_at
@@ -137,6 +137,31 @@ async def descriptor_behind_its_flags(rig: Rig) -> None:
         _queue(rig).publish()
         await rig.transport.notify(0)
         await work.settle(rig, [pending])
+
+
+@body(used=4, limit_us=60_000, cases=("longer", "shorter"), spoils=True)
+async def list_changes_its_length(rig: Rig, case: str) -> None:
+    """A list that gets another end after it was made available: the one that it had is used, or it is refused
+    (PACKED-DRV-020, HOST-032).
+    """
+    ends: Counter[bool] = Counter()
+    for moment in range(races.MOMENTS):
+        queue = await _start(rig, 16, Feature.IN_ORDER)
+        queue.suppress_interrupts(True)
+        pending = await work.ask(rig, kick=False, layout=Layout(pieces(3, rig.rng)))
+        places = [place % queue.size for place in queue.places(pending.head)]
+        queue.publish()
+        at = queue.layout.flags_address(places[-1] if case == "longer" else places[-2])
+        flags = int.from_bytes(rig.memory.read(at, 2), "little") ^ _N
+        await races.at_moment(rig, moment, partial(rig.memory.write, at, flags.to_bytes(2, "little")))
+        used = await work.ends(rig, queue, 1)
+        ends[used] += 1
+        if used and case == "longer":
+            slot = PackedDescriptor.unpack(rig.memory.read(queue.layout.descriptor_address(len(places)), DESC_BYTES))
+            expect(slot.flags, 0, "flags of the slot behind the list")
+    expect_true(ends[True] > 0, f"lists used, or refused: {dict(ends)}")
+    await _start(rig)
+    await work.serve(rig, 4)
 
 
 @body(used=1, cases=("out_of_range", "twice"))

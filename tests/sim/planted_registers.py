@@ -57,7 +57,7 @@ FAULTS: Mapping[str, Fault] = {
         "virtio_status.sv",
         "(status_q & (STATUS_DRIVER_OK | STATUS_DEVICE_NEEDS_RESET | STATUS_FAILED)) == STATUS_DRIVER_OK",
         "(status_q & (STATUS_FEATURES_OK | STATUS_DEVICE_NEEDS_RESET | STATUS_FAILED)) == STATUS_FEATURES_OK",
-        ("DMA-BEFORE-DRIVER-OK",),
+        ("DMA-BEFORE-DRIVER-OK", "DMA-AFTER-RESET"),
         "queues.available_before_driver_ok",
     ),
     "live_after_failed": Chosen(

@@ -35,8 +35,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "small_buffer_overrun": Chosen(
         "virtio_net.sv",
-        "rooms_len < 32'(NET_HDR_BYTES)",
-        "1'b0",
+        "room_sum >= {16'd0, frame_len}",
+        "1'b1",
         ("VQ-", "DMA-"),
         "net.buffers_of_any_kind",
         parameters=NET,
