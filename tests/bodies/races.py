@@ -93,7 +93,7 @@ async def ring_entry_changes(rig: Rig, case: str) -> None:
         first = await work.ask(rig, kick=False)
         spare = await work.ask(rig, kick=False)
         queue.avail_idx = (queue.avail_idx - 1) & 0xFFFF  # the spare one is not available
-        other = spare.head if case == "legal" else queue.size
+        other = spare.head if case == "legal" else queue.size + 1
         await at_moment(rig, moment, partial(_write16, rig, slot, other))
         if await work.ends(rig, queue, 1):
             used = int.from_bytes(rig.memory.read(element, 4), "little")

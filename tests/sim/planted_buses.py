@@ -62,6 +62,22 @@ FAULTS: Mapping[str, Fault] = {
         within="fault_q        <= wr_done_err_i",
         parameters=BLK,
     ),
+    "status_before_its_data": Chosen(
+        "virtio_chain_retire.sv",
+        "outstanding_q[tag] == 8'd0",
+        "1'b1",
+        ("VQ-ORDER", "VQ-DATA"),
+        "overlaps.buffers status_in_the_data",
+        parameters=BLK,
+    ),
+    "probe": Chosen(
+        "virtio_irq.sv",
+        "status_d | {config_event_i, used_event_i}",
+        "(ack_en_i && used_event_i) ? 2'b10 : status_d | {config_event_i, used_event_i}",
+        ("x",),
+        "interrupts.acknowledgement_meets_the_next_event",
+        "none",
+    ),
     "writer_waits_for_the_memory": Chosen(
         "virtio_mmio_regs.sv",
         "wait_left_q != '0",
@@ -127,10 +143,9 @@ FAULTS: Mapping[str, Fault] = {
         "virtio_dma_read.sv",
         "lost_q",
         "1'b0",
-        ("sectors from",),
-        "faults.malformed_response_to_data late_last",
+        ("chains used or DEVICE_NEEDS_RESET", "DMA-", "VQ-"),
+        "faults.malformed_response_at_any_moment late_last",
         within="pad_q || lost_q",
-        parameters=BLK,
     ),
     "last_not_looked_at": Chosen(
         "virtio_dma_read.sv",
@@ -189,6 +204,7 @@ FAULTS: Mapping[str, Fault] = {
         "!rst_ni",
         ("DeviceTimeout", "VQ-"),
         "reset.storm",
+        also=("fuzz.spoilt_traffic",),
     ),
     "stopped_queue_not_busy": Chosen(
         "virtio_ring_front.sv",

@@ -11,7 +11,7 @@ FAULTS: Mapping[str, Fault] = {
     "part_of_a_sector_moved": Chosen(
         "virtio_blk.sv",
         "data_len[8:0] == 9'd0",
-        "1'b1",
+        "(data_len[8:0] == 9'd0 || data_len[31:9] != '0)",
         ("VQ-DATA", "VQ-USED-LEN", "DeviceTimeout"),
         "blk.parts_of_sectors_fail",
         parameters=BLK,
@@ -24,10 +24,10 @@ FAULTS: Mapping[str, Fault] = {
         "blk.read_only_disk",
         parameters={**BLK, "ReadOnly": 1},
     ),
-    "late_answer_taken": Chosen(
+    "sector_of_before_the_reset_kept": Chosen(
         "virtio_blk_port.sv",
-        "device_reset_i || track_valid",
-        "device_reset_i",
+        "wr_drop_i || device_reset_i",
+        "wr_drop_i",
         ("VQ-", "DeviceTimeout", "sector"),
         "reset.in_each_cycle_of_a_write",
         parameters=BLK,
@@ -36,7 +36,7 @@ FAULTS: Mapping[str, Fault] = {
     "small_buffer_overrun": Chosen(
         "virtio_net.sv",
         "room_sum >= {16'd0, frame_len}",
-        "1'b1",
+        "room_sum + 32'd1 >= {16'd0, frame_len}",
         ("VQ-", "DMA-"),
         "net.buffers_of_any_kind",
         parameters=NET,

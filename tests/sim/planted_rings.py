@@ -31,7 +31,6 @@ FAULTS: Mapping[str, Fault] = {
         "1'b0",
         ("VQ-FAULT-IGNORED",),
         "races.avail_idx_moves_during_a_batch",
-        also=("overlaps.buffers on_the_available_ring",),
     ),
     "in_flight_not_counted": Chosen(
         "virtio_avail_reader.sv",
@@ -52,7 +51,7 @@ FAULTS: Mapping[str, Fault] = {
         "virtio_avail_reader.sv",
         "rd_rsp_err_i || value >= cfg_i.size",
         "rd_rsp_err_i",
-        ("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED", "SimFailure"),
+        ("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED"),
         "races.ring_entry_changes illegal",
     ),
     "wish_in_the_used_ring": Chosen(
@@ -107,13 +106,6 @@ FAULTS: Mapping[str, Fault] = {
         ("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED"),
         "races.descriptor_changes goes_nowhere",
     ),
-    "readable_buffer_after_a_writable_one": Chosen(
-        "virtio_desc_walker.sv",
-        "writable_seen_q && !desc_writable",
-        "1'b0",
-        ("VQ-", "DMA-"),
-        "fuzz.spoilt_traffic",
-    ),
     "next_in_a_table_believed": Chosen(
         "virtio_desc_walker.sv",
         "{12'd0, desc_next} >= entries_q",
@@ -151,7 +143,7 @@ FAULTS: Mapping[str, Fault] = {
         "virtio_desc_walker.sv",
         "packed_i && !in_table_q && desc_has_next == (count_q == head_q.slots)",
         "1'b0",
-        ("VQ-", "DMA-"),
+        ("the list behind it was not used", "VQ-", "DMA-"),
         "packed.list_changes_its_length longer",
         also=("packed.list_changes_its_length shorter",),
         parameters=PACKED,

@@ -16,7 +16,7 @@ from .planted import PLANTED
 #: The same in every run: whether a fault shows may depend on chance, that a checker sees it must not.
 _SEED = 1
 #: Long enough for what a body waits for, and less than simulators of event queues take minutes for.
-_TIMEOUT_NS = 300_000
+_TIMEOUT_NS = 100_000
 
 
 @cocotb.test()
