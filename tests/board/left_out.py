@@ -81,7 +81,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "soak.random_requests",
     ),
     "write_and_read": ("registers.channels_in_any_order",),
-    "malform": ("faults.malformed_response",),
+    "malform": ("faults.malformed_response", "faults.malformed_response_at_any_moment"),
     "power_cycle": (
         "reset.by_wire",
         "reset.at_any_cycle",

@@ -202,18 +202,17 @@ async def malformed_response_at_any_moment(rig: Rig, case: str) -> None:
     """After a burst that ends in the wrong place nothing is taken for an answer to another one: requests are served, or
     the device says that it needs a reset (HOST-088).
     """
-    for moment in range(12):
+    for _ in range(30):
         await work.start(rig, size=SIZE, accept=work.without(Feature.EVENT_IDX))
         queue = rig.transport.queues[0]
         queue.suppress_interrupts(True)
-        await work.ask(rig, layout=Layout(merged))
-        await rig.delay(10 * rig.rng.randint(8 * moment, 8 * moment + 8))
-        rig.malform(case)
-        for _ in range(2):
-            if not await work.ends(rig, queue, 1):
-                break
-            rig.transport.deliver_used()
+        for _ in range(3):
             await work.ask(rig, layout=Layout(merged))
+        await rig.delay(10 * rig.rng.randrange(250))
+        rig.malform(case)
+        for _ in range(3):
+            await work.ask(rig, layout=Layout(merged))
+        await work.ends(rig, queue, 6)
         rig.memory.check_guards()
         await rig.reset_device()
         await rig.power_cycle()

@@ -149,7 +149,7 @@ async def list_changes_its_length(rig: Rig, case: str) -> None:
     for moment in range(1, races.MOMENTS):
         queue = await _start(rig, 16, Feature.IN_ORDER)
         queue.suppress_interrupts(True)
-        lists = [await work.ask(rig, kick=False, layout=Layout(pieces(3, rig.rng))) for _ in range(2)]
+        lists = [await work.ask(rig, kick=False, layout=Layout(pieces(3))) for _ in range(2)]
         first, second = ([queue.layout.descriptor_address(at) for at in queue.places(one.head)] for one in lists)
         queue.publish()
         at = (first[-1] if case == "longer" else first[-2]) + 14
@@ -163,6 +163,8 @@ async def list_changes_its_length(rig: Rig, case: str) -> None:
             used = [PackedDescriptor.unpack(rig.memory.read(places[0], DESC_BYTES)) for places in (first, second)]
             one_list = case == "longer" and used[0].id == lists[1].head
             expect_true(one_list or used[1].flags & both == both, f"the list behind it was not used: {used}")
+            behind = PackedDescriptor.unpack(rig.memory.read(second[-1] + DESC_BYTES, DESC_BYTES))
+            expect(behind.flags, 0, "flags behind both lists")
     expect_true(ends[False] > 0, f"refused, or not: {dict(ends)}")
     await _start(rig)
     await work.serve(rig, 4)

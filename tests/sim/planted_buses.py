@@ -62,22 +62,6 @@ FAULTS: Mapping[str, Fault] = {
         within="fault_q        <= wr_done_err_i",
         parameters=BLK,
     ),
-    "status_before_its_data": Chosen(
-        "virtio_chain_retire.sv",
-        "outstanding_q[tag] == 8'd0",
-        "1'b1",
-        ("VQ-ORDER", "VQ-DATA"),
-        "overlaps.buffers status_in_the_data",
-        parameters=BLK,
-    ),
-    "probe": Chosen(
-        "virtio_irq.sv",
-        "status_d | {config_event_i, used_event_i}",
-        "(ack_en_i && used_event_i) ? 2'b10 : status_d | {config_event_i, used_event_i}",
-        ("x",),
-        "interrupts.acknowledgement_meets_the_next_event",
-        "none",
-    ),
     "writer_waits_for_the_memory": Chosen(
         "virtio_mmio_regs.sv",
         "wait_left_q != '0",
@@ -166,7 +150,7 @@ FAULTS: Mapping[str, Fault] = {
         "virtio_dma_read.sv",
         "beat_q == {1'b0, flight_len}",
         "m_axi_rlast",
-        ("whether the chain is used", "VQ-"),
+        ("chains used or DEVICE_NEEDS_RESET",),
         "faults.malformed_response early_last",
     ),
     "other_read_id_taken": Chosen(
@@ -204,7 +188,6 @@ FAULTS: Mapping[str, Fault] = {
         "!rst_ni",
         ("DeviceTimeout", "VQ-"),
         "reset.storm",
-        also=("fuzz.spoilt_traffic",),
     ),
     "stopped_queue_not_busy": Chosen(
         "virtio_ring_front.sv",
@@ -217,7 +200,7 @@ FAULTS: Mapping[str, Fault] = {
         "virtio_dma_write.sv",
         "w_valid_q",
         "w_valid_q && !flush_i",
-        ("AXI-HELD",),
+        ("AXI-HELD", "Status expected 0"),
         "reset.in_mid_request",
         within="m_axi_wvalid  = w_valid_q",
         hostile=("HOST-094",),

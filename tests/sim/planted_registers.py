@@ -204,13 +204,13 @@ FAULTS: Mapping[str, Fault] = {
         ("REG-ISR", "InterruptStatus"),
         "interrupts.acknowledgements_of_nothing",
     ),
-    "acknowledgement_wins": Chosen(
-        "virtio_irq.sv",
-        "status_d | {config_event_i, used_event_i}",
-        "status_d | ({config_event_i, used_event_i} & ~(ack_en_i ? ack_i : 2'b00))",
-        ("REG-ISR", "IRQ-"),
+    "acknowledgement_lasts": Chosen(
+        "virtio_mmio_regs.sv",
+        "(ack_en)",
+        "(wr_addr_i == REG_INTERRUPT_ACK)",
+        ("REG-ISR", "IRQ-MISSING"),
         "interrupts.acknowledgement_meets_the_next_event",
-        "none",
+        within=".ack_en_i      (ack_en)",
     ),
     "event_turns_the_bit": Chosen(
         "virtio_irq.sv",

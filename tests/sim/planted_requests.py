@@ -8,6 +8,14 @@ from collections.abc import Mapping
 from .fault import BLK, NET, Chosen, Fault
 
 FAULTS: Mapping[str, Fault] = {
+    "status_of_two_bytes": Chosen(
+        "virtio_chain_retire.sv",
+        "Bytes'(1) << tail_addr[OffsetWidth-1:0]",
+        "Bytes'(3) << tail_addr[OffsetWidth-1:0]",
+        ("VQ-DATA", "DMA-WRITE-OUTSIDE"),
+        "overlaps.buffers status_in_the_data",
+        parameters=BLK,
+    ),
     "part_of_a_sector_moved": Chosen(
         "virtio_blk.sv",
         "data_len[8:0] == 9'd0",

@@ -53,6 +53,7 @@ FAULTS: Mapping[str, Fault] = {
         "rd_rsp_err_i",
         ("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED"),
         "races.ring_entry_changes illegal",
+        also=("fuzz.spoilt_traffic",),
     ),
     "wish_in_the_used_ring": Chosen(
         "virtio_used_writer.sv",
@@ -143,7 +144,7 @@ FAULTS: Mapping[str, Fault] = {
         "virtio_desc_walker.sv",
         "packed_i && !in_table_q && desc_has_next == (count_q == head_q.slots)",
         "1'b0",
-        ("the list behind it was not used", "VQ-", "DMA-"),
+        ("the list behind it was not used", "flags behind both lists"),
         "packed.list_changes_its_length longer",
         also=("packed.list_changes_its_length shorter",),
         parameters=PACKED,

@@ -15,3 +15,9 @@ from .harness import cases, on_device
 @cocotb.parametrize(case=cases(faults.malformed_response))
 async def malformed_response(dut: Any, case: str) -> None:
     await on_device(dut, faults.malformed_response, case)
+
+
+@cocotb.test()
+@cocotb.parametrize(case=cases(faults.malformed_response_at_any_moment))
+async def malformed_response_at_any_moment(dut: Any, case: str) -> None:
+    await on_device(dut, faults.malformed_response_at_any_moment, case)
