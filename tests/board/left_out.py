@@ -81,7 +81,11 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "soak.random_requests",
     ),
     "write_and_read": ("registers.channels_in_any_order",),
-    "malform": ("faults.malformed_response", "faults.power_cycle_in_a_short_burst"),
+    "malform": (
+        "faults.malformed_response",
+        "faults.malformed_response_at_any_moment",
+        "faults.power_cycle_in_a_short_burst",
+    ),
     "power_cycle": (
         "reset.by_wire",
         "reset.at_any_cycle",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from cocotbext.virtio.buffers import Layout, merged
 from cocotbext.virtio.drivers import BlkDriver, BlkResult, RngDriver
 from cocotbext.virtio.split_virtqueue import SplitVirtqueue
 from virtio_model.spec import SECTOR, BlkStatus, BlkType, DescFlag, Feature
@@ -209,6 +210,29 @@ async def power_cycle_in_a_short_burst(rig: Rig) -> None:
         await rig.power_cycle()
         await work.start(rig)
         await work.serve(rig, 1)
+
+
+@body(used=4, limit_us=40_000, cases=("no_last", "late_last"), spoils=True)
+async def malformed_response_at_any_moment(rig: Rig, case: str) -> None:
+    """After a burst that ends in the wrong place nothing is taken for an answer to another one: requests are served, or
+    the device says that it needs a reset (HOST-088).
+    """
+    for _ in range(30):
+        await work.start(rig, size=SIZE, accept=work.without(Feature.EVENT_IDX))
+        queue = rig.transport.queues[0]
+        queue.suppress_interrupts(True)
+        for _ in range(3):
+            await work.ask(rig, layout=Layout(merged))
+        await rig.delay(10 * rig.rng.randrange(250))
+        rig.malform(case)
+        for _ in range(3):
+            await work.ask(rig, layout=Layout(merged))
+        await work.ends(rig, queue, 6)
+        rig.memory.check_guards()
+        await rig.reset_device()
+        await rig.power_cycle()
+    await work.start(rig)
+    await work.serve(rig, 4)
 
 
 @body(used=9)

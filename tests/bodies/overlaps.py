@@ -117,6 +117,9 @@ async def buffers(rig: Rig, case: str) -> None:
     await rig.transport.kick(0)
     if not case.startswith("on_the"):
         expect_true(await work.ends(rig, queue, 1), "the chain was refused")
+    else:  # the device looks at what is in the rings now
+        await rig.delay(work.CALM_NS)
+        await rig.transport.notify(0)
     await _alive(rig)
     rig.memory.check_guards()
     await rig.reset_device()

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from cocotbext.virtio.buffers import Layout, merged
+from cocotbext.virtio.buffers import Layout, merged, pieces
 from cocotbext.virtio.drivers import Pending
 from cocotbext.virtio.packed_virtqueue import PackedVirtqueue
 from virtio_model.packed import EventSuppression, PackedDescriptor, PackedLayout, wrap_at
-from virtio_model.spec import DESC_BYTES, EVENT_BYTES, DescFlag, Feature, Reg, RingEventFlag
+from virtio_model.spec import DESC_BYTES, EVENT_BYTES, DescFlag, Feature, Reg, RingEventFlag, Status
 
 from . import races, work
 from .rig import Rig, body
@@ -137,6 +137,37 @@ async def descriptor_behind_its_flags(rig: Rig) -> None:
         _queue(rig).publish()
         await rig.transport.notify(0)
         await work.settle(rig, [pending])
+
+
+@body(used=4, limit_us=60_000, cases=("longer", "shorter"), spoils=True)
+async def list_changes_its_length(rig: Rig, case: str) -> None:
+    """A list that gets another end after it was made available is used with the one or the other, or refused; the list
+    behind it comes back where it was (PACKED-DRV-020, HOST-032).
+    """
+    both = DescFlag.AVAIL | DescFlag.USED
+    ends: Counter[bool] = Counter()
+    for moment in range(1, races.MOMENTS):
+        queue = await _start(rig, 16, Feature.IN_ORDER)
+        queue.suppress_interrupts(True)
+        lists = [await work.ask(rig, kick=False, layout=Layout(pieces(3))) for _ in range(2)]
+        first, second = ([queue.layout.descriptor_address(at) for at in queue.places(one.head)] for one in lists)
+        queue.publish()
+        at = (first[-1] if case == "longer" else first[-2]) + 14
+        flags = int.from_bytes(rig.memory.read(at, 2), "little") ^ _N
+        await races.at_moment(rig, moment, partial(rig.memory.write, at, flags.to_bytes(2, "little")))
+        if await work.ends(rig, queue, 1):
+            await rig.delay(work.CALM_NS)
+        refused = bool(await work.status(rig) & Status.DEVICE_NEEDS_RESET)
+        ends[refused] += 1
+        if not refused:
+            used = [PackedDescriptor.unpack(rig.memory.read(places[0], DESC_BYTES)) for places in (first, second)]
+            one_list = case == "longer" and used[0].id == lists[1].head
+            expect_true(one_list or used[1].flags & both == both, f"the list behind it was not used: {used}")
+            behind = PackedDescriptor.unpack(rig.memory.read(second[-1] + DESC_BYTES, DESC_BYTES))
+            expect(behind.flags, 0, "flags behind both lists")
+    expect_true(ends[False] > 0, f"refused, or not: {dict(ends)}")
+    await _start(rig)
+    await work.serve(rig, 4)
 
 
 @body(used=1, cases=("out_of_range", "twice"))

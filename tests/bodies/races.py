@@ -93,7 +93,7 @@ async def ring_entry_changes(rig: Rig, case: str) -> None:
         first = await work.ask(rig, kick=False)
         spare = await work.ask(rig, kick=False)
         queue.avail_idx = (queue.avail_idx - 1) & 0xFFFF  # the spare one is not available
-        other = spare.head if case == "legal" else queue.size
+        other = spare.head if case == "legal" else queue.size + 1
         await at_moment(rig, moment, partial(_write16, rig, slot, other))
         if await work.ends(rig, queue, 1):
             used = int.from_bytes(rig.memory.read(element, 4), "little")
@@ -192,10 +192,21 @@ async def more_than_the_queue_holds(rig: Rig) -> None:
     queue.put_head(heads[0])
     queue.publish()
     await rig.transport.notify(0)
+    await rig.delay(5000)
+    # Who waits until there is room looks at the descriptors then.
+    position = heads[0]
+    while (last := _read(rig, queue, position)).flags & DescFlag.NEXT:
+        position = last.next
+    room = rig.memory.allocate(last.len)
+    rig.memory.write(room, bytes([0xEE]) * last.len)
+    queue.write_descriptor(position, *last._replace(addr=room))
     await rig.slow_down(0)
     served = await work.ends(rig, queue, queue.size + 1)
     most = queue.size + served
     expect_true(queue.used_in_memory() <= most, f"{queue.used_in_memory()} chains used, expected at most {most}")
+    if served:
+        taken_early = rig.memory.read(room, last.len) == bytes([0xEE]) * last.len
+        expect_true(not taken_early, f"a chain was taken with {queue.size} in flight in a queue of that size")
     await _recover(rig)
 
 

@@ -59,4 +59,17 @@ FAULTS: Mapping[str, Fault] = {
         body="features.write_on_the_descriptor_of_a_table",
         parameters=SPLIT,
     ),
+    "head_of_before_dropped": Fault(
+        file="virtio_avail_reader.sv",
+        old="assign head_push = (state_q == Entries && rd_rsp_valid_i && !bad_q && !head_bad) || head_faulty;",
+        new="""logic [16:0] before_q;
+  always_ff @(posedge clk_i) begin
+    if (state_q == CheckIdx) before_q <= '1;
+    else if (state_q == Entries && rd_rsp_valid_i) before_q <= {1'b0, value};
+  end
+  assign head_push = (state_q == Entries && rd_rsp_valid_i && !bad_q && !head_bad && {1'b0, value} != before_q) ||
+                     head_faulty;""",
+        rules=("used elements", "VQ-UNUSED", "VQ-"),
+        body="rings.same_head_twice_in_a_batch",
+    ),
 }

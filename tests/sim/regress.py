@@ -129,7 +129,7 @@ def discover(plans: Sequence[configs.Plan]) -> dict[str, list[str]]:
 
 def execute(runs: Sequence[Run], sim: str, session: runner.Session, jobs: int) -> list[RunResult]:
     """Build and run everything, `jobs` at a time; a run starts as soon as its configuration is built."""
-    waiting = {name: [run for run in runs if run.build == name] for name in dict.fromkeys(run.build for run in runs)}
+    waiting = {name: [run for run in runs if run.built == name] for name in dict.fromkeys(run.built for run in runs)}
     results: dict[Run, RunResult] = {}
     with workers(jobs) as pool:
         builds = {
@@ -158,7 +158,7 @@ def session_for(request: Request, runs: Sequence[Run]) -> runner.Session:
     users = disk.user_disk(request.disk, request.disk_write) if request.disk else None
     if any(configs.uses_disk(run.config) for run in runs):
         image = disk.docs_disk(configs.ROOT / "docs", runner.BUILD_ROOT / f"docs-{os.getpid()}.img")
-    builds = len({run.build for run in runs})
+    builds = len({run.built for run in runs})
     return runner.Session(
         seed=request.seed,
         waves=request.waves,

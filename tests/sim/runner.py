@@ -17,7 +17,7 @@ from typing import Any
 from ..conformance import record
 from . import configs, failure_times, toolchain
 from .disk import Disk
-from .planted import PlantError, plant
+from .planted import PlantError, built_as, chosen_by, plant
 from .process import Outcome, execute, locked
 from .results import FAILED, WHOLE_RUN, CaseResult, RunResult, read_results
 from .selection import PACKAGE, Run, filter_regex
@@ -94,7 +94,7 @@ def job(kind: str, **arguments: object) -> list[str]:
 
 def build(sim: str, config: str, session: Session, files: Sequence[Path] | None = None, memory: str = "") -> Build:
     """Compile a configuration unless sources, parameters, options and tools are those of the build that is there."""
-    directory = session.directory(sim, config, memory) / "build"
+    directory = session.directory(sim, built_as(config), memory) / "build"
     log = directory.parent / "build.log"
     try:
         sources = plant(configs.sources_of(config) if files is None else files, config, directory.parent)
@@ -186,7 +186,8 @@ def simulate(result: RunResult, built: Build, session: Session, more: Sequence[s
             old.unlink()
     (directory / "seed").write_text(f"{session.seed}\n")
     env = run_environment(run, session, directory)
-    plusargs = [*toolchain.run_args(run.sim, session.seed), f"+entropy_seed={session.seed & 0x7FFFFFFF}", *more]
+    plusargs = [*toolchain.run_args(run.sim, session.seed), f"+entropy_seed={session.seed & 0x7FFFFFFF}"]
+    plusargs += [*chosen_by(run.config), *more]
     if image := session.disk_of(run):
         env["VIRTIO_DISK"] = str(image.place(directory))
         plusargs.append(f"+disk={env['VIRTIO_DISK']}")

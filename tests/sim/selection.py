@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .configs import DEFAULT_MEMORY, Plan
+from .planted import built_as
 
 PACKAGE = __name__.rpartition(".")[0]
 
@@ -34,8 +35,13 @@ class Run:
 
     @property
     def build(self) -> str:
-        """Name of what has to be built for it; of runs of one simulator those of a name share a build."""
+        """Name of what has to be built for it."""
         return self.config if self.memory == DEFAULT_MEMORY[self.sim] else f"{self.config}-{self.memory}"
+
+    @property
+    def built(self) -> str:
+        """The same, but for configurations that share a build: of one simulator runs of one such name do."""
+        return self.build.replace(self.config, built_as(self.config), 1)
 
     @property
     def name(self) -> str:

@@ -20,3 +20,9 @@ async def malformed_response(dut: Any, case: str) -> None:
 @cocotb.test()
 async def power_cycle_in_a_short_burst(dut: Any) -> None:
     await on_device(dut, faults.power_cycle_in_a_short_burst, timing="none")
+
+
+@cocotb.test()
+@cocotb.parametrize(case=cases(faults.malformed_response_at_any_moment))
+async def malformed_response_at_any_moment(dut: Any, case: str) -> None:
+    await on_device(dut, faults.malformed_response_at_any_moment, case)

@@ -15,6 +15,8 @@ from .planted import PLANTED
 
 #: The same in every run: whether a fault shows may depend on chance, that a checker sees it must not.
 _SEED = 1
+#: Long enough for what a body waits for, and less than simulators of event queues take minutes for.
+_TIMEOUT_NS = 100_000
 
 
 @cocotb.test()
@@ -23,10 +25,11 @@ async def fault_is_caught(dut: Any) -> None:
     place, *case = fault.body.split()
     theme, _, name = place.partition(".")
     rig = await SimRig.build(dut, fault.timing, seed=_SEED)
+    rig.timeout_ns = _TIMEOUT_NS
     try:
         await rig.run(getattr(import_module(f"..bodies.{theme}", __package__), name), *case)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
+        said = "".join(f"{type(one).__name__}: {one}\n" for one in (error, error.__cause__) if one is not None)
         if found := [rule for rule in fault.rules if rule in said]:
             leave("rule", found)
             return
