@@ -105,8 +105,8 @@ module tiny_console #(
   reg [31:0] device_sel, driver_sel, queue_sel;
   reg [31:0] driver_low, driver_high;
   reg unknown2, unknown3, unknown_more;  // bits set in the words 2, 3 and above, none of which exist
-  reg [1:0] queue_ready;
-  reg [31:0] queue_size[0:1];
+  reg [ 1:0] queue_ready;
+  reg [31:0] queue_size  [0:1];
   reg [31:0] desc_low[0:1], desc_high[0:1];
   reg [31:0] avail_low[0:1], avail_high[0:1];
   reg [31:0] used_low[0:1], used_high[0:1];
@@ -115,7 +115,7 @@ module tiny_console #(
   reg [1:0] halt_queue;  // waits for the DMA: QueueReady = 0
 
   wire engine_idle;
-  reg  q;  // the queue that the engine works for, while it is not idle
+  reg q;  // the queue that the engine works for, while it is not idle
   wire event_used, event_fatal, kick_taken;
   wire [1:0] at_q = {q == TX, q == RX};
 
@@ -202,12 +202,12 @@ module tiny_console #(
       end
       if (rst | clear_all) begin
         queue_size[i] <= 0;
-        desc_low[i] <= 0;
-        desc_high[i] <= 0;
-        avail_low[i] <= 0;
+        desc_low[i]   <= 0;
+        desc_high[i]  <= 0;
+        avail_low[i]  <= 0;
         avail_high[i] <= 0;
-        used_low[i] <= 0;
-        used_high[i] <= 0;
+        used_low[i]   <= 0;
+        used_high[i]  <= 0;
       end
     end
     if (rst | clear_all) begin
@@ -306,7 +306,7 @@ module tiny_console #(
   reg [4:0] state, back;
   reg [31:0] addr;  // bytes
   reg [31:0] wdata;
-  reg [3:0] wstrb;
+  reg [ 3:0] wstrb;
   reg aw_done, w_done;
   reg [127:0] got;  // words read, the last one on top
   reg bad;  // error response in this transfer
@@ -451,7 +451,7 @@ module tiny_console #(
           links <= links + 4'd1;
           if (~d_write) reads <= reads + 4'd1;
           writing <= d_write;
-          state <= (d_indirect | (writing & ~d_write) | d_unreachable) ? E_FATAL : E_NEXT;
+          state   <= (d_indirect | (writing & ~d_write) | d_unreachable) ? E_FATAL : E_NEXT;
         end
         E_NEXT: begin
           tail <= d_next[2:0];
@@ -464,23 +464,23 @@ module tiny_console #(
 
         // A chain is given back: element, index, flags, interrupt
         E_ELEMENT: begin
-          addr <= used_low[q] + 32'd4 + {26'd0, slot[q], 3'd0};
+          addr  <= used_low[q] + 32'd4 + {26'd0, slot[q], 3'd0};
           wdata <= {29'd0, head[q]};
           wstrb <= 4'hf;
-          back <= E_LENGTH;
+          back  <= E_LENGTH;
           state <= B_W;
         end
         E_LENGTH: begin
-          addr <= addr + 32'd4;
+          addr  <= addr + 32'd4;
           wdata <= (q == RX) ? rx_written : (BUG == 2) ? tx_read : 32'd0;
-          back <= E_PUBLISH;
+          back  <= E_PUBLISH;
           state <= B_W;
         end
         E_PUBLISH: begin
-          addr <= used_low[q] + 32'd2;
+          addr  <= used_low[q] + 32'd2;
           wdata <= {taken[q] + 16'd1, 16'd0};
           wstrb <= 4'hc;
-          back <= E_FLAGS;
+          back  <= E_FLAGS;
           state <= B_W;
         end
         E_FLAGS: begin
@@ -598,10 +598,10 @@ module tiny_console #(
     end
     if (rst) begin
       tx_tvalid <= 1'b0;
-      tx_tdata <= 0;
-      tx_word <= 0;
-      tx_addr <= 0;
-      tx_read <= 0;
+      tx_tdata  <= 0;
+      tx_word   <= 0;
+      tx_addr   <= 0;
+      tx_read   <= 0;
     end
   end
 
