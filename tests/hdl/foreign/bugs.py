@@ -192,6 +192,66 @@ _BLK = (
     ),
 )
 
+#: What the console can have.
+CONSOLE: Bugs = {
+    1: Bug(
+        "second_buffer_skipped",
+        "the bytes of a transmit chain's second device-readable descriptor are not sent",
+        "console.bytes_are_sent",
+        "PORT-OUT",
+        "CON-DEV-007",
+    ),
+    2: Bug(
+        "used_len_counts_reads",
+        "the used length of a transmit chain counts the bytes that were sent",
+        "console.bytes_are_sent",
+        "VQ-USED-LEN",
+        "SPLIT-DEV-007",
+    ),
+    3: Bug(
+        "last_byte_unwritten",
+        "the last byte of a receive buffer is taken and counted, but not written",
+        "console.bytes_are_received",
+        "VQ-USED-LEN",
+        "CON-DEV-008",
+    ),
+    4: Bug(
+        "taken_without_buffer",
+        "a byte that comes while there is no receive buffer is taken and lost",
+        "console.bytes_are_received",
+        "VQ-DATA",
+        "CON-DEV-008",
+    ),
+    5: Bug(
+        "lost_when_stalled",
+        "a byte that the port does not take at once is replaced by the next one",
+        "console.both_ways",
+        "PORT-OUT",
+        "CON-DEV-007",
+    ),
+    6: Bug(
+        "beyond_the_end",
+        "one byte too many is written behind the end of a receive chain, and counted",
+        "console.bytes_are_received",
+        "DMA-WRITE-OUTSIDE",
+        "SPLIT-DEV-003",
+    ),
+    7: Bug(
+        "kept_over_reset",
+        "a byte taken before a reset is delivered after it",
+        "console.resets_at_any_time",
+        "VQ-DATA",
+        "RESET-DEV-002",
+    ),
+    8: Bug(
+        "words_reversed",
+        "the bytes of each word of a transmit buffer are sent last one first",
+        "console.bytes_are_sent",
+        "PORT-OUT",
+        "CON-DEV-007",
+    ),
+}
+
 
 def _numbered(bugs: tuple[Bug, ...], order: str) -> Bugs:
     """Defects by the numbers that BUG has for them: those of `order`, from 1 on."""
@@ -215,4 +275,5 @@ BUGS: Mapping[str, Bugs] = {
         "dma_after_reset irq_not_lowered hangs magic_wrong status_not_accumulated "
         "used_len_counts_reads unsupported_ok capacity_in_bytes range_unchecked framing_assumed",
     ),
+    "tiny_console": CONSOLE,
 }
