@@ -333,13 +333,21 @@ module tiny_net #(
       & ({21'd0, in_total} <= in_longest) & (~rx_tuser | (BUG == 5));
   assign rx_tready = 1'b1;
 
+  // A place in the ring
+  function [11:0] in_ring;
+    input [11:0] start;
+    input [10:0] offset;
+    input [11:0] more;
+    in_ring = start + {1'b0, offset} + more;
+  endfunction
+
   integer b;
 
   always @(posedge clk) begin
     if (rx_tvalid) begin
       if (~in_over) begin
         for (b = 0; b < 4; b = b + 1) begin
-          if (b < in_count) rx_mem[rx_head+{1'b0, in_len}+b[11:0]] <= rx_tdata[8*b+:8];
+          if (b < in_count) rx_mem[in_ring(rx_head, in_len, b[11:0])] <= rx_tdata[8*b+:8];
         end
         in_len <= in_total;
       end
@@ -406,7 +414,8 @@ module tiny_net #(
   genvar g;
   generate
     for (g = 0; g < 4; g = g + 1) begin : g_tx
-      assign tx_tdata[8*g+:8] = tx_tkeep[g] ? tx_mem[tx_at+g] : 8'd0;
+      wire [10:0] from = tx_at + g;
+      assign tx_tdata[8*g+:8] = tx_tkeep[g] ? tx_mem[from] : 8'd0;
     end
   endgenerate
 
@@ -497,7 +506,6 @@ module tiny_net #(
   wire [2:0] room = 3'd4 - {1'b0, addr[1:0]};
   wire [2:0] step = (len < {29'd0, room}) ? len[2:0] : room;
   wire [3:0] lanes = (step == 4) ? 4'hf : ((4'd1 << step) - 4'd1) << addr[1:0];
-  wire [10:0] first = place - {9'd0, addr[1:0]};  // what lane 0 would have: byte of header and frame
   wire moving = back == E_MOVE;
   wire bad_beat = m_rresp[1] | (m_rlast ^ (beats == 0));
 
@@ -510,6 +518,12 @@ module tiny_net #(
   assign rx_pop = ((state == E_MOVED) | (state == E_DROP)) & ~cur;
   assign tx_go = (state == E_MOVED) & cur & plain;
   assign tx_total = total[10:0];
+
+  // Which byte of header and frame a lane has
+  function [10:0] of_lane;
+    input [10:0] lane;
+    of_lane = place - {9'd0, addr[1:0]} + lane;
+  endfunction
 
   assign m_awaddr = {addr[31:2], 2'b00};
   assign m_awlen = {4'd0, burst_less_1};
@@ -533,7 +547,7 @@ module tiny_net #(
   wire [31:0] frame_word;
   generate
     for (g = 0; g < 4; g = g + 1) begin : g_rx
-      wire [10:0] where = first + g;
+      wire [10:0] where = place - {9'd0, addr[1:0]} + g;
       wire [11:0] from = rx_tail + {1'b0, where} - HEADER[11:0];
       wire [7:0] header_byte = ((where == 11'd10) & (BUG != 3)) ? 8'd1 : 8'd0;  // num_buffers
       assign frame_word[8*g+:8] = ~lanes[g] ? 8'd0 : (where < HEADER[10:0]) ? header_byte : rx_mem[from];
@@ -691,9 +705,9 @@ module tiny_net #(
           if (moving) begin
             for (k = 0; k < 4; k = k + 1) begin
               if (lanes[k]) begin
-                tx_mem[first+k[10:0]] <= m_rdata[8*k+:8];
-                if (first + k[10:0] == 11'd0) needs_csum <= m_rdata[8*k];
-                if (first + k[10:0] == 11'd1) gso_type <= m_rdata[8*k+:8];
+                tx_mem[of_lane(k[10:0])] <= m_rdata[8*k+:8];
+                if (of_lane(k[10:0]) == 11'd0) needs_csum <= m_rdata[8*k];
+                if (of_lane(k[10:0]) == 11'd1) gso_type <= m_rdata[8*k+:8];
               end
             end
             place <= place + {8'd0, step};
