@@ -214,12 +214,12 @@ module tiny_net #(
       end
       if (~rst_n | clear_all) begin
         queue_size[q] <= 0;
-        desc_low[q] <= 0;
-        desc_high[q] <= 0;
-        avail_low[q] <= 0;
+        desc_low[q]   <= 0;
+        desc_high[q]  <= 0;
+        avail_low[q]  <= 0;
         avail_high[q] <= 0;
-        used_low[q] <= 0;
-        used_high[q] <= 0;
+        used_low[q]   <= 0;
+        used_high[q]  <= 0;
       end
     end
     if (~rst_n | clear_all) begin
@@ -274,8 +274,8 @@ module tiny_net #(
   reg r_full;
 
   assign s_arready = ~r_full;
-  assign s_rvalid = r_full;
-  assign s_rresp = 2'b00;
+  assign s_rvalid  = r_full;
+  assign s_rresp   = 2'b00;
 
   always @(posedge clk) begin
     if (~rst_n) begin
@@ -305,8 +305,8 @@ module tiny_net #(
   // Frames from the MAC: a ring of bytes, and one of their lengths. What has no room is dropped whole.
   // ---------------------------------------------------------------------------------------------------------------
 
-  reg [7:0] rx_mem[0:4095];
-  reg [10:0] rx_lens[0:63];
+  reg [ 7:0] rx_mem [0:4095];
+  reg [10:0] rx_lens[  0:63];
   reg [11:0] rx_head, rx_tail;  // where the next frame goes, where the first one lies
   reg [12:0] rx_held;  // bytes of frames in the ring
   reg [5:0] rx_put, rx_get;  // lengths
@@ -367,7 +367,7 @@ module tiny_net #(
 
     if (frame_in) begin
       rx_lens[rx_put] <= in_total;
-      rx_put  <= rx_put + 6'd1;
+      rx_put <= rx_put + 6'd1;
       rx_head <= rx_head + {1'b0, in_total};
     end
     if (rx_pop) begin
@@ -409,8 +409,8 @@ module tiny_net #(
   wire [10:0] tx_frame = tx_total - tx_skip;
 
   assign tx_tvalid = tx_busy;
-  assign tx_tlast = tx_left <= 11'd4;
-  assign tx_tkeep = {tx_left > 11'd3, tx_left > 11'd2, tx_left > 11'd1, 1'b1};
+  assign tx_tlast  = tx_left <= 11'd4;
+  assign tx_tkeep  = {tx_left > 11'd3, tx_left > 11'd2, tx_left > 11'd1, 1'b1};
   genvar g;
   generate
     for (g = 0; g < 4; g = g + 1) begin : g_tx
@@ -525,23 +525,23 @@ module tiny_net #(
     of_lane = place - {9'd0, addr[1:0]} + lane;
   endfunction
 
-  assign m_awaddr = {addr[31:2], 2'b00};
-  assign m_awlen = {4'd0, burst_less_1};
-  assign m_awsize = 3'd2;
+  assign m_awaddr  = {addr[31:2], 2'b00};
+  assign m_awlen   = {4'd0, burst_less_1};
+  assign m_awsize  = 3'd2;
   assign m_awburst = 2'b01;
-  assign m_awprot = 3'd0;
+  assign m_awprot  = 3'd0;
   assign m_awvalid = state == B_AW;
-  assign m_wstrb = lanes;
-  assign m_wlast = beats == 0;
-  assign m_wvalid = state == B_W;
-  assign m_bready = state == B_B;
-  assign m_araddr = {addr[31:2], 2'b00};
-  assign m_arlen = (back == E_DESC) ? 8'd3 : moving ? {4'd0, burst_less_1} : 8'd0;
-  assign m_arsize = 3'd2;
+  assign m_wstrb   = lanes;
+  assign m_wlast   = beats == 0;
+  assign m_wvalid  = state == B_W;
+  assign m_bready  = state == B_B;
+  assign m_araddr  = {addr[31:2], 2'b00};
+  assign m_arlen   = (back == E_DESC) ? 8'd3 : moving ? {4'd0, burst_less_1} : 8'd0;
+  assign m_arsize  = 3'd2;
   assign m_arburst = 2'b01;
-  assign m_arprot = 3'd0;
+  assign m_arprot  = 3'd0;
   assign m_arvalid = state == B_AR;
-  assign m_rready = state == B_R;
+  assign m_rready  = state == B_R;
 
   // A word of header and frame at the lanes where it is written
   wire [31:0] frame_word;
@@ -549,7 +549,7 @@ module tiny_net #(
     for (g = 0; g < 4; g = g + 1) begin : g_rx
       wire [10:0] where = place - {9'd0, addr[1:0]} + g;
       wire [11:0] from = rx_tail + {1'b0, where} - HEADER[11:0];
-      wire [7:0] header_byte = ((where == 11'd10) & (BUG != 3)) ? 8'd1 : 8'd0;  // num_buffers
+      wire [ 7:0] header_byte = ((where == 11'd10) & (BUG != 3)) ? 8'd1 : 8'd0;  // num_buffers
       assign frame_word[8*g+:8] = ~lanes[g] ? 8'd0 : (where < HEADER[10:0]) ? header_byte : rx_mem[from];
     end
   endgenerate
