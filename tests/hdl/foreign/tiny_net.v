@@ -507,6 +507,7 @@ module tiny_net #(
   wire [2:0] step = (len < {29'd0, room}) ? len[2:0] : room;
   wire [3:0] lanes = (step == 4) ? 4'hf : ((4'd1 << step) - 4'd1) << addr[1:0];
   wire moving = back == E_MOVE;
+  wire half = ~moving & (back != E_DESC);  // reads of the available ring are of one field each
   wire bad_beat = m_rresp[1] | (m_rlast ^ (beats == 0));
 
   assign engine_idle = state == E_IDLE;
@@ -535,9 +536,9 @@ module tiny_net #(
   assign m_wlast   = beats == 0;
   assign m_wvalid  = state == B_W;
   assign m_bready  = state == B_B;
-  assign m_araddr  = {addr[31:2], 2'b00};
+  assign m_araddr  = {addr[31:2], addr[1] & half, 1'b0};
   assign m_arlen   = (back == E_DESC) ? 8'd3 : moving ? {4'd0, burst_less_1} : 8'd0;
-  assign m_arsize  = 3'd2;
+  assign m_arsize  = half ? 3'd1 : 3'd2;
   assign m_arburst = 2'b01;
   assign m_arprot  = 3'd0;
   assign m_arvalid = state == B_AR;
