@@ -21,7 +21,7 @@ class Bug(NamedTuple):
 
 Bugs = Mapping[int, Bug]
 
-#: What both devices can have.
+#: What the entropy and the block device can both have.
 _BOTH = (
     Bug(
         "status_kept",
@@ -191,6 +191,71 @@ _BLK = (
         "SPLIT-DEV-011",
     ),
 )
+_NET = (
+    Bug(
+        "header_sent",
+        "the 12 bytes of the header go out as the beginning of the frame",
+        "net.frames_are_sent",
+        "NET-SENT",
+        "NET-DEV-022",
+    ),
+    Bug(
+        "used_len_without_header",
+        "the used length of a received frame lacks the 12 bytes of its header",
+        "net.frames_are_received",
+        "VQ-USED-LEN",
+        "SPLIT-DEV-007",
+    ),
+    Bug(
+        "num_buffers_zero",
+        "num_buffers of a received frame is 0 instead of 1",
+        "net.frames_are_received",
+        "VQ-DATA",
+        "NET-DEV-022",
+    ),
+    Bug(
+        "others_received",
+        "unicast frames for other addresses are received too",
+        "net.own_address_only",
+        "VQ-USED-LEN",
+        "SPLIT-DEV-007",
+    ),
+    Bug(
+        "bad_delivered",
+        "a frame that the MAC calls bad is delivered",
+        "net.bad_and_odd_frames_are_dropped",
+        "VQ-USED-LEN",
+        "SPLIT-DEV-007",
+    ),
+    Bug(
+        "tail_lost",
+        "the last 1 to 3 bytes are lost of a frame sent whose length is no multiple of 4",
+        "net.frames_are_sent",
+        "NET-SENT",
+        "NET-DEV-022",
+    ),
+    Bug(
+        "buffer_overrun",
+        "a frame longer than its buffer is written beyond the end",
+        "net.buffers_of_any_kind",
+        "DMA-WRITE-OUTSIDE",
+        "SPLIT-DEV-003",
+    ),
+    Bug(
+        "frame_kept",
+        "a frame stored before a reset is delivered after it",
+        "net.resets_at_any_time",
+        "VQ-USED-LEN",
+        "SPLIT-DEV-007",
+    ),
+    Bug(
+        "checksum_ignored",
+        "a frame whose header asks for a checksum is sent as it is",
+        "net.bad_transmit_requests",
+        "NET-SENT",
+        "NET-DEV-022",
+    ),
+)
 
 #: What the console can have.
 CONSOLE: Bugs = {
@@ -259,6 +324,13 @@ def _numbered(bugs: tuple[Bug, ...], order: str) -> Bugs:
     return {number: by_name[name] for number, name in enumerate(order.split(), 1)}
 
 
+#: Of the network device alone: what any device can have, the other two show.
+NET: Bugs = _numbered(
+    _NET,
+    "header_sent used_len_without_header num_buffers_zero others_received bad_delivered tail_lost buffer_overrun "
+    "frame_kept checksum_ignored",
+)
+
 #: By the name of the top module.
 BUGS: Mapping[str, Bugs] = {
     "tiny_rng": _numbered(
@@ -276,4 +348,5 @@ BUGS: Mapping[str, Bugs] = {
         "used_len_counts_reads unsupported_ok capacity_in_bytes range_unchecked framing_assumed",
     ),
     "tiny_console": CONSOLE,
+    "tiny_net": NET,
 }
