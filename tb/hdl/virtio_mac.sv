@@ -31,6 +31,7 @@ module virtio_mac #(
 
   localparam int InjectBytes = 2048;
   localparam int LoopBeats = 1024;
+  localparam int LoopBits = $clog2(LoopBeats) + 1;
 
   logic [8*InjectBytes-1:0] inject_data;
   logic [31:0] inject_len, inject_count, inject_number, inject_done;
@@ -61,7 +62,8 @@ module virtio_mac #(
   logic [DataWidth-1:0] loop_data;
   logic [Bytes-1:0] loop_keep;
   logic [31:0] left;
-  logic [$clog2(LoopBeats):0] loop_count;
+  logic [DataWidth+Bytes:0] loop_mem[LoopBeats];
+  logic [LoopBits-1:0] loop_head_q, loop_tail_q;
 
   // xorshift32
   function automatic logic [31:0] next(input logic [31:0] x);
@@ -76,23 +78,21 @@ module virtio_mac #(
   assign tx_ready_o = !stall_i && tx_wait_q == 32'd0 && (!loop || loop_room);
   assign tx_take = tx_valid_i && tx_ready_o;
 
-  virtio_fifo #(
-      .Width(DataWidth + Bytes + 1),
-      .Depth(LoopBeats)
-  ) u_loop (
-      .clk_i,
-      .rst_ni,
-      .clear_i    (1'b0),
-      .commit_i   (1'b1),
-      .rollback_i (1'b0),
-      .in_valid_i (tx_take && loop),
-      .in_ready_o (loop_room),
-      .in_data_i  ({tx_data_i, tx_keep_i, tx_last_i}),
-      .out_valid_o(loop_valid),
-      .out_ready_i(rx_take && !inject),
-      .out_data_o ({loop_data, loop_keep, loop_last}),
-      .count_o    (loop_count)
-  );
+  // The loop; of memory alone, so that nothing else is needed where the device is not ours.
+  assign loop_room = loop_head_q - loop_tail_q != LoopBits'(LoopBeats);
+  assign loop_valid = loop_head_q != loop_tail_q;
+  assign {loop_data, loop_keep, loop_last} = loop_mem[loop_tail_q[LoopBits-2:0]];
+
+  always_ff @(posedge clk_i) begin
+    if (tx_take && loop) loop_mem[loop_head_q[LoopBits-2:0]] <= {tx_data_i, tx_keep_i, tx_last_i};
+    if (!rst_ni) begin
+      loop_head_q <= '0;
+      loop_tail_q <= '0;
+    end else begin
+      if (tx_take && loop) loop_head_q <= loop_head_q + 1'b1;
+      if (rx_take && !inject) loop_tail_q <= loop_tail_q + 1'b1;
+    end
+  end
 
   // A frame goes to its end before one of the other source begins.
   assign inject = middle_q ? !in_loop_q : inject_number != inject_done;

@@ -151,7 +151,6 @@ async def list_changes_its_length(rig: Rig, case: str) -> None:
         queue.suppress_interrupts(True)
         lists = [await work.ask(rig, kick=False, layout=Layout(pieces(3))) for _ in range(2)]
         first, second = ([queue.layout.descriptor_address(at) for at in queue.places(one.head)] for one in lists)
-        queue.publish()
         at = (first[-1] if case == "longer" else first[-2]) + 14
         flags = int.from_bytes(rig.memory.read(at, 2), "little") ^ _N
         await races.at_moment(rig, moment, partial(rig.memory.write, at, flags.to_bytes(2, "little")))

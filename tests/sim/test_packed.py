@@ -87,3 +87,9 @@ async def descriptor_behind_its_flags(dut: Any) -> None:
 @cocotb.parametrize(case=cases(packed.ids_of_any_value))
 async def ids_of_any_value(dut: Any, case: str) -> None:
     await on_device(dut, packed.ids_of_any_value, case)
+
+
+@cocotb.test()
+@cocotb.parametrize(case=cases(packed.list_changes_its_length))
+async def list_changes_its_length(dut: Any, case: str) -> None:
+    await on_device(dut, packed.list_changes_its_length, case)
