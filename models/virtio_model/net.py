@@ -122,9 +122,13 @@ class Net(DeviceFunction):
         """Bytes of the configuration layout (5.1.4); fields of features not offered read 0."""
         space = bytearray(offset + length + NetConfig.MTU + 2)
         space[NetConfig.MAC : NetConfig.MAC + 6] = self.mac
-        struct.pack_into("<H", space, NetConfig.STATUS, NET_S_LINK_UP if self.link_up else 0)
-        struct.pack_into("<H", space, NetConfig.MAX_VIRTQUEUE_PAIRS, self.queue_pairs if self.queue_pairs > 1 else 0)
-        struct.pack_into("<H", space, NetConfig.MTU, self.mtu)
+        for feature, at, value in (
+            (NetFeature.STATUS, NetConfig.STATUS, NET_S_LINK_UP if self.link_up else 0),
+            (NetFeature.MQ, NetConfig.MAX_VIRTQUEUE_PAIRS, self.queue_pairs),
+            (NetFeature.MTU, NetConfig.MTU, self.mtu),
+        ):
+            if self.device_features & features(feature):
+                struct.pack_into("<H", space, at, value)
         return bytes(space[offset : offset + length])
 
     @property

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,6 +20,7 @@ from .rig import Rig
 
 DriverT = TypeVar("DriverT", bound=ClassDriver)
 E = TypeVar("E", bound=Exception)
+T = TypeVar("T")
 
 WORD = 0xFFFF_FFFF
 NEGOTIATED = Status.ACKNOWLEDGE | Status.DRIVER | Status.FEATURES_OK
@@ -130,6 +131,17 @@ async def ask_more(rig: Rig, queue: int = 0, layout: Layout | None = None) -> Pe
         except QueueFull:
             free = virtqueue.free_descriptors
             await rig.transport.kick(queue)
+            await rig.run_until(lambda before=free: virtqueue.free_descriptors > before)  # type: ignore[misc]
+
+
+async def when_room(rig: Rig, queue: int, start: Callable[[], Awaitable[T]]) -> T:
+    """What starts a request, as soon as the queue has room for it."""
+    virtqueue = rig.transport.queues[queue]
+    while True:
+        try:
+            return await start()
+        except QueueFull:
+            free = virtqueue.free_descriptors
             await rig.run_until(lambda before=free: virtqueue.free_descriptors > before)  # type: ignore[misc]
 
 
