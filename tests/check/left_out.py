@@ -27,6 +27,8 @@ _FATAL = f"{_CHOICE}what it does after an error of the bus"
 #: Bodies, or single cases of them, that hold a device to a decision of this project where the standard leaves a choice.
 DECISIONS: Mapping[str, str] = {
     "blk.short_headers_fail": f"{_CHOICE}a header that is too short may be answered or be fatal",
+    "console.buffers_of_any_kind": f"{_STORES}bytes that come in and find no buffer",
+    "console.malformed_chain": f"{_STORES}bytes that come in and find no buffer",
     "console.bytes_come_together": f"{_CHOICE}how many bytes go into a buffer",
     "console.failing_memory": _FATAL,
     "console.no_buffers": f"{_STORES}bytes that come in and find no buffer",
