@@ -123,14 +123,6 @@ FAULTS: Mapping[str, Fault] = {
         "interrupts.flag_toggled_around_completion",
         within="if (wr_done_i) state_d = Wish;",
     ),
-    "missing_last_forgotten": Chosen(
-        "virtio_dma_read.sv",
-        "lost_q",
-        "1'b0",
-        ("chains used or DEVICE_NEEDS_RESET", "DMA-", "VQ-"),
-        "faults.malformed_response_at_any_moment late_last",
-        within="pad_q || lost_q",
-    ),
     "last_not_looked_at": Chosen(
         "virtio_dma_read.sv",
         "pad_q || lost_q || m_axi_rresp[1] || m_axi_rid != '0 || m_axi_rlast != rsp_last_o",

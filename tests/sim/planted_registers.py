@@ -206,11 +206,10 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "acknowledgement_lasts": Chosen(
         "virtio_mmio_regs.sv",
-        "(ack_en)",
-        "(wr_addr_i == REG_INTERRUPT_ACK)",
-        ("REG-ISR", "IRQ-MISSING"),
+        "live_write && wr_addr_i == REG_INTERRUPT_ACK",
+        "wr_addr_i == REG_INTERRUPT_ACK",
+        ("REG-ISR", "IRQ-MISSING", "IRQ-LEVEL"),
         "interrupts.acknowledgement_meets_the_next_event",
-        within=".ack_en_i      (ack_en)",
     ),
     "event_turns_the_bit": Chosen(
         "virtio_irq.sv",

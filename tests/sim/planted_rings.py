@@ -140,15 +140,6 @@ FAULTS: Mapping[str, Fault] = {
         "packed.descriptor_behind_its_flags",
         parameters=PACKED,
     ),
-    "list_not_looked_at_again": Chosen(
-        "virtio_desc_walker.sv",
-        "packed_i && !in_table_q && desc_has_next == (count_q == head_q.slots)",
-        "1'b0",
-        ("the list behind it was not used", "flags behind both lists"),
-        "packed.list_changes_its_length longer",
-        also=("packed.list_changes_its_length shorter",),
-        parameters=PACKED,
-    ),
     "id_cut": Chosen(
         "virtio_desc_walker.sv",
         "desc_q[111:96]",
