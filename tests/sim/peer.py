@@ -7,6 +7,7 @@ It loses nothing and repeats nothing. What comes with a wrong checksum it does n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.l2 import ARP, Ether
@@ -24,7 +25,7 @@ _MODULUS = 1 << 32
 
 def intact(packet: Packet) -> bool:
     """Whether the checksums of an IP packet, and of ICMP or TCP in it, are those of its content."""
-    rebuilt = packet.copy()
+    rebuilt: Any = packet.copy()
     layers = [layer for layer in (IP, ICMP, TCP) if layer in packet]
     for layer in layers:
         del rebuilt[layer].chksum
@@ -56,10 +57,10 @@ class Peer:
             if not intact(packet):
                 self.damaged += 1
                 return
-            header = IP(src=ADDRESS, dst=packet[IP].src)
+            header: Any = IP(src=ADDRESS, dst=packet[IP].src)
             if ICMP in packet and packet[ICMP].type == _ECHO_REQUEST:
                 self.echoes += 1
-                request = packet[ICMP]
+                request: Any = packet[ICMP]
                 yield header / ICMP(type=_ECHO_REPLY, id=request.id, seq=request.seq) / _data(request)
             elif TCP in packet and packet[TCP].dport == ECHO_PORT:
                 yield from (header / segment for segment in self._take_segment(packet[TCP]))
