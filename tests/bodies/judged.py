@@ -87,7 +87,7 @@ _BROKEN: dict[str, str] = {
     "reset.features_are_forgotten": "IDENTIFY REFUSED-FAILED RESET-FIRST STATUS-ORDER VERSION-1",
     "reset.indices_are_forgotten": "QUEUE-POWER",
     "reset.nothing_happens_after_it": "NOTIFY-EARLY",
-    "reset.set_up_is_forgotten": "QUEUE-AVAILABLE QUEUE-COMPLETE QUEUE-EARLY QUEUE-IN-USE",
+    "reset.set_up_is_forgotten": "QUEUE-AVAILABLE QUEUE-COMPLETE QUEUE-EARLY QUEUE-IN-USE QUEUE-SELECT",
     "rings.indices_wrap": "QUEUE-POWER",
     "soak.random_requests": "QUEUE-POWER",
     "status.bits_accumulate": "STATUS-CLEAR",

@@ -199,12 +199,13 @@ async def more_than_the_queue_holds(rig: Rig) -> None:
         position = last.next
     room = rig.memory.allocate(last.len)
     rig.memory.write(room, bytes([0xEE]) * last.len)
+    full = not queue.used_in_memory()  # otherwise there may have been room
     queue.write_descriptor(position, *last._replace(addr=room))
     await rig.slow_down(0)
     served = await work.ends(rig, queue, queue.size + 1)
     most = queue.size + served
     expect_true(queue.used_in_memory() <= most, f"{queue.used_in_memory()} chains used, expected at most {most}")
-    if served:
+    if served and full:
         taken_early = rig.memory.read(room, last.len) == bytes([0xEE]) * last.len
         expect_true(not taken_early, f"a chain was taken with {queue.size} in flight in a queue of that size")
     await _recover(rig)
