@@ -128,6 +128,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "input.too_few_buffers",
         "input.buffers_end_in_a_sequence",
         "input.sequences_come_whole",
+        "input.rest_of_a_sequence_after_a_reset",
         "input.sequences_that_are_too_long",
         "input.malformed_chain",
         "input.queue_reset",

@@ -233,6 +233,23 @@ async def events_without_a_driver(rig: Rig) -> None:
     await arrive(rig, driver, events)
 
 
+@body(INPUT, used=4)
+async def rest_of_a_sequence_after_a_reset(rig: Rig) -> None:
+    """Of a sequence that was coming in as the device was reset, nothing is delivered: not its rest either."""
+    for _ in range(2):
+        driver = await begin(rig)
+        await driver.supply(4)
+        events = sequence(rig, 4)
+        await give(rig, *events[:2])
+        driver = await begin(rig)
+        await driver.supply(8)
+        await give(rig, *events[2:])
+        expect(await arrived(rig, driver), [], "events of a sequence cut by a reset")
+        events = sequence(rig, 2)
+        await give(rig, *events)
+        await arrive(rig, driver, events)
+
+
 @body(INPUT, used=8)
 async def status_events(rig: Rig) -> None:
     """What the driver sends comes out in order; bytes that make no event are ignored (INPUT-DRV-006)."""

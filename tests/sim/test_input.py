@@ -70,6 +70,11 @@ async def events_without_a_driver(dut: Any) -> None:
 
 
 @cocotb.test()
+async def rest_of_a_sequence_after_a_reset(dut: Any) -> None:
+    await on_device(dut, bodies.rest_of_a_sequence_after_a_reset)
+
+
+@cocotb.test()
 @cocotb.parametrize(timing=TIMINGS)
 async def status_events(dut: Any, timing: str) -> None:
     await on_device(dut, bodies.status_events, timing=timing)
