@@ -55,6 +55,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "console.emergency_write_while_a_reset_is_pending",
         "console.failing_memory",
         "input.failing_memory",
+        "net.failing_memory",
     ),
     "fail_sector": (
         "blk.failing_sector_in_mid_write",

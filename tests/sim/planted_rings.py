@@ -128,7 +128,7 @@ FAULTS: Mapping[str, Fault] = {
         "packed_i && count_q != 16'd1",
         "count_q != 16'd1",
         ("REG-NEEDS-RESET", "IRQ-UNDUE", "DeviceError"),
-        "features.indirect_tables",
+        "features.indirect_tables all",
         parameters=_SPLIT,
         hostile=("HOST-047",),
     ),

@@ -10,7 +10,7 @@ import cocotb
 from cocotbext.virtio.sim.timing import Timing
 
 from ..bodies import blk, data, faults, interrupts, registers, reset
-from .harness import TIMINGS, on_device
+from .harness import TIMINGS, cases, on_device
 
 
 @cocotb.test()
@@ -143,8 +143,9 @@ async def dma_error_in_data_read(dut: Any) -> None:
 
 
 @cocotb.test()
-async def dma_error_in_data_written(dut: Any) -> None:
-    await on_device(dut, faults.dma_error_in_data_written)
+@cocotb.parametrize(case=cases(faults.dma_error_in_data_written))
+async def dma_error_in_data_written(dut: Any, case: str) -> None:
+    await on_device(dut, faults.dma_error_in_data_written, case)
 
 
 @cocotb.test()

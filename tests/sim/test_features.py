@@ -12,9 +12,9 @@ from .harness import TIMINGS, cases, on_device
 
 
 @cocotb.test()
-@cocotb.parametrize(timing=TIMINGS)
-async def indirect_tables(dut: Any, timing: str) -> None:
-    await on_device(dut, features.indirect_tables, timing=timing)
+@cocotb.parametrize(case=cases(features.indirect_tables), timing=TIMINGS)
+async def indirect_tables(dut: Any, case: str, timing: str) -> None:
+    await on_device(dut, features.indirect_tables, case, timing=timing)
 
 
 @cocotb.test()
