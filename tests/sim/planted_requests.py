@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .fault import BLK, NET, Chosen, Fault
+from .fault import BLK, BLK_SEGMENTS, NET, Chosen, Fault
 
 FAULTS: Mapping[str, Fault] = {
     "status_of_two_bytes": Chosen(
@@ -40,6 +40,31 @@ FAULTS: Mapping[str, Fault] = {
         "reset.in_each_cycle_of_a_write",
         parameters=BLK,
         hostile=("HOST-119",),
+    ),
+    "unmap_lost": Chosen(
+        "virtio_blk_port.sv",
+        "cmd_q.unmap",
+        "1'b0",
+        ("sectors to deallocate",),
+        "blk_features.zeroes_are_written",
+        parameters=BLK_SEGMENTS,
+    ),
+    "unmap_always": Chosen(
+        "virtio_blk.sv",
+        "seg_flags[0]",
+        "1'b1",
+        ("sectors to deallocate",),
+        "blk_features.zeroes_are_written",
+        parameters=BLK_SEGMENTS,
+        within="step_unmap  = seg_flags[0];",
+    ),
+    "failed_flush_reported_as_done": Chosen(
+        "virtio_blk_port.sv",
+        "failed_q || (!track.none && store_rsp_error_i)",
+        "failed_q || (!track.none && store_rsp_error_i && cmd_q.op != STORE_FLUSH)",
+        ("VQ-DATA", "status"),
+        "blk.failing_flush",
+        parameters=BLK,
     ),
     "small_buffer_overrun": Chosen(
         "virtio_net.sv",

@@ -97,6 +97,12 @@ async def failing_sector(dut: Any) -> None:
 
 
 @cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def failing_flush(dut: Any, timing: str) -> None:
+    await on_device(dut, blk.failing_flush, timing=timing)
+
+
+@cocotb.test()
 async def slow_disk(dut: Any) -> None:
     await on_device(dut, blk.slow_disk)
 
