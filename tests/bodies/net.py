@@ -490,6 +490,15 @@ async def failing_memory(rig: Rig) -> None:
         await driver.send(expected[-1])
     await rig.delay(_CALM_NS)
     expect(rig.frames_sent(), expected, "frames sent")
+    if driver.has(NetFeature.MRG_RXBUF):
+        parts = [await work.submit_chain(rig, [], [400], queue=0, kick=False) for _ in range(3)]
+        rig.faults.add(parts[1].chain[0][0] + 300, 1, read=False)
+        await driver.kick(0)
+        await rig.inject(frame(rig, 1000))
+        await rig.run_until(lambda: all(part.done for part in parts))
+        lengths = [part.written_len for part in parts]
+        expect(lengths, [400, 0, NET_HDR_BYTES + 1000 - 800], "used lengths with one of three buffers failing")
+        rig.faults.clear()
     for count, offset in enumerate((0, NET_HDR_BYTES - 1, NET_HDR_BYTES, 500, 999), 1):
         await driver.supply(1, layout=Layout(merged), kick=False)
         lost = driver.pending[-1]
@@ -508,17 +517,18 @@ async def failing_memory(rig: Rig) -> None:
         await driver.send(frame(rig, 60))
         await driver.send(frame(rig, 60))
         return
-    queue = driver.control_queue
-    for part, offset, (ack, length) in ((0, 0, (NetAck.ERR, 1)), (0, 2, (NetAck.ERR, 1)), (1, 0, (0xFF, 0))):
-        command = NetCommand.RX_NOBCAST.to_bytes(2, "big") + b"\0"
-        pending_command = await work.submit_chain(rig, [command], [1], queue=queue, kick=False)
-        rig.faults.add(pending_command.chain[part][0] + offset, 1, read=part == 0, write=part == 1)
+    queue, mac = driver.control_queue, driver.config.mac or b""
+    for part, address in (("command", _OTHER), ("address", _OTHER), ("ack", mac)):
+        readable = [NetCommand.MAC_ADDR_SET.to_bytes(2, "big"), address]
+        command = await work.submit_chain(rig, readable, [1], queue=queue, kick=False)
+        place = command.chain[("command", "address", "ack").index(part)][0]
+        rig.faults.add(place, 1, read=part != "ack", write=part == "ack")
         await driver.kick(queue)
-        written = await pending_command
-        expect(
-            (written.data, written.written_len), (bytes([ack]), length), f"ack of a command with part {part} failing"
-        )
+        written = await command
+        ends = (b"\xff", 0) if part == "ack" else (bytes([NetAck.ERR]), 1)
+        expect((written.data, written.written_len), ends, f"ack and used length with the {part} failing")
         rig.faults.clear()
+        expect(bytes(await rig.transport.read_config(0, "6B")), mac, f"mac with the {part} failing")
     await driver.set_mode(NetCommand.RX_NOBCAST, False)
 
 

@@ -123,6 +123,15 @@ FAULTS: Mapping[str, Fault] = {
         "features.indirect_tables_at_page_ends",
         parameters=_SPLIT,
     ),
+    "packed_table_without_the_feature": Chosen(
+        "virtio_desc_walker.sv",
+        "!indirect_i",
+        "(!indirect_i && !packed_i)",
+        ("VQ-FAULT-IGNORED", "DMA-READ-OUTSIDE", "VQ-UNREAD", "DMA-WRITE-OUTSIDE"),
+        "packed.malformed_list table_without_the_feature",
+        parameters=PACKED,
+        within="bad_table = !indirect_i ||",
+    ),
     "table_only_first": Chosen(
         "virtio_desc_walker.sv",
         "packed_i && count_q != 16'd1",
