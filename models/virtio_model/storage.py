@@ -52,7 +52,8 @@ class Storage(Protocol):
 class MemoryStorage:
     """Zeroed sectors in memory; `bad_sectors` fail, and flushes do while `flush_fails` is set.
 
-    Discarded sectors read as zeroes. A command for several sectors of which one is bad does nothing.
+    Discarded sectors read as zeroes. A command for several sectors of which one is bad does nothing. `unmapped` counts
+    the sectors that were to be zeroed by deallocation.
     """
 
     def __init__(self, capacity: int, *, bad_sectors: Iterable[int] = ()) -> None:
@@ -60,6 +61,7 @@ class MemoryStorage:
         self.bad_sectors = set(bad_sectors)
         self.flush_fails = False
         self.flushes = 0
+        self.unmapped = 0
 
     @property
     def capacity(self) -> int:
@@ -81,7 +83,7 @@ class MemoryStorage:
         self._data[start : start + SECTOR] = data
 
     def discard(self, sector: int, count: int) -> None:
-        self.write_zeroes(sector, count, True)
+        self.write_zeroes(sector, count, False)
 
     def write_zeroes(self, sector: int, count: int, unmap: bool) -> None:
         if bad := [bad for bad in self.bad_sectors if sector <= bad < sector + count]:
@@ -89,6 +91,7 @@ class MemoryStorage:
         if not 0 <= sector <= sector + count <= self.capacity:
             raise StorageError(sector)
         self._data[sector * SECTOR : (sector + count) * SECTOR] = bytes(count * SECTOR)
+        self.unmapped += count if unmap else 0
 
     def flush(self) -> None:
         self.flushes += 1

@@ -3,8 +3,9 @@
 //
 // +disk=PATH names the file; without it, or where it cannot be opened, every command fails. It is opened for writing too if its
 // permissions allow. Each command waits up to `latency_i` cycles, pseudo-randomly; those that touch sector `error_sector_i` fail,
-// reads and writes after moving their data. Data beats pause now and then while `latency_i` is not 0. Discarded sectors read as
-// zeroes. The next command waits in a slot, so that without latency sectors follow each other without a gap.
+// reads and writes after moving their data; with FLUSH_ERROR there flushes fail. Data beats pause now and then while `latency_i` is
+// not 0. Discarded sectors read as zeroes. The next command waits in a slot, so that without latency sectors follow each other
+// without a gap. A file has nothing to deallocate: `unmapped` counts the sectors that were to be, for whoever wants to know.
 
 module virtio_blk_store #(
     parameter int DataWidth = 64
@@ -18,6 +19,7 @@ module virtio_blk_store #(
     input  logic [          2:0] cmd_op_i,
     input  logic [         63:0] cmd_sector_i,
     input  logic [         31:0] cmd_count_i,
+    input  logic                 cmd_unmap_i,
     input  logic                 cmd_linked_i,
     input  logic                 wdata_valid_i,
     output logic                 wdata_ready_o,
@@ -35,6 +37,7 @@ module virtio_blk_store #(
 
   localparam int Bytes = DataWidth / 8;
   localparam int SectorBeats = 512 / Bytes;
+  localparam logic [63:0] FLUSH_ERROR = 64'hffff_ffff_ffff_fffe;
 
   typedef enum logic [2:0] {
     Idle,
@@ -45,11 +48,13 @@ module virtio_blk_store #(
   } state_e;
 
   state_e state_q;
-  logic slot_valid_q, slot_linked_q;  // the next command
+  logic slot_valid_q, slot_linked_q, slot_unmap_q;  // the next command
   logic [2:0] slot_op_q, op_q;
   logic [63:0] slot_sector_q, sector_q;
   logic [31:0] slot_count_q, count_q;
-  logic linked_q, failed_q;  // the command before this one has failed
+  logic linked_q, unmap_q;
+  logic failed_q;  // the command before this one has failed
+  logic [31:0] unmapped;
   logic [31:0] wait_q, random_q;
   logic gap_q;
   logic [31:0] beat_q;
@@ -71,7 +76,7 @@ module virtio_blk_store #(
   end
 
   // File positions are 32 bits signed in $fseek: sectors up to 2^22, that is 2 GiB.
-  assign bad = file == 0 || (linked_q && failed_q) ||
+  assign bad = file == 0 || (linked_q && failed_q) || (op_q == STORE_FLUSH && error_sector_i == FLUSH_ERROR) ||
                (op_q != STORE_FLUSH && (sector_q[63:22] != '0 || (error_sector_i >= sector_q && error_sector_i - sector_q < {32'd0, count_q})));
 
   assign last_beat = beat_q == SectorBeats - 1;
@@ -127,6 +132,7 @@ module virtio_blk_store #(
       sector_q     <= slot_sector_q;
       count_q      <= slot_count_q;
       linked_q     <= slot_linked_q;
+      unmap_q      <= slot_unmap_q;
       beat_q       <= 0;
       wait_q       <= (latency_i == 0) ? 0 : random_q % latency_i;
       if (slot_valid_q && latency_i == 0) state_q <= after_delay(slot_op_q);
@@ -146,6 +152,7 @@ module virtio_blk_store #(
       state_q       <= Idle;
       slot_valid_q  <= 1'b0;
       slot_linked_q <= 1'b0;
+      slot_unmap_q  <= 1'b0;
       slot_op_q     <= STORE_READ;
       slot_sector_q <= '0;
       slot_count_q  <= '0;
@@ -153,7 +160,9 @@ module virtio_blk_store #(
       sector_q      <= '0;
       count_q       <= '0;
       linked_q      <= 1'b0;
+      unmap_q       <= 1'b0;
       failed_q      <= 1'b0;
+      unmapped      <= '0;
       wait_q        <= '0;
       random_q      <= 32'h2545f491;
       gap_q         <= 1'b0;
@@ -193,6 +202,7 @@ module virtio_blk_store #(
         failed_q    <= bad;
         rsp_error_q <= bad;
         flush_q     <= op_q == STORE_FLUSH;
+        if (unmap_q && !bad) unmapped <= unmapped + count_q;
         rsp_valid_q <= !(rsp_valid_o && rsp_ready_i);
         begin_next();
       end
@@ -203,6 +213,7 @@ module virtio_blk_store #(
         slot_sector_q <= cmd_sector_i;
         slot_count_q  <= cmd_count_i;
         slot_linked_q <= cmd_linked_i;
+        slot_unmap_q  <= cmd_unmap_i;
       end
     end
   end

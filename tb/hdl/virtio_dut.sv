@@ -99,7 +99,7 @@ module virtio_dut #(
     // Knobs of storage and entropy source
     input  logic [            63:0] store_capacity_i,      // sectors
     input  logic [            31:0] store_latency_i,       // cycles at most
-    input  logic [            63:0] store_error_sector_i,  // all ones: none
+    input  logic [            63:0] store_error_sector_i,  // all ones: none; see virtio_blk_store
     input  logic [            31:0] entropy_gap_i,         // cycles at most
     input  logic                    link_up_i,
     input  logic                    mac_loop_i,            // frames sent come back
@@ -637,9 +637,6 @@ module virtio_dut #(
     logic [31:0] cmd_count;
     logic [AxiDataWidth-1:0] wdata, rdata;
 
-    // A file has nothing to deallocate.
-    wire unused_ok = cmd_unmap;
-
     assign entropy_valid_o = 1'b0;
     assign entropy_ready_o = 1'b0;
     assign entropy_data_o  = 32'd0;
@@ -768,6 +765,7 @@ module virtio_dut #(
         .cmd_op_i      (cmd_op),
         .cmd_sector_i  (cmd_sector),
         .cmd_count_i   (cmd_count),
+        .cmd_unmap_i   (cmd_unmap),
         .cmd_linked_i  (cmd_linked),
         .wdata_valid_i (wdata_valid),
         .wdata_ready_o (wdata_ready),

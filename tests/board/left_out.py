@@ -17,6 +17,8 @@ from ..sim import feature_sets
 REASONS: Mapping[str, str] = {
     "faults": "plants errors in the device's DMA",
     "fail_sector": "lets the disk fail",
+    "fail_flushes": "lets flushes of the disk fail",
+    "unmapped": "asks the disk what it was told to deallocate",
     "slow_down": "lets disk or entropy source stall",
     "set_capacity": "changes the size of the disk behind the device",
     "image": "looks at the disk from its other side",
@@ -55,12 +57,15 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "console.emergency_write_while_a_reset_is_pending",
         "console.failing_memory",
         "input.failing_memory",
+        "net.failing_memory",
     ),
     "fail_sector": (
         "blk.failing_sector_in_mid_write",
         "blk_features.bad_segment_among_good_ones",
         "blk_features.nothing_is_written_after_a_failed_sector",
     ),
+    "fail_flushes": ("blk.failing_flush",),
+    "unmapped": ("blk_features.zeroes_are_written",),
     "slow_down": ("blk.slow_disk", "blk.slow_disk_and_reset", "data.slow_entropy", "races.more_than_the_queue_holds"),
     "set_capacity": ("interrupts.configuration_change", "interrupts.configuration_change_before_driver_ok"),
     "image": (
@@ -71,7 +76,6 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         "blk.no_room_for_a_status",
         "blk.failing_sector",
         "blk.read_only_disk",
-        "blk_features.zeroes_are_written",
         "blk_features.reserved_flags",
         "blk_features.ranges_beyond_the_limits",
         "disk.whole_image",

@@ -33,6 +33,12 @@ class NoPowers(Rig):
     async def fail_sector(self, sector: int | None) -> None:
         self._refuse("fail_sector")
 
+    async def fail_flushes(self, fail: bool) -> None:
+        self._refuse("fail_flushes")
+
+    def unmapped(self) -> int:
+        self._refuse("unmapped")
+
     async def slow_down(self, cycles: int) -> None:
         self._refuse("slow_down")
 

@@ -216,6 +216,29 @@ async def failing_sector(rig: Rig) -> None:
     await driver.write(9, image[9 * SECTOR : 10 * SECTOR])
 
 
+@body(BLK, used=6)
+async def failing_flush(rig: Rig) -> None:
+    """A flush that the disk cannot carry out ends with IOERR, and so does a write that is to be durable at its end
+    (BLK-DEV-030, BLK-DEV-046).
+    """
+    flush = features(BlkFeature.FLUSH)
+    data = rig.rng.randbytes(2 * SECTOR)
+    for cached in (True, False):
+        driver = await work.start_as(rig, BlkDriver, accept=lambda offered, no=0 if cached else flush: offered & ~no)
+        await rig.fail_flushes(True)
+        if cached:
+            result = await driver.request(BlkType.FLUSH)
+            expect((result.status, result.written_len), (BlkStatus.IOERR, 1), "status and used length of FLUSH")
+        result = await driver.request(BlkType.OUT, 12, data)
+        status = BlkStatus.OK if cached else BlkStatus.IOERR
+        expect((result.status, result.written_len), (status, 1), "status and used length of OUT")
+        await rig.fail_flushes(False)
+        if cached:
+            await driver.flush()
+        await driver.write(12, data)
+    expect_true(await driver.read(12, 2) == data, "sectors 12 and 13 differ from what was written")
+
+
 @body(BLK, used=3, limit_us=40_000)
 async def failing_sector_in_mid_write(rig: Rig) -> None:
     """What a failed OUT had already fetched reaches neither the disk nor a later request (HOST-114, BLK-DEV-030)."""

@@ -92,19 +92,28 @@ async def write_through(rig: Rig) -> None:
 
 @body(BLK, used=8)
 async def zeroes_are_written(rig: Rig) -> None:
-    """Ranges read as zeroes with and without unmap, several a request, their neighbours as before (BLK-DEV-042)."""
+    """Ranges read as zeroes with and without unmap, several a request, their neighbours as before; the disk is told of
+    unmap, of each segment its own (BLK-DEV-042).
+    """
     driver = await work.start_as(rig, BlkDriver)
     sectors, segments = _limits(driver, BlkType.WRITE_ZEROES)
     for unmap in (False, True):
         before = rig.rng.randbytes(40 * SECTOR)
         await driver.write(0, before)
         ranges = [(3 * index + 1, index % 2 + 1) for index in range(segments)]
+        told = rig.unmapped()
         await driver.write_zeroes(*ranges, unmap=unmap)
+        told = rig.unmapped() - told
+        expect(told, sum(count for _, count in ranges) if unmap else 0, f"sectors to deallocate with unmap {unmap}")
         expected = bytearray(before)
         for first, count in ranges:
             expected[first * SECTOR : (first + count) * SECTOR] = bytes(count * SECTOR)
         expect_true(await driver.read(0, 40) == bytes(expected), "sectors 0 to 39 differ")
         expect_true(rig.image()[: 40 * SECTOR] == bytes(expected), "the disk differs")
+    told = rig.unmapped()
+    data = segment(3, 2) + segment(9, 2, BLK_SEGMENT_F_UNMAP)
+    await driver.request(BlkType.WRITE_ZEROES, data=data)
+    expect(rig.unmapped() - told, 2, "sectors to deallocate with unmap in the second segment")
     last = driver.config.capacity - sectors
     await driver.write_zeroes((last, sectors))
     expect_true(await driver.read(last, sectors) == bytes(sectors * SECTOR), "the last sectors differ")

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from cocotbext.virtio.buffers import Layout, merged
 from cocotbext.virtio.drivers import BlkDriver, BlkResult, RngDriver
 from cocotbext.virtio.split_virtqueue import SplitVirtqueue
-from virtio_model.spec import SECTOR, BlkStatus, BlkType, DescFlag, Feature
+from cocotbext.virtio.virtqueue import Virtqueue
+from virtio_model.spec import BLK_ID_BYTES, EVENT_BYTES, SECTOR, BlkStatus, BlkType, DescFlag, Feature
 
 from . import work
 from .rig import BLK, MALFORMED, RNG, Rig, body
@@ -235,16 +236,27 @@ async def malformed_response_at_any_moment(rig: Rig, case: str) -> None:
     await work.serve(rig, 4)
 
 
-@body(used=9)
-async def dma_error_on_the_suppression_flag(rig: Rig) -> None:
-    """A flag that cannot be read means that the interrupt is wanted (HOST-092)."""
+def _wish(queue: Virtqueue) -> tuple[int, int]:
+    """Where a driver says which interrupts it wants, and in how many bytes (2.7.7, 2.8.10)."""
+    if isinstance(queue, SplitVirtqueue):
+        events = queue.has(Feature.EVENT_IDX)
+        return (queue.layout.used_event_address if events else queue.layout.avail_flags_address), 2
+    return queue.layout.driver_addr, EVENT_BYTES
+
+
+@body(used=9, cases=("as_offered", "without_events"))
+async def dma_error_on_the_suppression_flag(rig: Rig, case: str) -> None:
+    """What suppresses interrupts and cannot be read means that they are wanted (HOST-092)."""
     assert rig.faults is not None
-    await work.start(rig)
-    # Where the wish is: the avail flags, or in a packed ring the driver's event suppression structure.
+    await work.start(rig, accept=work.without(*[Feature.EVENT_IDX] if case == "without_events" else []))
     queue = rig.transport.queues[0]
-    rig.faults.add(queue.layout.driver_addr, 2, write=False)
+    queue.suppress_interrupts(True)
+    rig.faults.add(*_wish(queue), write=False)
+    before = rig.transport.interrupts
     await work.serve(rig, 1)
+    expect_true(rig.transport.interrupts > before, "no interrupt although its suppression cannot be read")
     rig.faults.clear()
+    queue.suppress_interrupts(False)
     await work.serve(rig, 8)
 
 
@@ -301,13 +313,14 @@ async def dma_error_in_data_read(rig: Rig) -> None:
     await work.serve(rig, 3)
 
 
-@body(BLK, used=11)
-async def dma_error_in_data_written(rig: Rig) -> None:
+@body(BLK, used=11, cases=("IN", "GET_ID"))
+async def dma_error_in_data_written(rig: Rig, case: str) -> None:
     """Data that cannot be written fails its request alone; its length is not claimed (HOST-027, HOST-083)."""
     assert rig.faults is not None
     driver = await work.start_as(rig, BlkDriver)
-    for offset in (0, 700, 3 * SECTOR - 1):
-        pending = await driver.submit(BlkType.IN, 3, writable=3 * SECTOR, kick=False)
+    room = 3 * SECTOR if case == "IN" else BLK_ID_BYTES
+    for offset in (0, room // 2, room - 1):
+        pending = await driver.submit(BlkType[case], 3, writable=room, kick=False)
         rig.faults.add(pending.chain[1][0] + offset, 1, read=False)
         await driver.kick()
         result = await pending

@@ -68,6 +68,12 @@ class ModelRig(ModelBench, Rig):
     async def fail_sector(self, sector: int | None) -> None:
         self.storage.bad_sectors = set() if sector is None else {sector}
 
+    async def fail_flushes(self, fail: bool) -> None:
+        self.storage.flush_fails = fail
+
+    def unmapped(self) -> int:
+        return self.storage.unmapped
+
     async def slow_down(self, cycles: int) -> None:
         pass
 

@@ -450,7 +450,8 @@ async def bad_commands(rig: Rig) -> None:
         await driver.send(frame(rig, 60))
         return
     mac = driver.config.mac
-    bad = [(0x0006, b"\1"), (0x0000, b""), (0x0000, b"\2"), (0x0001, b"\1\0"), (0x0100, b""), (0x0100, bytes(7))]
+    bad = [(0x0006, b"\1"), (0x0100, b""), (0x0100, bytes(7))]
+    bad += [(mode, data) for mode in range(6) for data in (b"", b"\2", b"\x81", b"\1\0")]
     bad += [(0x0100, bytes(9)), (0x0100, b"\1\0\0\0" + bytes(9)), (0x0100, b"\xff\xff\xff\xff" + bytes(20))]
     bad += [(0x0100, b"\1\0\0\0" + bytes(6) + b"\1\0\0\0" + bytes(5)), (0x0101, bytes(5)), (0x0101, bytes(7))]
     bad += [(0x0100, b"\0\0\0\0" + b"\xff\xff\xff\x2a" + bytes(6)), (0x0100, bytes(9000)), (0x0102, b"")]
@@ -470,8 +471,69 @@ async def bad_commands(rig: Rig) -> None:
     written = await (await work.submit_chain(rig, [b"\0\0\1"], [], queue=queue))
     expect(written.written_len, 0, "used length without room for an ack")
     expect(bytes(await rig.transport.read_config(0, "6B")), mac, "mac")
-    expect(await received(rig, driver, frame(rig, 64, _OTHER)), False, "foreign frame received")
+    for to, wanted in ((_OTHER, False), (_GROUP, False), (mac or BROADCAST, True), (BROADCAST, True)):
+        expect(await received(rig, driver, frame(rig, 64, to)), wanted, f"frame to {to.hex()} received")
     await driver.set_vlan(5, True)
+
+
+@body(NET, used=22)
+async def failing_memory(rig: Rig) -> None:
+    """A frame that cannot be read is not sent, one that cannot be written comes with length 0, a command that cannot be
+    read is refused; what follows is whole (HOST-082, HOST-083).
+    """
+    assert rig.faults is not None
+    driver = await begin(rig)
+    expected = []
+    for offset in (0, NET_HDR_BYTES - 1, NET_HDR_BYTES, 500, 999):
+        pending = await driver.submit(frame(rig, 1000 - NET_HDR_BYTES), Layout(merged), kick=False)
+        rig.faults.add(pending.chain[0][0] + offset, 1, write=False)
+        await driver.kick(1)
+        await pending
+        rig.faults.clear()
+        expected.append(frame(rig, 200))
+        await driver.send(expected[-1])
+    await rig.delay(_CALM_NS)
+    expect(rig.frames_sent(), expected, "frames sent")
+    if driver.has(NetFeature.MRG_RXBUF):
+        parts = [await work.submit_chain(rig, [], [400], queue=0, kick=False) for _ in range(3)]
+        rig.faults.add(parts[1].chain[0][0] + 300, 1, read=False)
+        await driver.kick(0)
+        await rig.inject(frame(rig, 1000))
+        await rig.run_until(lambda: all(part.done for part in parts))
+        lengths = [part.written_len for part in parts]
+        expect(lengths, [400, 0, NET_HDR_BYTES + 1000 - 800], "used lengths with one of three buffers failing")
+        rig.faults.clear()
+    for count, offset in enumerate((0, NET_HDR_BYTES - 1, NET_HDR_BYTES, 500, 999), 1):
+        await driver.supply(1, layout=Layout(merged), kick=False)
+        lost = driver.pending[-1]
+        rig.faults.add(lost.chain[0][0] + offset, 1, read=False)
+        await driver.kick(0)
+        await rig.inject(frame(rig, 1000 - NET_HDR_BYTES))
+        await rig.run_until(lambda one=lost: one.done)  # type: ignore[misc]
+        expect(lost.written_len, 0, f"used length with byte {offset} failing")
+        rig.faults.clear()
+        data = frame(rig, 300)
+        await driver.supply(1)
+        await rig.inject(data)
+        await arrive(rig, driver, count)
+        expect(driver.received[-1].data, data, "frame received")
+    if not driver.has(NetFeature.CTRL_VQ):
+        await driver.send(frame(rig, 60))
+        await driver.send(frame(rig, 60))
+        return
+    queue, mac = driver.control_queue, driver.config.mac or b""
+    for part, address in (("command", _OTHER), ("address", _OTHER), ("ack", mac)):
+        readable = [NetCommand.MAC_ADDR_SET.to_bytes(2, "big"), address]
+        command = await work.submit_chain(rig, readable, [1], queue=queue, kick=False)
+        place = command.chain[("command", "address", "ack").index(part)][0]
+        rig.faults.add(place, 1, read=part != "ack", write=part == "ack")
+        await driver.kick(queue)
+        written = await command
+        ends = (b"\xff", 0) if part == "ack" else (bytes([NetAck.ERR]), 1)
+        expect((written.data, written.written_len), ends, f"ack and used length with the {part} failing")
+        rig.faults.clear()
+        expect(bytes(await rig.transport.read_config(0, "6B")), mac, f"mac with the {part} failing")
+    await driver.set_mode(NetCommand.RX_NOBCAST, False)
 
 
 @body(NET, used=60)

@@ -253,12 +253,13 @@ LISTS: dict[str, Sequence[tuple[int, int, int | None]]] = {
     "table_of_17_bytes": [(17, _I, None)],
     "table_above_the_address_space": [(32, _I, _TOP - 16)],
     "table_longer_than_the_queue": [(DESC_BYTES * (SIZE + 1), _I, None)],
+    "table_without_the_feature": [(DESC_BYTES, _I, None)],
 }
 
 
-async def _fatal(rig: Rig, break_ring: Callable[[PackedVirtqueue], None]) -> None:
+async def _fatal(rig: Rig, break_ring: Callable[[PackedVirtqueue], None], *without: int) -> None:
     """After some good requests the ring is broken; the device says so, and a reset recovers it (HOST-102)."""
-    queue = await _start(rig, SIZE)
+    queue = await _start(rig, SIZE, *without)
     await work.serve(rig, 3)
     await work.calm_down(rig)
     break_ring(queue)
@@ -282,7 +283,7 @@ async def malformed_list(rig: Rig, case: str) -> None:
             link=False,
         )
 
-    await _fatal(rig, put)
+    await _fatal(rig, put, *[Feature.INDIRECT_DESC] if case == "table_without_the_feature" else [])
 
 
 @body(used=11)

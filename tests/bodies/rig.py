@@ -51,6 +51,14 @@ class Rig(Bench, ABC):
         """Let the disk fail reads and writes of this sector; None heals it. No request may be outstanding."""
 
     @abstractmethod
+    async def fail_flushes(self, fail: bool) -> None:
+        """Let the disk fail flushes, and no sector; False heals it. No request may be outstanding."""
+
+    @abstractmethod
+    def unmapped(self) -> int:
+        """How many sectors the disk was to deallocate when it zeroed them."""
+
+    @abstractmethod
     async def slow_down(self, cycles: int) -> None:
         """Let disk and entropy source take up to so many cycles for each answer."""
 

@@ -43,6 +43,7 @@ DECISIONS: Mapping[str, str] = {
     "input.window": f"{_CHOICE}what it says about itself",
     "input.window_without_information": f"{_CHOICE}what it says about itself",
     "net.buffers_of_any_kind": f"{_CHOICE}what becomes of a frame that finds a buffer too small",
+    "net.failing_memory": _FATAL,
     "net.frames_over_too_few_buffers": f"{_CHOICE}what becomes of a frame that finds too few buffers",
     "net.full_speed": f"{_CHOICE}how fast it is",
     "net.no_buffers": f"{_STORES}frames that come in and find no buffer",

@@ -48,6 +48,8 @@ INJECT_ATTEMPTS = 2000
 PORT_ITEMS = 64
 #: Value of the knob store_error_sector when no sector fails.
 NO_SECTOR = (1 << 64) - 1
+#: The same when flushes fail.
+FLUSHES = NO_SECTOR - 1
 TIMINGS = configs.TIMINGS
 
 _log = logging.getLogger("virtio.harness")
@@ -247,6 +249,14 @@ class SimRig(SimBench, Rig):
         await self._catch_up()
         self.storage.bad_sectors = set() if sector is None else {sector}
         await self._turn(store_error_sector=NO_SECTOR if sector is None else sector)
+
+    async def fail_flushes(self, fail: bool) -> None:
+        await self._catch_up()
+        self.storage.flush_fails = fail
+        await self._turn(store_error_sector=FLUSHES if fail else NO_SECTOR)
+
+    def unmapped(self) -> int:
+        return int(self.dut.u_dut.g_blk.u_store.unmapped.value)
 
     async def slow_down(self, cycles: int) -> None:
         await self._turn(store_latency=cycles, entropy_gap=cycles)

@@ -34,7 +34,7 @@ FAULTS: Mapping[str, Fault] = {
         old="(rd_rsp_err_i || wanted)",
         new="(!rd_rsp_err_i && wanted)",
         rules=("IRQ-MISSING", "no interrupt told of it"),
-        body="faults.dma_error_on_the_suppression_flag",
+        body="faults.dma_error_on_the_suppression_flag as_offered",
     ),
     "header_of_an_error_used": Fault(
         file="virtio_blk.sv",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .fault import BLK, NET, Chosen, Fault
+from .fault import BLK, BLK_SEGMENTS, NET, Chosen, Fault
 
 FAULTS: Mapping[str, Fault] = {
     "status_of_two_bytes": Chosen(
@@ -40,6 +40,56 @@ FAULTS: Mapping[str, Fault] = {
         "reset.in_each_cycle_of_a_write",
         parameters=BLK,
         hostile=("HOST-119",),
+    ),
+    "unmap_lost": Chosen(
+        "virtio_blk_port.sv",
+        "cmd_q.unmap",
+        "1'b0",
+        ("sectors to deallocate",),
+        "blk_features.zeroes_are_written",
+        parameters=BLK_SEGMENTS,
+    ),
+    "unmap_always": Chosen(
+        "virtio_blk.sv",
+        "seg_flags[0]",
+        "1'b1",
+        ("sectors to deallocate",),
+        "blk_features.zeroes_are_written",
+        parameters=BLK_SEGMENTS,
+        within="step_unmap  = seg_flags[0];",
+    ),
+    "failed_flush_reported_as_done": Chosen(
+        "virtio_blk_port.sv",
+        "failed_q || (!track.none && store_rsp_error_i)",
+        "failed_q || (!track.none && store_rsp_error_i && cmd_q.op != STORE_FLUSH)",
+        ("VQ-DATA", "status"),
+        "blk.failing_flush",
+        parameters=BLK,
+    ),
+    "frame_sent_that_cannot_be_read": Chosen(
+        "virtio_net_tx.sv",
+        "req_err_i",
+        "1'b0",
+        ("NET-SENT",),
+        "net.failing_memory",
+        parameters=NET,
+        within="beat_bad = req_err_i ||",
+    ),
+    "command_obeyed_that_cannot_be_read": Chosen(
+        "virtio_net_ctrl.sv",
+        "err_q || req_err_i",
+        "err_q",
+        ("VQ-DATA", "ack and used length", "mac with"),
+        "net.failing_memory",
+        parameters=NET,
+    ),
+    "mode_out_of_range_taken": Chosen(
+        "virtio_net_ctrl.sv",
+        "field_q[47:41] == '0",
+        "1'b1",
+        ("VQ-DATA", "ack of"),
+        "net.bad_commands",
+        parameters=NET,
     ),
     "small_buffer_overrun": Chosen(
         "virtio_net.sv",

@@ -10,7 +10,7 @@ import cocotb
 from cocotbext.virtio.sim.timing import Timing
 
 from ..bodies import blk, data, faults, interrupts, registers, reset
-from .harness import TIMINGS, on_device
+from .harness import TIMINGS, cases, on_device
 
 
 @cocotb.test()
@@ -97,6 +97,12 @@ async def failing_sector(dut: Any) -> None:
 
 
 @cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
+async def failing_flush(dut: Any, timing: str) -> None:
+    await on_device(dut, blk.failing_flush, timing=timing)
+
+
+@cocotb.test()
 async def slow_disk(dut: Any) -> None:
     await on_device(dut, blk.slow_disk)
 
@@ -143,8 +149,9 @@ async def dma_error_in_data_read(dut: Any) -> None:
 
 
 @cocotb.test()
-async def dma_error_in_data_written(dut: Any) -> None:
-    await on_device(dut, faults.dma_error_in_data_written)
+@cocotb.parametrize(case=cases(faults.dma_error_in_data_written))
+async def dma_error_in_data_written(dut: Any, case: str) -> None:
+    await on_device(dut, faults.dma_error_in_data_written, case)
 
 
 @cocotb.test()

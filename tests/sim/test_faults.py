@@ -41,5 +41,6 @@ async def dma_error_in_a_ring(dut: Any, case: str) -> None:
 
 
 @cocotb.test()
-async def dma_error_on_the_suppression_flag(dut: Any) -> None:
-    await on_device(dut, faults.dma_error_on_the_suppression_flag)
+@cocotb.parametrize(case=cases(faults.dma_error_on_the_suppression_flag))
+async def dma_error_on_the_suppression_flag(dut: Any, case: str) -> None:
+    await on_device(dut, faults.dma_error_on_the_suppression_flag, case)

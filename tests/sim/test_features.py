@@ -10,11 +10,15 @@ import cocotb
 from ..bodies import features
 from .harness import TIMINGS, cases, on_device
 
+#: With all features at each timing of the bus, without some of them at one.
+_ALL, *_FEWER = cases(features.indirect_tables)
+_INDIRECT = [(_ALL, timing) for timing in TIMINGS] + [(case, "light") for case in _FEWER]
+
 
 @cocotb.test()
-@cocotb.parametrize(timing=TIMINGS)
-async def indirect_tables(dut: Any, timing: str) -> None:
-    await on_device(dut, features.indirect_tables, timing=timing)
+@cocotb.parametrize((("case", "timing"), _INDIRECT))
+async def indirect_tables(dut: Any, case: str, timing: str) -> None:
+    await on_device(dut, features.indirect_tables, case, timing=timing)
 
 
 @cocotb.test()

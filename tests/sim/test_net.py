@@ -104,6 +104,12 @@ async def bad_commands(dut: Any) -> None:
 
 @cocotb.test()
 @cocotb.parametrize(timing=TIMINGS)
+async def failing_memory(dut: Any, timing: str) -> None:
+    await on_device(dut, net.failing_memory, timing=timing)
+
+
+@cocotb.test()
+@cocotb.parametrize(timing=TIMINGS)
 async def commands_among_frames(dut: Any, timing: str) -> None:
     await on_device(dut, net.commands_among_frames, timing=timing)
 

@@ -39,6 +39,11 @@ async def set_up_is_forgotten(dut: Any) -> None:
 
 
 @cocotb.test()
+async def features_are_forgotten(dut: Any) -> None:
+    await on_device(dut, reset.features_are_forgotten)
+
+
+@cocotb.test()
 @cocotb.parametrize(timing=TIMINGS)
 async def by_wire(dut: Any, timing: str) -> None:
     await on_device(dut, reset.by_wire, timing=timing)

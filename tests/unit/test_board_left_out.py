@@ -23,6 +23,8 @@ from .test_bodies_on_model import runs
 POWERS = (
     "faults",
     "fail_sector",
+    "fail_flushes",
+    "unmapped",
     "slow_down",
     "set_capacity",
     "image",

@@ -386,6 +386,15 @@ def test_segments(kind: BlkType, data: bytes, status: BlkStatus, zeroed: set[int
     assert image(storage) == expected
 
 
+def test_unmap_is_of_each_segment() -> None:
+    """BLK-DEV-042: what was only zeroed or discarded was not to be deallocated."""
+    storage = disk()
+    data = segment(0, 1, 1) + segment(1, 3)
+    assert request(live(storage, **ERASERS), header(BlkType.WRITE_ZEROES), data, 1)[1] == OK
+    assert request(live(storage, **ERASERS), header(BlkType.DISCARD), segment(5, 2), 1)[1] == OK
+    assert storage.unmapped == 1
+
+
 def test_segments_of_a_bad_sector_or_a_read_only_disk() -> None:
     storage = disk(bad_sectors={3})
     data = segment(0, 1) + segment(2, 2)

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 
 from cocotbext.virtio.events import DmaRead, DmaWrite, EntropyWord, IrqChange, RegisterRead, RegisterWrite
 from cocotbext.virtio.interrupts import InterruptChecker
 from cocotbext.virtio.observed import (
     ChainView,
+    NotFlushed,
     NotObserved,
     ObservedEntropy,
     ObservedMemory,
@@ -18,6 +21,7 @@ from cocotbext.virtio.observed import (
 from cocotbext.virtio.violation import Violation
 from virtio_model import MemoryFault, MemoryStorage
 from virtio_model.spec import Reg
+from virtio_model.storage import StorageError
 
 from .lockstep import BUFFERS, QUEUE, RecordingDevice, blk_device, broken_rules, find, rng_device, scoreboard, writes_to
 
@@ -73,6 +77,18 @@ def test_entropy_not_taken() -> None:
     assert entropy(4) == b"\1\2\3\4"
     entropy.complete = False
     assert entropy(4) == bytes(4)
+
+
+def test_flush_that_fails_is_not_looked_for() -> None:
+    inner = MemoryStorage(8)
+    storage = UncertainStorage(inner, deque([5]))
+    inner.flush_fails = True
+    with pytest.raises(StorageError):
+        storage.flush()
+    inner.flush_fails = False
+    storage.flush()  # the one that was seen
+    with pytest.raises(NotFlushed):
+        storage.flush()
 
 
 def test_uncertain_sector_settles_on_what_is_delivered_if_possible() -> None:

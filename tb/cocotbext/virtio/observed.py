@@ -300,13 +300,13 @@ class UncertainStorage:
 
     def flush(self) -> None:
         """As the wrapped storage. Raises `NotFlushed`."""
+        self._storage.flush()  # one that fails is not among those observed
         if self._flushes is not None and not self.tentative:
             while self._flushes and self._flushes[0] < self._since:
                 self._flushes.popleft()
             if not self._flushes:
                 raise NotFlushed
             self._flushes.popleft()
-        self._storage.flush()
 
     def discard(self, sector: int, count: int) -> None:
         """As the wrapped storage."""
