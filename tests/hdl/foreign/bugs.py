@@ -248,6 +248,13 @@ _NET = (
         "NET-SENT",
         "NET-DEV-022",
     ),
+    Bug(
+        "queue_size_ignored",
+        "ring slots wrap at QueueSizeMax instead of QueueSize",
+        "queues.odd_sizes_are_served",
+        "DMA-WRITE-OUTSIDE",
+        "SPLIT-DEV-003",
+    ),
 )
 
 #: Of the general defects those that the devices with streams have too, which the bodies of their types do not look for.
@@ -293,7 +300,7 @@ NET: Bugs = {
     ),
     8: _NET[6],
     9: _NET[7],
-    **_numbered(_ANY, _GENERAL, 10),
+    **_numbered((*_ANY, *_NET), _GENERAL, 10),
 }
 
 #: By the name of the top module.
