@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar
 
 from cocotbext.virtio.buffers import ChainBuffers, Layout
@@ -29,6 +30,8 @@ LIVE = NEGOTIATED | Status.DRIVER_OK
 PATIENCE_NS = 10_000
 #: Long enough for a device to become idle after its last request, in ns.
 CALM_NS = 3_000
+#: So much of a value is shown where it is not what is expected, in characters.
+_SHOWN = 120
 
 
 class Written(NamedTuple):
@@ -39,8 +42,9 @@ class Written(NamedTuple):
 
 
 def expect(seen: Any, expected: Any, what: str) -> None:
-    """Raise AssertionError unless both are equal."""
+    """Raise AssertionError unless both are equal; of long lists and bytes it tells where they begin to differ."""
     if seen != expected:
+        what, seen, expected = _where_different(what, seen, expected)
         raise AssertionError(f"{what}: expected {_show(expected)}, seen {_show(seen)}")
 
 
@@ -339,5 +343,21 @@ def split_queue(rig: Rig, index: int | None = None) -> SplitVirtqueue:
     return queue
 
 
+def _where_different(what: str, seen: Any, expected: Any) -> tuple[str, Any, Any]:
+    """Both from where they begin to differ, if they are too long to be compared by eye."""
+    both = (seen, expected)
+    if max(len(repr(value)) for value in both) <= _SHOWN:
+        return what, seen, expected
+    for kind, name in ((list, "item"), (bytes, "byte")):
+        if all(isinstance(value, kind) for value in both):
+            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(seen, expected, strict=False)))
+            what = f"{what}, from {name} {same} on, of {len(expected)} expected and {len(seen)} seen"
+            if kind is bytes or same >= min(len(seen), len(expected)):
+                return what, seen[same:], expected[same:]
+            return _where_different(what, seen[same], expected[same])
+    return what, seen, expected
+
+
 def _show(value: Any) -> str:
-    return f"{value:#x}" if type(value) is int else repr(value)
+    text = f"{value:#x}" if type(value) is int else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

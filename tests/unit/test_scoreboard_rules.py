@@ -529,3 +529,21 @@ def test_used_flags_stay_0_with_event_idx() -> None:
         assert broken_rules(rig, rig.events, device_features=offered) == set()
         hinting = changed(rig.events, used_idx_write(rig.events), pieces=((QUEUE.used_flags_address, b"\1\0\1\0"),))
         assert broken_rules(rig, hinting, device_features=offered) == rules
+
+
+@pytest.mark.parametrize("apart", [0, 100])
+@pytest.mark.parametrize(("rule", "fault"), [("VQ-ORDER-PAYLOAD", late_payload), ("VQ-DATA", wrong_payload)])
+def test_nobody_can_tell_who_wrote_to_a_buffer_of_two_chains(
+    rule: str, fault: Callable[[Stream], Stream], apart: int
+) -> None:
+    rig = rng_device()
+    rig.add([(BUFFERS, 13, True)])
+    rig.add([(BUFFERS + apart, 13, True)], head=3)
+    rig.kick()
+    rig.handle_interrupt()
+    for address in (QUEUE.avail_entry_address(1), QUEUE.descriptor_address(3)):  # known before the first is served
+        read = rig.events.pop(find(rig.events, DmaRead, reads_at(address)))
+        first = payload(rig.events)
+        early = rig.events[first - 1].cycle
+        rig.events.insert(first, replace(read, start=early, cycle=early))
+    assert broken_rules(rig, fault(rig.events)) == ({rule} if apart else set())

@@ -77,3 +77,13 @@ def test_damaged_packets_are_not_answered() -> None:
             bad[at] ^= 1
             assert peer.take(bytes(bad)) == []
             assert peer.damaged == 1
+
+
+def test_a_checksum_of_minus_zero_is_right() -> None:
+    """A sum that comes out as 0 may be sent as 0xFFFF."""
+    plain: Any = Ether(segment(0, "PA", bytes(2)))
+    filled = segment(0, "PA", plain[TCP].chksum.to_bytes(2, "big"))
+    at = 14 + 20 + 16
+    assert filled[at : at + 2] == bytes(2)
+    for sent, right in ((b"\0\0", True), (b"\xff\xff", True), (b"\xff\xfe", False)):
+        assert intact(Ether(filled[:at] + sent + filled[at + 2 :])) is right

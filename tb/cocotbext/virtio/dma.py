@@ -55,6 +55,13 @@ class DmaRules:
         """`chain` was given back to the driver by a write of `cycle`; what was asked for before may still come."""
         self._retired.append((chain, cycle))
 
+    def shared(self, chain: Chain, in_flight: Collection[Chain]) -> bool:
+        """Whether another chain, `in_flight` or given back since `chain` was taken, may be written where `chain` may:
+        a driver must not have that, and nobody can tell whose a write was.
+        """
+        others = [*in_flight, *(other for other, cycle in self._retired if cycle >= chain.since)]
+        return any(other is not chain and other.overlaps(chain) for other in others)
+
     def clear(self) -> None:
         """A reset: buffers given back before are forgotten."""
         self._retired.clear()

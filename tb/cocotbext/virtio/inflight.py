@@ -105,6 +105,15 @@ class Chain:
                 found = segment
         return found
 
+    def overlaps(self, other: Chain) -> bool:
+        """Whether both have a device-writable part in common."""
+        mine, others = ([one for one in chain.segments if one.device_writable] for chain in (self, other))
+        return any(
+            one.address < two.address + two.length and two.address < one.address + one.length
+            for one in mine
+            for two in others
+        )
+
     def wrote(self, address: int, data: bytes, event: DmaWrite) -> None:
         """The device wrote `data` into the chain, as part of burst `event`."""
         if event.ok:

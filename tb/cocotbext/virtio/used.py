@@ -143,7 +143,7 @@ class UsedChecker:
             self._check_result(tracker, chain, seen_len, event, driver_features)
 
     def _check_order(self, tracker: QueueTracker[Any], chain: Chain, event: DmaWrite) -> None:
-        if chain.last_response >= event.start:
+        if chain.last_response >= event.start and not self._dma.shared(chain, tracker.in_flight):
             text = "given back before the response to the payload"
             self._violate("VQ-ORDER-PAYLOAD", text, tracker, chain, f"before {event.start}", chain.last_response, event)
 
@@ -188,12 +188,18 @@ class UsedChecker:
         self, tracker: QueueTracker[Any], chain: Chain, expected: WrittenBytes, allowed: WrittenBytes, event: DmaWrite
     ) -> None:
         known = not isinstance(self._function, Rng) or self._entropy is not None
-        if wrong := expected.missing_or_wrong(chain.written, values=known):
+        beyond = None
+        wrong = expected.missing_or_wrong(chain.written, values=known)
+        if self._strict and not chain.failed_writes:
+            beyond = chain.written.first_beyond(allowed)
+        if (wrong or beyond) and self._dma.shared(chain, tracker.in_flight):
+            return
+        if wrong:
             address, byte, seen = wrong
             text = f"byte at {address:#x}" + (" not written" if seen is None else "")
             shown = None if seen is None else f"{seen:#04x}"
             self._violate("VQ-DATA", text, tracker, chain, f"{byte:#04x}" if known else None, shown, event)
-        if self._strict and not chain.failed_writes and (beyond := chain.written.first_beyond(allowed)):
+        if beyond:
             text = f"byte at {beyond[0]:#x} written"
             self._violate("VQ-DATA-EXTRA", text, tracker, chain, "nothing", f"{beyond[1]:#04x}", event)
 

@@ -214,13 +214,6 @@ _NET = (
         "NET-DEV-022",
     ),
     Bug(
-        "others_received",
-        "unicast frames for other addresses are received too",
-        "net.own_address_only",
-        "frame for another received",
-        "NET-DEV-098",
-    ),
-    Bug(
         "bad_delivered",
         "a frame that the MAC calls bad is delivered",
         "net.bad_and_odd_frames_are_dropped",
@@ -295,11 +288,11 @@ CONSOLE: Bugs = {
 
 #: What the network device can have. 7 is an overrun of a buffer that the standard does not let a driver make.
 NET: Bugs = {
-    **_numbered(
-        _NET[:6], "header_sent used_len_without_header num_buffers_zero others_received bad_delivered tail_lost"
-    ),
-    8: _NET[6],
-    9: _NET[7],
+    **_numbered(_NET[:3], "header_sent used_len_without_header num_buffers_zero"),
+    5: _NET[3],
+    6: _NET[4],
+    8: _NET[5],
+    9: _NET[6],
     **_numbered((*_ANY, *_NET), _GENERAL, 10),
 }
 

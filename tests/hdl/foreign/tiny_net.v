@@ -4,10 +4,9 @@
 // AXI-Streams. It stands for a stranger's device on the bench. A chain is first walked into a table, then moved.
 module tiny_net #(
     // Plants one defect; 0 is the sound device. bugs.py says what each looks like.
-    //  1 header_sent             2 used_len_without_header 3 num_buffers_zero      4 others_received
-    //  5 bad_delivered           6 tail_lost               7 buffer_overrun        8 frame_kept
-    //  9 checksum_ignored       10 status_kept            11 queue_size_ignored     12 index_kept
-    // 13 suppression_ignored
+    //  1 header_sent             2 used_len_without_header 3 num_buffers_zero      5 bad_delivered
+    //  6 tail_lost               7 buffer_overrun          8 frame_kept            9 checksum_ignored
+    // 10 status_kept            11 queue_size_ignored      12 index_kept            13 suppression_ignored
     parameter BUG = 0
 ) (
     input wire clk,
@@ -328,7 +327,7 @@ module tiny_net #(
   wire in_first = in_len == 0;
   // Without the feature MAC a driver has an address of its own, which is not known here.
   wire in_mine = in_own & ((in_len != 11'd4) | (rx_tdata[15:0] == MAC[47:32]));
-  wire in_wanted = in_mine | in_group | ~driver_low[5] | (BUG == 4);
+  wire in_wanted = in_mine | in_group | ~driver_low[5];
   wire [31:0] in_longest = (in_tagged & ({21'd0, in_total} >= SHORTEST + TAG)) ? LONGEST + TAG : LONGEST;
   assign frame_in = rx_tvalid & rx_tlast & live[0] & ~in_over & in_wanted & ({21'd0, in_total} >= SHORTEST)
       & ({21'd0, in_total} <= in_longest) & (~rx_tuser | (BUG == 5));
