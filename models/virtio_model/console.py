@@ -36,9 +36,10 @@ class Console(DeviceFunction):
         self.cols, self.rows = cols, rows
 
     def config_read(self, offset: int, length: int) -> bytes:
-        """cols and rows; max_nr_ports, which is not there, and emerg_wr read 0 (5.3.4)."""
-        space = struct.pack("<HH", self.cols, self.rows).ljust(offset + length, b"\0")
-        return space[offset : offset + length]
+        """cols and rows if SIZE is offered; max_nr_ports, which is not there, and emerg_wr read 0 (5.3.4)."""
+        offered = self.device_features & features(ConsoleFeature.SIZE)
+        space = struct.pack("<HH", self.cols, self.rows) if offered else b""
+        return space.ljust(offset + length, b"\0")[offset : offset + length]
 
     def config_write(self, offset: int, data: bytes) -> None:
         """The low byte written to emerg_wr goes out at once, whatever the state of the device (5.3.5.1)."""

@@ -126,7 +126,7 @@ def select(request: Request, found: Found) -> tuple[list[tuple[Body, str]], dict
         if request.test and not matches(request.test, module, function):
             continue
         named = request.test.removeprefix("test_") in (body.name, function)
-        if reason := left_out.why(body, found.offered, named):
+        if reason := left_out.why(body, found.offered, named, found.device_id):
             absent[body.name] = reason
         else:
             chosen += [(body, case) for case in body.cases or ("",)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from virtio_model.spec import BlkFeature, Feature, features
+from virtio_model.spec import BlkFeature, DeviceType, Feature, features
 
 from ..bodies.rig import Body
 from ..sim import feature_sets
@@ -212,20 +212,20 @@ THEMES: Mapping[str, tuple[type[Feature] | type[BlkFeature], int]] = {
 }
 
 
-def why(body: Body, offered: int, named: bool = False) -> str:
-    """Why a body does not run on a board whose device offers these features; empty if it does.
+def why(body: Body, offered: int, named: bool = False, device_id: int = DeviceType.BLK) -> str:
+    """Why a body does not run on a board whose device, of this type, offers these features; empty if it does.
 
     `named` says that the user asked for this very body.
     """
-    return lacking(body, offered, {"wild"} if named else ())
+    return lacking(body, offered, {"wild"} if named else (), device_id)
 
 
-def lacking(body: Body, offered: int, powers: Collection[str]) -> str:
+def lacking(body: Body, offered: int, powers: Collection[str], device_id: int) -> str:
     """Which power other than these, or which feature that is not offered, a body asks for; empty if it can run."""
     power = _POWER_OF.get(body.name, "")
     if power and power not in powers:
         return REASONS[power]
-    if body.name in WRITERS and offered & features(BlkFeature.RO):
+    if body.name in WRITERS and device_id == DeviceType.BLK and offered & features(BlkFeature.RO):
         return "writes to the disk, which is read-only"
     kind, needed = THEMES.get(body.name.partition(".")[0], (Feature, 0))
     missing = [bit.name or "" for bit in kind if features(bit) & needed & ~offered]

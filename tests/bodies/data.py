@@ -10,7 +10,7 @@ from cocotbext.virtio.drivers import BlkDriver, RngDriver
 from virtio_model.spec import SECTOR, BlkStatus, BlkType
 
 from . import work
-from .rig import BLK, RNG, Rig, body
+from .rig import BLK, RNG, WRITING, Rig, body
 from .work import expect, expect_true
 
 _LONGEST = 130
@@ -99,6 +99,9 @@ async def pages_are_crossed(rig: Rig) -> None:
                 data = rig.rng.randbytes(count * SECTOR)
                 await driver.write(3, data, layout)
                 expect_true(await driver.read(3, count, layout) == data, f"sectors differ {before} before a page's end")
+        else:  # what is at its other end says whether it was read right
+            for length in (1, 2, 513, 1025):
+                await work.settle(rig, [await work.ask(rig, layout=layout, length=length)])
 
 
 async def _exchange(rig: Rig, address: int, length: int) -> None:
@@ -128,7 +131,7 @@ async def _exchange(rig: Rig, address: int, length: int) -> None:
     rig.memory.free(answer)
 
 
-@body(used=4)
+@body(*WRITING, used=4)
 async def four_gib_are_crossed(rig: Rig) -> None:
     """Buffers below, across and above the 4 GiB boundary (MMIO-DEV-020)."""
     await work.start(rig)
@@ -142,7 +145,7 @@ async def four_gib_are_crossed(rig: Rig) -> None:
     await work.serve(rig, 4)
 
 
-@body(used=2)
+@body(*WRITING, used=2)
 async def buffers_at_the_end_of_memory(rig: Rig) -> None:
     """The last byte of a memory is as good as any; nothing beyond it is asked for (HOST-028, HOST-091)."""
     await work.start(rig)
@@ -185,7 +188,7 @@ async def slow_entropy(rig: Rig) -> None:
     await rig.slow_down(0)
 
 
-@body(used=160)
+@body(*WRITING, used=160)
 async def data_that_nobody_wants(rig: Rig) -> None:
     """Data that a request has no use for is not read any more once its chain is used (SPLIT-DEV-045)."""
     driver = await work.start(rig)

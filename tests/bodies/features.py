@@ -56,7 +56,7 @@ async def indirect_tables(rig: Rig, case: str) -> None:
             for direct in (0, 1, 2):
                 layout = Layout(framing, offset=None, rng=rig.rng, direct=direct)
                 pendings.append(await work.ask(rig, kick=False, layout=layout, length=length))
-        await rig.transport.kick(0)
+        await work.kick(rig)
         await work.settle(rig, pendings)
 
 
@@ -75,7 +75,7 @@ async def indirect_tables_at_page_ends(rig: Rig) -> None:
             table = area + 4096 - before
             rig.memory.write(table, rig.memory.read(described.addr, described.len))
             queue.write_descriptor(position, table, described.len, _I | _W, 0)
-            await rig.transport.kick(0)
+            await work.kick(rig)
             await work.settle(rig, [pending])
     rig.memory.free(area)
 
@@ -89,7 +89,7 @@ async def write_on_the_descriptor_of_a_table(rig: Rig) -> None:
         pending = await work.ask(rig, kick=False, layout=Layout(natural, direct=0))
         named = Descriptor.unpack(rig.memory.read(queue.layout.descriptor_address(pending.head), DESC_BYTES))
         queue.write_descriptor(pending.head, named.addr, named.len, _I | _W, 0)
-        await rig.transport.kick(0)
+        await work.kick(rig)
         await work.settle(rig, [pending])
 
 
@@ -167,7 +167,7 @@ async def interrupt_when_used_event_is_reached(rig: Rig) -> None:
     """With EVENT_IDX only the buffer that used_event names is notified, batches included (SPLIT-DEV-028 to 031)."""
     await _start(rig, Feature.EVENT_IDX)
     await work.serve(rig, 1)
-    queue = rig.transport.queues[0]
+    queue = work.own_queue(rig)
     for count in (1, 2, 5, 8, 8):
         await work.calm_down(rig)
         interrupts = rig.transport.interrupts
@@ -176,7 +176,7 @@ async def interrupt_when_used_event_is_reached(rig: Rig) -> None:
         if isinstance(queue, SplitVirtqueue):  # which means nothing now
             rig.memory.write(queue.layout.avail_flags_address, b"\1\0" if count > 2 else b"\0\0")
         if pendings:
-            await rig.transport.kick(0)
+            await work.kick(rig)
             await work.until_used(rig, queue, count - 1)
             expect(rig.irq.level, False, f"interrupt line after {count - 1} of {count} buffers")
         pendings.append(await work.ask(rig))
@@ -197,7 +197,7 @@ async def poisoned_used_event(rig: Rig) -> None:
         rig.memory.write(queue.layout.used_event_address, (event & 0xFFFF).to_bytes(2, "little"))
         for _ in range(3):
             await work.ask(rig, kick=False)
-        await rig.transport.kick(0)
+        await work.kick(rig)
         await rig.delay(10 * rig.rng.randrange(300))
         again = rig.rng.choice((at, at + 1, rig.rng.getrandbits(16))) & 0xFFFF
         rig.memory.write(queue.layout.used_event_address, again.to_bytes(2, "little"))
@@ -230,7 +230,7 @@ async def idle_queue_asks_for_the_next_notification(rig: Rig) -> None:
     event = int.from_bytes(rig.memory.read(queue.layout.avail_event_address, 2), "little")
     expect(event, queue.published_idx, "avail_event of an idle queue")
     pending = await work.ask(rig, kick=False)
-    expect(await rig.transport.kick(0), True, "whether the driver notifies an idle queue")
+    expect(await work.kick(rig), True, "whether the driver notifies an idle queue")
     await work.settle(rig, [pending])
 
 
@@ -250,7 +250,7 @@ async def queue_reset(rig: Rig) -> None:
     for size in (32, 16, None, 64):
         await work.serve(rig, 5)
         await work.calm_down(rig)
-        await _reset_and_enable(rig, 0, size)
+        await _reset_and_enable(rig, rig.driver.work_queue, size)
     await work.serve(rig, 2)
 
 
@@ -259,12 +259,12 @@ async def queue_reset_of_what_is_not_ready(rig: Rig) -> None:
     """A queue that is not ready is reset at once; its set-up is gone. 0 does nothing (registers.yaml, QueueReset)."""
     await _start(rig, Feature.RING_RESET)
     await work.serve(rig, 2)
-    await rig.bus.write(Reg.QUEUE_SEL, 0)
+    await rig.bus.write(Reg.QUEUE_SEL, rig.driver.work_queue)
     await rig.bus.write(Reg.QUEUE_RESET, 0)
     expect(await rig.bus.read(Reg.QUEUE_READY), 1, "QueueReady after 0 in QueueReset")
     await work.serve(rig, 1)
     await work.calm_down(rig)
-    await rig.transport.reset_queue(0)
+    await rig.transport.reset_queue(rig.driver.work_queue)
     await rig.bus.write(Reg.QUEUE_RESET, 1)
     expect(await rig.bus.read(Reg.QUEUE_RESET), 0, "QueueReset of a queue that is not ready")
     await rig.bus.write(Reg.QUEUE_READY, 1)
@@ -273,17 +273,18 @@ async def queue_reset_of_what_is_not_ready(rig: Rig) -> None:
 
 @body(used=40, limit_us=60_000)
 async def queue_reset_under_load(rig: Rig) -> None:
-    """A queue is reset with requests in flight, at many moments, while another one is served (QRESET-DEV-001,
-    MMIO-DEV-024).
+    """A queue is reset with requests in flight, at many moments, while another one, if there is one for requests of the
+    kind, is served (QRESET-DEV-001, MMIO-DEV-024).
     """
-    await _start(rig, Feature.RING_RESET, queues=[0, 1])
-    for step in range(16):
-        others = [await work.ask(rig, queue=1, kick=False) for _ in range(4)]
-        lost = [await work.ask(rig, queue=0, kick=False) for _ in range(8)]
-        await rig.transport.kick(1)
-        await rig.transport.kick(0)
-        await rig.delay(step * step * 20)
-        await _reset_and_enable(rig, 0, 32 if step % 2 else None)
+    queue, *rest = (await work.work_queues(rig))[:2]
+    await _start(rig, Feature.RING_RESET, queues=[queue, *rest])
+    for step in range(16 if rest else 40):
+        others = [await work.ask(rig, other, kick=False) for other in rest for _ in range(4)]
+        lost = [await work.ask(rig, queue, kick=False) for _ in range(8)]
+        for index in (*rest, queue):
+            await rig.transport.kick(index)
+        await rig.delay((step % 16) ** 2 * 20)
+        await _reset_and_enable(rig, queue, 32 if step % 2 else None)
         expect([pending for pending in lost if not pending.done], [], "requests outstanding on a queue that was reset")
         await work.settle(rig, others)
         await work.serve(rig, 1)

@@ -115,7 +115,7 @@ async def spoilt_traffic(rig: Rig) -> None:
     for _ in range(_LIVES):
         await work.start(rig, size=rng.choice((4, 7, 16)), table_order=rng)
         await work.serve(rig, 1)
-        queue = rig.transport.queues[0]
+        queue = work.own_queue(rig)
         queue.suppress_interrupts(True)
         spoiler.bury_all(queue.layout, queue.size)
         for _ in range(rng.randint(1, 12)):
@@ -125,12 +125,12 @@ async def spoilt_traffic(rig: Rig) -> None:
         first = rng.random() < 0.5
         if first:
             spoiler.spoil(queue.layout, queue.size)
-        await rig.transport.kick(0)
+        await work.kick(rig)
         for _ in range(rng.randint(0 if first else 1, 4)):
             await rig.delay(10 * rng.randrange(120))
             spoiler.spoil(queue.layout, queue.size)
             if rng.random() < 0.5:
-                await rig.transport.notify(0)
+                await work.notify(rig)
         await rig.delay(rng.randrange(3 * work.CALM_NS))
         seen = await work.status(rig)
         expect_true(seen & ~Status.DEVICE_NEEDS_RESET == work.LIVE, f"Status {seen:#x} of a live device")

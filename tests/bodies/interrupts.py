@@ -40,7 +40,7 @@ async def rises_once_for_each_event(rig: Rig) -> None:
 async def suppressed_by_the_flag(rig: Rig) -> None:
     """With NO_INTERRUPT set nothing is notified; once it is clear again, things are (SPLIT-DEV-032)."""
     await work.start(rig)
-    queue = rig.transport.queues[0]
+    queue = work.own_queue(rig)
     queue.suppress_interrupts(True)
     rig.poll_ns = 500
     for _ in range(5):
@@ -59,7 +59,7 @@ async def suppressed_by_the_flag(rig: Rig) -> None:
 async def flag_toggled_around_completion(rig: Rig) -> None:
     """The flag changes at any time; who looks again after clearing it loses nothing (SPLIT-DEV-032, HOST-108)."""
     await work.start(rig)
-    queue = rig.transport.queues[0]
+    queue = work.own_queue(rig)
     for step in range(30):
         queue.suppress_interrupts(True)
         pendings = [await work.ask(rig) for _ in range(2)]

@@ -23,7 +23,8 @@ async def _submit(rig: Rig, queue: int) -> Pending[Any]:
     layout = Layout(rng.choice(framings), rng.choice([1, 16, 4096]), None, rng)
     if isinstance(driver, RngDriver):
         return await driver.submit(rng.randint(1, 3000), layout, queue)
-    assert isinstance(driver, BlkDriver)
+    if not isinstance(driver, BlkDriver):
+        return await work.ask(rig, queue, layout=layout, length=rng.randint(1, 1500))
     count = rng.choice([1, 2, 5])
     sector = rng.randrange(driver.config.capacity - count)
     if rng.random() < 0.4 and not driver.has(BlkFeature.RO):
@@ -37,7 +38,7 @@ async def _submit(rig: Rig, queue: int) -> Pending[Any]:
 async def random_requests(rig: Rig) -> None:
     """One at a time on any queue, with resets of the device in between."""
     for _ in range(_LIVES):
-        queues = range(len(await work.queue_sizes(rig)))
+        queues = await work.work_queues(rig)
         await work.start(rig, queues, rig.rng.choice([16, 64]))
         for _ in range(_REQUESTS):
             pending = await _submit(rig, rig.rng.choice(queues))

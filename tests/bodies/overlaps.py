@@ -13,7 +13,7 @@ from virtio_model.spec import MAGIC, SECTOR, BlkType, DescFlag, Feature, Reg, St
 from virtio_model.split import Descriptor, SplitLayout
 
 from . import work
-from .rig import Rig, body
+from .rig import WRITING, Rig, body
 from .work import expect, expect_true
 
 _SIZE = 4
@@ -39,7 +39,8 @@ async def rings(rig: Rig, case: str) -> None:
     area = rig.memory.allocate(_AREA, _HALF)
     header, room = rig.memory.allocate(16), rig.memory.allocate(SECTOR + 1)
     layout = SplitLayout(_SIZE, area + desc, area + driver, area + device)
-    indices = range(min(count, len(await work.queue_sizes(rig))))
+    own = (await work.driver_class(rig)).work_queue
+    indices = [own] if count == 1 else range(min(count, len(await work.queue_sizes(rig))))
     if rig.faults is not None:
         rig.faults.allow_unmapped = True  # what is a length in a used element may be an address in a descriptor
 
@@ -91,7 +92,7 @@ BUFFERS: dict[str, Callable[[SplitVirtqueue, int, int], Sequence[Part]]] = {
 }
 
 
-@body(used=3, cases=tuple(BUFFERS))
+@body(*WRITING, used=3, cases=tuple(BUFFERS))
 async def buffers(rig: Rig, case: str) -> None:
     """Buffers on each other or on the rings: what is written last stays, the status last of all; what a ring then says
     is checked as ever (HOST-033).
@@ -114,12 +115,12 @@ async def buffers(rig: Rig, case: str) -> None:
         flags = (DescFlag.WRITE if device_writable else 0) | (DescFlag.NEXT if position + 1 < len(chain) else 0)
         queue.write_descriptor(position, address, length, flags, position + 1)
     queue.put_head(0)
-    await rig.transport.kick(0)
+    await work.kick(rig)
     if not case.startswith("on_the"):
         expect_true(await work.ends(rig, queue, 1), "the chain was refused")
     else:  # the device looks at what is in the rings now
         await rig.delay(work.CALM_NS)
-        await rig.transport.notify(0)
+        await work.notify(rig)
     await _alive(rig)
     rig.memory.check_guards()
     await rig.reset_device()
@@ -152,7 +153,7 @@ async def registers(rig: Rig, case: str) -> None:
     pending = await work.ask(rig, kick=False)
     in_window = pending.chain[1 if writes else 0] if isinstance(rig.driver, BlkDriver) else pending.chain[-1]
     rig.faults.add(in_window[0], in_window[1], response=Response.NEVER)
-    await rig.transport.kick(0)
+    await work.kick(rig)
     await rig.delay(5000)
     if writes:
         await rig.bus.write(register, 0)

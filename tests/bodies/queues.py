@@ -125,11 +125,11 @@ async def queues_that_do_not_exist(rig: Rig) -> None:
 async def set_up_is_locked_while_ready(rig: Rig) -> None:
     """Size and addresses of a ready queue cannot be changed, nor seen (HOST-059)."""
     await work.start(rig)
-    queue = rig.transport.queues[0]
+    queue = work.own_queue(rig)
     elsewhere = _somewhere(rig, 1)
     for value in (1, 3, WORD):
         await work.serve(rig, 1)
-        expect(await work.program(rig, 0, elsewhere, ready=value), 1, "QueueReady")
+        expect(await work.program(rig, queue.index, elsewhere, ready=value), 1, "QueueReady")
         expect(await rig.bus.read(Reg.QUEUE_DESC_LOW), 0, "QueueDescLow")
         await work.serve(rig, 1)
     await work.serve(rig, queue.size)
@@ -163,15 +163,15 @@ async def stops_and_starts_again(rig: Rig) -> None:
     await work.start(rig)
     await work.serve(rig, 3)
     await work.calm_down(rig)
-    old = rig.transport.queues[0]
-    await work.stop_queue(rig, 0)
+    old = work.own_queue(rig)
+    await work.stop_queue(rig, old.index)
     old.add([(rig.memory.allocate(16), 16, True)])
     old.publish()
-    await rig.bus.write(Reg.QUEUE_NOTIFY, 0)
+    await rig.bus.write(Reg.QUEUE_NOTIFY, old.index)
     await work.expect_idle(rig, "with QueueReady 0", ns=3000)
     size = 7 if old.size > 7 else old.size
-    fresh = work.replace_queue(rig, 0, size)
-    expect(await work.program(rig, 0, fresh.layout), 1, "QueueReady")
+    fresh = work.replace_queue(rig, old.index, size)
+    expect(await work.program(rig, old.index, fresh.layout), 1, "QueueReady")
     await work.serve(rig, 6)
     expect(old.used_in_memory(), 0, "chains used in the old rings")
     old.free()
@@ -184,7 +184,7 @@ async def stops_in_the_middle(rig: Rig) -> None:
         await work.start(rig)
         await work.fill(rig, 12)
         await rig.delay(wait_ns)
-        await work.stop_queue(rig, 0)
+        await work.stop_queue(rig, rig.driver.work_queue)
         await work.expect_idle(rig, "once QueueReady reads 0", ns=4000, irq=True)
     await rig.reset_device()
 
@@ -192,11 +192,11 @@ async def stops_in_the_middle(rig: Rig) -> None:
 @body(used=3)
 async def made_ready_after_driver_ok(rig: Rig) -> None:
     """A queue may be made ready late; what lies in it is served without a notification (ambiguities 5 and 7)."""
-    await work.start(rig, queues=[])
-    queue = work.replace_queue(rig, 0, (await work.queue_sizes(rig))[0])
+    index = (await work.start(rig, queues=[])).work_queue
+    queue = work.replace_queue(rig, index, (await work.queue_sizes(rig))[index])
     pendings = [await work.ask(rig, kick=False) for _ in range(3)]
     queue.publish()
-    expect(await work.program(rig, 0, queue.layout), 1, "QueueReady")
+    expect(await work.program(rig, index, queue.layout), 1, "QueueReady")
     await work.settle(rig, pendings)
 
 
@@ -208,8 +208,8 @@ async def available_before_driver_ok(rig: Rig) -> None:
     async def publish_early(driver: Any) -> None:
         for _ in range(3):
             pendings.append(await work.ask(rig, kick=False))
-        rig.transport.queues[0].publish()
-        await rig.bus.write(Reg.QUEUE_NOTIFY, 0)
+        work.own_queue(rig).publish()
+        await rig.bus.write(Reg.QUEUE_NOTIFY, driver.work_queue)
         await work.expect_idle(rig, "before DRIVER_OK", ns=3000)
 
     await work.start_as(rig, work.with_hook(await work.driver_class(rig), publish_early))
@@ -220,15 +220,16 @@ async def available_before_driver_ok(rig: Rig) -> None:
 async def wild_notifications(rig: Rig) -> None:
     """QueueNotify of queues that are not there, or not ready, does nothing (HOST-061, HOST-062)."""
     count = len(await work.queue_sizes(rig))
-    await work.start(rig, accept=work.without(Feature.NOTIFICATION_DATA))
+    kind = await work.driver_class(rig)
+    await work.start_as(rig, kind, [kind.work_queue], accept=work.without(Feature.NOTIFICATION_DATA))
     await work.serve(rig, 1)
     await work.calm_down(rig)
     pending = await work.ask(rig, kick=False)
-    rig.transport.queues[0].publish()
-    for value in (1, count, 0x1_0000, 0x8000_0000, WORD):
+    work.own_queue(rig).publish()
+    for value in (int(not kind.work_queue), count, 0x1_0000, 0x8000_0000, WORD):
         await rig.bus.write(Reg.QUEUE_NOTIFY, value)
     await work.expect_idle(rig, "after wild notifications", ns=3000)
-    await rig.transport.notify(0)
+    await work.notify(rig)
     await work.settle(rig, [pending])
 
 
@@ -237,7 +238,7 @@ async def notifications_of_an_empty_queue(rig: Rig) -> None:
     """Notifications without anything new are tolerated, however many (SPLIT-DEV-044, HOST-008)."""
     await work.start(rig)
     for _ in range(50):
-        await rig.transport.notify(0)
+        await work.notify(rig)
     await work.expect_idle(rig, "after notifications of an empty queue", ns=3000)
     await work.serve(rig, 1)
 
@@ -245,7 +246,7 @@ async def notifications_of_an_empty_queue(rig: Rig) -> None:
 @body(used=30)
 async def notified_while_busy(rig: Rig) -> None:
     """Notifications that meet a busy device are not lost, of either queue (MMIO-DEV-015, HOST-077)."""
-    indices = range(min(2, len(await work.queue_sizes(rig))))
+    indices = (await work.work_queues(rig))[:2]
     await work.start(rig, queues=indices)
     pendings = []
     for _ in range(30):
@@ -262,7 +263,7 @@ async def queue_reset_without_the_feature(rig: Rig) -> None:
     """QueueReset does nothing while RING_RESET is not negotiated, and reads 0 (QRESET-DEV-004, HOST-079)."""
     await work.start(rig, accept=work.without(Feature.RING_RESET))
     await work.serve(rig, 1)
-    await rig.bus.write(Reg.QUEUE_SEL, 0)
+    await rig.bus.write(Reg.QUEUE_SEL, rig.driver.work_queue)
     await rig.bus.write(Reg.QUEUE_RESET, 1)
     expect(await rig.bus.read(Reg.QUEUE_RESET), 0, "QueueReset")
     expect(await rig.bus.read(Reg.QUEUE_READY), 1, "QueueReady")

@@ -43,6 +43,9 @@ _LATER_FIELDS = features(
 )
 
 
+#: Where the standard's fields end; 0 for a type that has none.
+_FIELDS_END = {DeviceType.BLK: 60, DeviceType.NET: 28, DeviceType.CONSOLE: 12, DeviceType.INPUT: 136}
+
 #: For how many cycles channels of the register bus are held back.
 HELD: tuple[dict[str, int], ...] = (
     {},
@@ -67,11 +70,11 @@ async def channels_in_any_order(rig: Rig) -> None:
         await work.calm_down(rig)
         before = rig.transport.interrupts
         pending = await work.ask(rig, kick=False)
-        rig.transport.queues[0].publish()
-        rig.transport.queues[0].wants_notification()
-        expect(await rig.write_and_read(Reg.QUEUE_NOTIFY, 0, **held), 0, f"QueueNotify, {held}")
+        work.own_queue(rig).publish()
+        work.own_queue(rig).wants_notification()
+        expect(await rig.write_and_read(Reg.QUEUE_NOTIFY, rig.driver.work_queue, **held), 0, f"QueueNotify, {held}")
         if min(held.get("b", 0), held.get("r", 0)) >= 1000:
-            expect(rig.transport.queues[0].used_in_memory(), 1, "chains used while the answers were not taken")
+            expect(work.own_queue(rig).used_in_memory(), 1, "chains used while the answers were not taken")
         expect(await rig.write_and_read(Reg.STATUS, work.LIVE, **held), work.LIVE, f"Status, {held}")
         await work.settle(rig, [pending])
         expect(rig.transport.interrupts, before + 1, f"interrupts, {held}")
@@ -127,7 +130,10 @@ async def reading_does_not_acknowledge(rig: Rig) -> None:
 @body(used=2)
 async def partial_writes_are_ignored(rig: Rig) -> None:
     """A control register takes whole words only: no reset, no notification, no acknowledgement by bytes (HOST-066)."""
-    await work.start(rig)
+    kind = await work.driver_class(rig)
+    own = kind.work_queue
+    other = int(not own)  # which is not ready
+    await work.start_as(rig, kind, [own])
     pending = await work.ask(rig)
     expect(await rig.irq.wait(100_000), True, "interrupt line")
     for size in (1, 2):
@@ -135,18 +141,18 @@ async def partial_writes_are_ignored(rig: Rig) -> None:
             await rig.bus.write(Reg.STATUS + lane, 0, size)
             await rig.bus.write(Reg.INTERRUPT_ACK + lane, 3, size)
             await rig.bus.write(Reg.QUEUE_READY + lane, 0, size)
-            await rig.bus.write(Reg.QUEUE_SEL + lane, 1, size)
+            await rig.bus.write(Reg.QUEUE_SEL + lane, other, size)
     expect(await work.status(rig), work.LIVE, "Status")
     expect(await rig.bus.read(Reg.INTERRUPT_STATUS), Interrupt.USED_BUFFER, "InterruptStatus")
     expect(await rig.bus.read(Reg.QUEUE_READY), 1, "QueueReady")
     await work.settle(rig, [pending])
     await work.calm_down(rig)
     pending = await work.ask(rig, kick=False)
-    rig.transport.queues[0].publish()
-    await rig.bus.write(Reg.QUEUE_NOTIFY, 0, 1)
-    await rig.bus.write(Reg.QUEUE_NOTIFY, 0, 2)
+    work.own_queue(rig).publish()
+    await rig.bus.write(Reg.QUEUE_NOTIFY, own, 1)
+    await rig.bus.write(Reg.QUEUE_NOTIFY, own, 2)
     await work.expect_idle(rig, "after partial writes to QueueNotify", ns=3000)
-    await rig.transport.notify(0)
+    await work.notify(rig)
     await work.settle(rig, [pending])
 
 
@@ -169,9 +175,10 @@ async def shared_memory_does_not_exist(rig: Rig) -> None:
 @body(used=0)
 async def configuration_past_its_end(rig: Rig) -> None:
     """Beyond the last field the configuration space reads 0 and ignores writes (CONFIG-DEV-004, HOST-068)."""
-    end = 0
-    if (await rig.transport.query()).device_id == DeviceType.BLK:
-        end = 60 if await work.offered_features(rig) & _LATER_FIELDS else 24
+    device_id = (await rig.transport.query()).device_id
+    end = _FIELDS_END.get(device_id, 0)
+    if device_id == DeviceType.BLK and not await work.offered_features(rig) & _LATER_FIELDS:
+        end = 24
     first = CONFIG_OFFSET + end
     for offset in (*range(first, CONFIG_OFFSET + 0x100, 4), 0x7FC, WINDOW_SIZE - 4):
         await rig.bus.write(offset, WORD)

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from cocotbext.virtio.backing import Response
 from cocotbext.virtio.buffers import Layout, random_framing
-from cocotbext.virtio.drivers import BlkDriver, Pending
+from cocotbext.virtio.drivers import BlkDriver, ClassDriver, Pending
 from cocotbext.virtio.errors import QueueFull
 from cocotbext.virtio.virtqueue import Virtqueue
 from virtio_model.spec import MAGIC, SECTOR, BlkType, Feature, Reg, Status
@@ -64,7 +65,7 @@ async def in_each_cycle_of_a_fault(rig: Rig) -> None:
     for cycle in range(60):
         await work.start(rig, size=16, accept=work.on_split())
         work.split_queue(rig).put_head(16)
-        await rig.transport.kick(0)
+        await work.kick(rig)
         await rig.delay(10 * cycle)
         await rig.bus.write(Reg.STATUS, 0)
         await rig.delay(300)
@@ -76,13 +77,13 @@ async def nothing_happens_after_it(rig: Rig) -> None:
     """Once Status reads 0 there is neither DMA nor an interrupt, although buffers are available (RESET-DEV-002)."""
     for wait_ns in (0, 150, 400, 900, 1700, 3000):
         await _busy(rig, wait_ns)
-        queue = rig.transport.queues[0]
+        queue = work.own_queue(rig)
         layout = queue.layout
         areas = ((layout.device_addr, layout.device_bytes), (layout.driver_addr, layout.driver_bytes))
         await rig.reset_device()
         # The memory is free now and holds what free memory holds.
         before = [rig.memory.read(address, length) for address, length in areas]
-        await rig.bus.write(Reg.QUEUE_NOTIFY, 0)
+        await rig.bus.write(Reg.QUEUE_NOTIFY, queue.index)
         await rig.delay(3000)
         expect([rig.memory.read(address, length) for address, length in areas], before, "memory of the old rings")
         expect(rig.irq.level, False, "interrupt line after a reset")
@@ -157,18 +158,20 @@ async def by_wire(rig: Rig) -> None:
         await work.serve(rig, 1)
 
 
-def _some_of(rig: Rig, offered: int) -> int:
+def _some_of(rig: Rig, kind: type[ClassDriver], offered: int) -> int:
     """VERSION_1 and half of the other features."""
-    return offered & (rig.rng.getrandbits(64) | 1 << Feature.VERSION_1)
+    return kind.consistent(offered & (rig.rng.getrandbits(64) | 1 << Feature.VERSION_1))
 
 
 async def _any_workload(rig: Rig) -> None:
     """Some of the features, queues of any size, requests of any framing in flight."""
-    queues = range(rig.rng.randint(1, min(2, len(await work.queue_sizes(rig)))))
+    queues = await work.work_queues(rig)
+    queues = queues[: rig.rng.randint(1, min(2, len(queues)))]
     size = rig.rng.choice((4, 7, 16, 64))
-    await work.start(rig, queues, size, accept=lambda offered: _some_of(rig, offered), table_order=rig.rng)
+    kind = await work.driver_class(rig)
+    await work.start_as(rig, kind, queues, size, accept=partial(_some_of, rig, kind), table_order=rig.rng)
     if rig.rng.random() < 0.3:
-        rig.transport.queues[0].suppress_interrupts(True)
+        work.own_queue(rig).suppress_interrupts(True)
     for index in queues:
         for _ in range(rig.rng.randint(0, 6)):
             direct = 0 if rig.driver.has(Feature.INDIRECT_DESC) and rig.rng.random() < 0.5 else None
@@ -189,7 +192,7 @@ async def at_any_cycle(rig: Rig) -> None:
         await _any_workload(rig)
         await rig.delay(10 * rig.rng.randrange(rig.rng.choice((50, 400, 1500))))
         if rig.driver.has(Feature.RING_RESET) and rig.rng.random() < 0.3:
-            await rig.transport.reset_queue(0)
+            await rig.transport.reset_queue(rig.driver.work_queue)
             await rig.delay(10 * rig.rng.randrange(100))
         if rig.rng.random() < 0.2:
             await rig.power_cycle()
@@ -201,16 +204,16 @@ async def at_any_cycle(rig: Rig) -> None:
             await work.serve(rig, 1)
 
 
-def _buffer(queue: Virtqueue, pending: Pending[object]) -> tuple[int, int]:
-    address, length, _ = pending.chain[-1]
-    return address, length
+def _buffer(queue: Virtqueue, pending: Pending[object]) -> tuple[int, int, bool, bool]:
+    address, length, device_writable = pending.chain[-1]
+    return address, length, not device_writable, device_writable
 
 
 #: What never comes to an end: (address, length, reads, writes) by queue and request.
 HANGS: dict[str, Callable[[Virtqueue, Pending[object]], tuple[int, int, bool, bool]]] = {
     "descriptors": lambda queue, _: (queue.layout.desc_addr, queue.layout.desc_bytes, True, False),
     "drivers_area": lambda queue, _: (queue.layout.driver_addr, queue.layout.driver_bytes, True, False),
-    "buffer": lambda queue, pending: (*_buffer(queue, pending), False, True),
+    "buffer": _buffer,
     "used": lambda queue, _: (
         (queue.layout.device_addr, queue.layout.device_bytes, False, True)
         if not queue.has(Feature.RING_PACKED)
@@ -230,9 +233,9 @@ async def memory_that_never_answers(rig: Rig, case: str) -> None:
         await work.serve(rig, 2)
         await work.calm_down(rig)
         pending = await work.ask(rig, kick=False)
-        address, length, read, write = HANGS[case](rig.transport.queues[0], pending)
+        address, length, read, write = HANGS[case](work.own_queue(rig), pending)
         rig.faults.add(address, length, read=read, write=write, response=Response.NEVER)
-        await rig.transport.kick(0)
+        await work.kick(rig)
         await rig.delay(5000)
         await _within(rig, 64, rig.bus.read(Reg.MAGIC_VALUE), MAGIC)
         await _within(rig, 64, rig.bus.write(Reg.QUEUE_SEL, 1), None)

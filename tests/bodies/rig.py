@@ -13,6 +13,10 @@ from virtio_model.spec import DeviceType
 
 RNG, BLK, NET = DeviceType.RNG, DeviceType.BLK, DeviceType.NET
 CONSOLE, INPUT = DeviceType.CONSOLE, DeviceType.INPUT
+#: The device types that serve requests of `work.ask`.
+EVERY = (RNG, BLK, NET, CONSOLE, INPUT)
+#: Those that have something to write into each request, as far as its buffers go.
+WRITING = (RNG, BLK)
 
 #: How a memory can break the rules of its bus, in the order of virtio_axi_memory's numbers.
 MALFORMED = ("early_last", "no_last", "late_last", "other_rid", "other_bid", "early_answer")
@@ -33,6 +37,10 @@ class Rig(Bench, ABC):
     def observed(self) -> Mapping[str, int]:
         """How much of what was seen from outside of the device; nothing where nobody looks."""
         return {}
+
+    def size_of_queue(self, size: int) -> int:
+        """The size of a queue to use where a body asks for `size`: devices need not serve every one."""
+        return size
 
     @abstractmethod
     async def delay(self, ns: int) -> None:
@@ -134,7 +142,7 @@ class Body:
 def body(
     *devices: int, used: int = 1, limit_us: int = 20_000, cases: tuple[str, ...] = (), spoils: bool = False
 ) -> Callable[[BodyFunction[P]], Body]:
-    """Declare a test body for `devices` (all of them by default).
+    """Declare a test body for `devices` (all of the standard's that there are by default).
 
     `used` is how many used buffers must have been seen at its end, `limit_us` the simulated time after which it has
     failed. With `cases` it takes one of these names as a second argument. One that `spoils` rings or buses may do it so
@@ -142,6 +150,6 @@ def body(
     """
 
     def declare(function: BodyFunction[P]) -> Body:
-        return Body(function, frozenset(devices or (RNG, BLK)), used, limit_us, cases, spoils)
+        return Body(function, frozenset(devices or EVERY), used, limit_us, cases, spoils)
 
     return declare

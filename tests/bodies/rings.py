@@ -14,22 +14,26 @@ from . import work
 from .rig import Rig, body
 from .work import expect, expect_true
 
+#: A request's device-readable or device-writable part of no more bytes stays whole.
+_SHORT = 16
+
 
 def _descriptors(count: int) -> Framing:
-    """A request in `count` descriptors: one for what is short on its side, the rest for the other side."""
+    """A request with `count` descriptors on its long side, or on each if both are; one for a side that is short."""
 
     def cut(parts: Sequence[int]) -> Sequence[int]:
-        short = sum(parts) <= 16
+        short = sum(parts) <= _SHORT
         return merged(parts) if short else pieces(count)(parts)
 
     return cut
 
 
-async def _readable_descriptors(rig: Rig) -> int:
-    """How many descriptors a request of `ask` spends on its device-readable part."""
+async def _short_descriptors(rig: Rig) -> int:
+    """How many descriptors a request of `ask` spends on a side that is short: 1, or 0 if it has no such side."""
     pending = await work.ask(rig, layout=Layout(merged))
     await work.settle(rig, [pending])
-    return sum(not device_writable for _, _, device_writable in pending.chain)
+    expect_true(len(pending.chain) <= 2, f"{len(pending.chain)} descriptors for two sides")
+    return sum(length <= _SHORT for _, length, _ in pending.chain)
 
 
 @body(used=72)
@@ -48,18 +52,18 @@ async def indices_wrap(rig: Rig) -> None:
 async def full_queue_published_at_once(rig: Rig) -> None:
     """As many chains as the queue has entries, by one idx update and one notification (HOST-002)."""
     await work.start(rig)
-    queue = rig.transport.queues[0]
-    fit = queue.size // (1 + await _readable_descriptors(rig))
+    queue = work.own_queue(rig)
+    fit = queue.size // (1 + await _short_descriptors(rig))
     pendings = [await work.ask(rig, kick=False, layout=Layout(merged)) for _ in range(fit)]
     expect(len(queue.outstanding), fit, "chains in the queue")
-    await rig.transport.kick(0)
+    await work.kick(rig)
     await work.settle(rig, pendings)
 
 
 @body(used=64)
 async def many_outstanding_on_two_queues(rig: Rig) -> None:
     """Requests of both queues are in flight together, and all come back to their own (HOST-118)."""
-    indices = range(min(2, len(await work.queue_sizes(rig))))
+    indices = (await work.work_queues(rig))[:2]
     await work.start(rig, queues=indices)
     pendings: list[Pending[Any]] = []
     for _ in range(32):
@@ -80,7 +84,7 @@ async def batches_of_any_size(rig: Rig) -> None:
     while len(pendings) < 60:
         for _ in range(rig.rng.randint(1, 6)):
             pendings.append(await work.ask_more(rig))
-        await rig.transport.kick(0)
+        await work.kick(rig)
         if rig.rng.random() < 0.5:
             await rig.delay(10 * rig.rng.randrange(100))
     await work.settle(rig, pendings)
@@ -90,17 +94,17 @@ async def batches_of_any_size(rig: Rig) -> None:
 async def chains_of_1_to_64_descriptors(rig: Rig) -> None:
     """Chains of every length up to 64, in random order in the table (SPLIT-DEV-011, SPLIT-DEV-018)."""
     await work.start(rig, table_order=rig.rng)
-    readable = await _readable_descriptors(rig)
-    queue = rig.transport.queues[0]
-    longest = min(64, queue.size) - readable
+    short = await _short_descriptors(rig)
+    queue = work.own_queue(rig)
+    longest = min(64, queue.size) - short
     pendings: list[Pending[Any]] = []
     for count in rig.rng.sample(range(1, longest + 1), longest):
-        if queue.free_descriptors < count + readable:
-            await rig.transport.kick(0)
+        if queue.free_descriptors < count + short:
+            await work.kick(rig)
             await work.settle(rig, pendings)
         pendings.append(await work.ask(rig, kick=False, layout=Layout(_descriptors(count))))
-        expect(len(pendings[-1].chain), count + readable, "descriptors in the chain")
-    await rig.transport.kick(0)
+        expect(len(pendings[-1].chain), count + short, "descriptors in the chain")
+    await work.kick(rig)
     await work.settle(rig, pendings)
     await work.serve(rig, 64 - longest)
 
@@ -109,10 +113,10 @@ async def chains_of_1_to_64_descriptors(rig: Rig) -> None:
 async def chain_of_the_whole_table(rig: Rig) -> None:
     """One chain may use every descriptor of the table (SPLIT-DEV-018, HOST-021)."""
     await work.start(rig, size=64, table_order=rig.rng)
-    readable = await _readable_descriptors(rig)
-    queue = rig.transport.queues[0]
+    short = await _short_descriptors(rig)
+    queue = work.own_queue(rig)
     for _ in range(2):
-        pending = await work.ask(rig, layout=Layout(_descriptors(queue.size - readable)))
+        pending = await work.ask(rig, layout=Layout(_descriptors(queue.size - short)))
         expect(len(pending.chain), queue.size, "descriptors in the chain")
         await work.settle(rig, [pending])
 
@@ -126,7 +130,7 @@ async def same_head_twice_in_a_batch(rig: Rig) -> None:
     pending = await work.ask(rig, kick=False)
     queue.put_head(pending.head)
     queue.suppress_interrupts(True)
-    await rig.transport.kick(0)
+    await work.kick(rig)
     for _ in range(1000):
         if (queue.used_idx - before) & 0xFFFF == 2:
             break
@@ -153,7 +157,7 @@ async def undefined_bits_in_the_rings(rig: Rig) -> None:
             flags = undefined | (DescFlag.WRITE if device_writable else 0) | (0 if last else DescFlag.NEXT)
             queue.write_descriptor(index, address, length, flags, following)
             index = following
-        await rig.transport.kick(0)
+        await work.kick(rig)
         await work.settle(rig, [pending])
 
 

@@ -21,7 +21,7 @@ from virtio_model.spec import SECTOR, BlkFeature, BlkType, Reg
 
 from . import traffic, work
 from .exercised import Exercised, bucket
-from .rig import Rig, body
+from .rig import WRITING, Rig, body
 from .traffic import Disk, Wanted
 from .work import expect
 
@@ -291,7 +291,7 @@ class _Soak:
         self.disk.forget()
 
 
-@body(used=40, limit_us=Goal.of(os.environ).limit_us)
+@body(*WRITING, used=40, limit_us=Goal.of(os.environ).limit_us)
 async def random_requests(rig: Rig) -> None:
     """Requests of random kind, shape and place, on any queues, with resets now and then."""
     goal = Goal.of(os.environ)

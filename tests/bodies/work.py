@@ -9,13 +9,13 @@ from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar
 
 from cocotbext.virtio.buffers import ChainBuffers, Layout
-from cocotbext.virtio.drivers import DRIVERS, BlkDriver, BlkResult, ClassDriver, Pending, RngDriver
+from cocotbext.virtio.drivers import DRIVERS, BlkResult, ClassDriver, Pending
 from cocotbext.virtio.errors import DeviceError, QueueFull
 from cocotbext.virtio.identity import QueueRequest
 from cocotbext.virtio.split_virtqueue import SplitVirtqueue
 from cocotbext.virtio.virtqueue import Virtqueue
 from virtio_model import RingLayout
-from virtio_model.spec import SECTOR, BlkStatus, BlkType, Feature, Reg, Status, features
+from virtio_model.spec import BlkStatus, Feature, Reg, Status, features
 
 from .rig import Rig
 
@@ -99,16 +99,32 @@ def on_split(*bits: int) -> Callable[[int], int]:
     return without(Feature.RING_PACKED, *bits)
 
 
+def own_queue(rig: Rig) -> Virtqueue:
+    """The queue that requests of `ask` go to when none is named."""
+    return rig.transport.queues[rig.driver.work_queue]
+
+
+async def kick(rig: Rig) -> bool:
+    """Publish what is in the queue of `ask` and notify the device if it wants that; whether it did."""
+    return await rig.transport.kick(rig.driver.work_queue)
+
+
+async def notify(rig: Rig) -> None:
+    """Notify the device of the queue of `ask`, whatever is in it."""
+    await rig.transport.notify(rig.driver.work_queue)
+
+
+async def work_queues(rig: Rig) -> Sequence[int]:
+    """The device's queues that take requests of `ask`."""
+    return (await driver_class(rig)).work_queues(len(await queue_sizes(rig)))
+
+
 async def ask(
-    rig: Rig, queue: int = 0, kick: bool = True, layout: Layout | None = None, length: int | None = None
+    rig: Rig, queue: int | None = None, kick: bool = True, layout: Layout | None = None, length: int | None = None
 ) -> Pending[Any]:
-    """Start a small request that any device serves: some random bytes, or a sector. Raises QueueFull."""
+    """Start a small request that any device of its type serves, see `ClassDriver.ask`. Raises QueueFull."""
     driver = rig.driver
-    if isinstance(driver, BlkDriver):
-        sector = rig.rng.randrange(driver.config.capacity)
-        return await driver.submit(BlkType.IN, sector, writable=SECTOR, layout=layout, queue=queue, kick=kick)
-    assert isinstance(driver, RngDriver)
-    return await driver.submit(length or rig.rng.randint(64, 128), layout, queue, kick)
+    return await driver.ask(rig.rng, driver.work_queue if queue is None else queue, length, layout, kick)
 
 
 def check_served(pending: Pending[Any]) -> None:
@@ -126,15 +142,16 @@ async def settle(rig: Rig, pendings: Sequence[Pending[Any]]) -> None:
         check_served(pending)
 
 
-async def ask_more(rig: Rig, queue: int = 0, layout: Layout | None = None) -> Pending[Any]:
+async def ask_more(rig: Rig, queue: int | None = None, layout: Layout | None = None) -> Pending[Any]:
     """As `ask` without a kick; where the queue is full, some of what is in it is served first."""
-    virtqueue = rig.transport.queues[queue]
+    index = rig.driver.work_queue if queue is None else queue
+    virtqueue = rig.transport.queues[index]
     while True:
         try:
-            return await ask(rig, queue, kick=False, layout=layout)
+            return await ask(rig, index, kick=False, layout=layout)
         except QueueFull:
             free = virtqueue.free_descriptors
-            await rig.transport.kick(queue)
+            await rig.transport.kick(index)
             await rig.run_until(lambda before=free: virtqueue.free_descriptors > before)  # type: ignore[misc]
 
 
@@ -150,17 +167,17 @@ async def when_room(rig: Rig, queue: int, start: Callable[[], Awaitable[T]]) -> 
 
 
 async def fill(rig: Rig, most: int) -> None:
-    """Put `most` requests into queue 0, or as many as it takes, and notify the device."""
+    """Put `most` requests into the queue of `ask`, or as many as it takes, and notify the device."""
     with suppress(QueueFull):
         for _ in range(most):
             await ask(rig, kick=False)
-    await rig.transport.kick(0)
+    await kick(rig)
 
 
-async def serve(rig: Rig, count: int, queue: int = 0, layout: Layout | None = None) -> None:
+async def serve(rig: Rig, count: int, queue: int | None = None, layout: Layout | None = None) -> None:
     """Have `count` requests served, as many at a time as the queue takes."""
     pendings = [await ask_more(rig, queue, layout) for _ in range(count)]
-    await rig.transport.kick(queue)
+    await rig.transport.kick(rig.driver.work_queue if queue is None else queue)
     await settle(rig, pendings)
 
 
@@ -315,13 +332,13 @@ async def ends(rig: Rig, queue: Virtqueue, count: int) -> bool:
 
 def replace_queue(rig: Rig, index: int, size: int) -> Virtqueue:
     """Put fresh rings in the place of a queue that is not ready; they are still to be programmed."""
-    rig.transport.queues[index] = rig.transport.make_queue(index, size, rig.index_init)
+    rig.transport.queues[index] = rig.transport.make_queue(index, rig.size_of_queue(size), rig.index_init)
     return rig.transport.queues[index]
 
 
-def split_queue(rig: Rig, index: int = 0) -> SplitVirtqueue:
-    """A queue of a driver that was started `on_split`."""
-    queue = rig.transport.queues[index]
+def split_queue(rig: Rig, index: int | None = None) -> SplitVirtqueue:
+    """A queue of a driver that was started `on_split`; that of `ask` when none is named."""
+    queue = own_queue(rig) if index is None else rig.transport.queues[index]
     assert isinstance(queue, SplitVirtqueue)
     return queue
 

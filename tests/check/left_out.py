@@ -109,4 +109,4 @@ def why(body: Body, device: Description, case: str = "") -> str:
     behind = STREAM_POWERS.get(device.type, frozenset()) | {SIGNAL_POWERS[name] for name in device.signals}
     powers = POWERS | behind
     powers |= ({"bus"} if narrow else set()) | ({"regions"} if device.memory.address_width > 32 else set())
-    return lacking(body, device.features, powers)
+    return lacking(body, device.features, powers, device.device_type)

@@ -111,6 +111,10 @@ class ForeignRig(SimRig):
             cocotb.start_soon(_hook()(dut))
         return rig
 
+    def size_of_queue(self, size: int) -> int:
+        # Split queues have a power of two of entries (2.7); that any other number does is a promise of our own device.
+        return 1 << size.bit_length() - 1
+
     async def start(
         self,
         driver: type[DriverT] | DriverT,
@@ -119,9 +123,8 @@ class ForeignRig(SimRig):
         start_index: int = 0,
         **options: Any,
     ) -> DriverT:
-        # Split queues have a power of two of entries (2.7); that any other number does is a promise of our own device.
         wanted = [QueueRequest(q, size, start_index) if isinstance(q, int) else q for q in queues or ()]
-        even = [replace(q, size=1 << q.size.bit_length() - 1) if q.size else q for q in wanted]
+        even = [replace(q, size=self.size_of_queue(q.size)) if q.size else q for q in wanted]
         return await super().start(driver, even if queues is not None else None, size, start_index, **options)
 
     async def finish(self, min_used: int = 1) -> None:

@@ -160,7 +160,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
     Plan("test_negotiation", configs=("rng_split", "rng", "blk"), icarus=("blk",)),
-    Plan("test_status", configs=("rng", "blk"), icarus=("rng",)),
+    Plan("test_status", configs=("rng", "blk", "net", "console", "input"), icarus=("rng",)),
     Plan(
         "test_features",
         configs=(
@@ -179,7 +179,11 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_speed_blk", configs=("blk",), timeout_s=300, memory="fast"),
     Plan("test_bursts", configs=("blk", "blk_split", "blk_full512"), memory="fast"),
     Plan("test_registers", configs=("rng", "rng_split", "blk"), icarus=("blk",)),
-    Plan("test_queues", configs=("rng_packed", "rng_split", "rng", "rng_oddsize", "blk"), icarus=("rng_oddsize",)),
+    Plan(
+        "test_queues",
+        configs=("rng_packed", "rng_split", "rng", "rng_oddsize", "blk", "net", "console", "input"),
+        icarus=("rng_oddsize",),
+    ),
     Plan(
         "test_rings",
         configs=("rng_packed", "rng_split", "rng", "rng32", "rng_oddsize", "blk", "blk_wrap"),
@@ -189,7 +193,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_library", configs=("rng", "blk"), icarus=("rng",), memory="axiram"),
     Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="fast", compared=True),
     Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="axiram", compared=True),
-    Plan("test_interrupts", configs=("rng_packed", "rng_split", "rng", "blk"), icarus=("rng",)),
+    Plan("test_interrupts", configs=("rng_packed", "rng_split", "rng", "blk", "console"), icarus=("rng",)),
     Plan("test_faults", configs=("rng_packed", "rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_races", configs=("rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
     Plan("test_overlaps", configs=("rng_split", "rng", "rng32", "blk"), icarus=("blk",)),
@@ -200,7 +204,7 @@ PLANS: tuple[Plan, ...] = (
         memory="fast",
     ),
     Plan("test_fuzz", configs=("rng", "rng_packed", "rng_split", "blk", "blk_split", "blk_packed128"), icarus=("rng",)),
-    Plan("test_reset", configs=("rng_packed", "rng_split", "rng", "blk"), icarus=("rng",)),
+    Plan("test_reset", configs=("rng_packed", "rng_split", "rng", "blk", "net", "console", "input"), icarus=("rng",)),
     Plan(
         "test_resets",
         configs=("rng", "rng_packed", "rng_packed32", "blk_split", "blk_packed", "blk_packed128", "blk_packed512"),

@@ -15,7 +15,7 @@ from tests.board.rig import NoFaults, NoPowers, NotOnBoard
 from tests.bodies import every_body
 from tests.bodies.model_rig import ModelRig
 from tests.sim.configs import CONFIGS
-from virtio_model.spec import DESC_BYTES, BlkFeature, DeviceType, features
+from virtio_model.spec import DESC_BYTES, BlkFeature, DeviceType, NetFeature, features
 
 from .test_bodies_on_model import runs
 
@@ -133,6 +133,9 @@ def test_why() -> None:
     assert "TEST=" in left_out.why(bodies["faults.malformed_chain"], 0)
     assert left_out.why(bodies["faults.malformed_chain"], 0, named=True) == ""
     assert left_out.why(bodies["blk_features.discarded"], blk_features) == ""
+    for name in left_out.WRITERS:
+        assert "read-only" in left_out.why(bodies[name], features(BlkFeature.RO))
+        assert left_out.why(bodies[name], features(NetFeature.MAC), device_id=DeviceType.NET) == ""
     assert left_out.why(bodies["blk_features.discarded"], blk_features & ~features(BlkFeature.MQ)).endswith(": MQ")
 
 

@@ -13,7 +13,7 @@ from cocotbext.virtio.model_bench import run
 from tests.bodies import every_body, reference
 from tests.bodies.judged import check_driver, on_purpose
 from tests.bodies.model_rig import ModelRig
-from tests.bodies.rig import Body
+from tests.bodies.rig import EVERY, Body
 from tests.sim.configs import CONFIGS
 
 BODIES = every_body()
@@ -35,18 +35,30 @@ SPECIAL = {
 }
 PACKED = ("rng_packed", "blk_packed")
 SPLIT = ("rng_split", "rng_split_wrap", "blk_split", *PACKED)
-ORDINARY = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", "blk_full", *SPLIT)
+#: Where what any device can show is shown: at length on these two types, once on each further one.
+GENERAL = ("rng", "rng_wrap", "rng_oddsize", "rng_addr32", "blk", "blk_wrap", "blk_one_queue", "blk_full", *SPLIT)
+ORDINARY = GENERAL
+GENERAL += ("net", "console", "input")
 ORDINARY += ("console", "console128_split", "console512_packed", "input", "input128_split", "input512_packed")
 ORDINARY += ("checksum", "checksum512_packed")
 ORDINARY += ("net", "net_mq", "net_plain", "net_split", "net_packed128")
 #: Themes for devices with features that others do not have.
-THEMES = {"features": SPLIT, "packed": PACKED}
+THEMES = {
+    "features": (*SPLIT, "net_split", "console128_split", "input512_packed"),
+    "packed": (*PACKED, "net_packed128", "console512_packed", "input512_packed"),
+}
+
+
+def configs(body: Body) -> tuple[str, ...]:
+    """The configurations that a body runs on, if they are of its devices."""
+    general = GENERAL if body.devices == frozenset(EVERY) else ORDINARY
+    return SPECIAL.get(body.name, THEMES.get(body.name.partition(".")[0], general))
 
 
 def runs() -> Iterator[Any]:
     """Each body with each of its cases on each configuration."""
     for body in BODIES:
-        for config in SPECIAL.get(body.name, THEMES.get(body.name.partition(".")[0], ORDINARY)):
+        for config in configs(body):
             if reference.device_type(CONFIGS[config]) in body.devices:
                 for case in body.cases or ("",):
                     yield pytest.param(body, config, case, id="-".join(filter(None, (body.name, case, config))))
@@ -72,6 +84,13 @@ def test_bodies_break_what_they_are_said_to() -> None:
     for name, rules in on_purpose().items():
         seen = set().union(*(BROKEN[body] for body in BROKEN if body == name or body.partition(".")[0] == name))
         assert rules <= seen, f"{name}: {rules - seen}"
+
+
+def test_general_bodies_run_on_every_type() -> None:
+    general = [body for body in BODIES if body.devices == frozenset(EVERY) and body.name not in SPECIAL]
+    assert len(general) > 80
+    for body in general:
+        assert {reference.device_type(CONFIGS[config]) for config in configs(body)} == set(EVERY), body.name
 
 
 def test_special_bodies_exist() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from cocotbext.virtio import buffers, errors
 from cocotbext.virtio.buffers import Layout
-from cocotbext.virtio.drivers import BlkDriver, RngDriver
+from cocotbext.virtio.driver_rules.layouts import layout
+from cocotbext.virtio.drivers import DRIVERS, BlkDriver, ClassDriver, RngDriver
 from cocotbext.virtio.interfaces import GuardError
 from cocotbext.virtio.model_bench import ModelBench, run
 from virtio_model import Blk, DescriptorChain, MemoryStorage, MemoryView, Rng
@@ -164,3 +165,23 @@ def test_dma_error_on_the_data() -> None:
         await bench.finish()
 
     run(body(ModelBench("blk")))
+
+
+@pytest.mark.parametrize("kind", DRIVERS.values())
+def test_consistent_features_have_what_they_need(kind: type[ClassDriver]) -> None:
+    rng = random.Random(1)
+    everything = kind.common_features | kind.class_features
+    assert kind.consistent(everything) == everything
+    for _ in range(500):
+        word = kind.consistent(rng.getrandbits(64) & everything)
+        assert kind.consistent(word) == word
+        for bit, sets in layout(kind.device_type).requires.items():
+            if word >> bit & 1:
+                assert all(any(word >> other & 1 for other in one_of) for one_of in sets), (bit, f"{word:#x}")
+
+
+@pytest.mark.parametrize("kind", DRIVERS.values())
+def test_requests_go_to_queues_that_nothing_waits_in(kind: type[ClassDriver]) -> None:
+    assert kind.work_queue in kind.default_queues
+    assert kind.work_queue in kind.work_queues(2)
+    assert not kind().waiting_queues & set(kind.work_queues(2))

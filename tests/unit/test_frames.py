@@ -57,6 +57,51 @@ def test_sent_wrongly(sent: list[bytes], seen: list[bytes]) -> None:
     assert {violation.rule for violation in rig.violations} == {"NET-SENT"}
 
 
+@pytest.mark.parametrize(
+    ("seen", "sure", "good"),
+    [
+        ([C, C], [], True),
+        ([C, A, B], [A, B], True),
+        ([A], [A], True),
+        ([C], [A], False),
+        ([A, C], [A], False),
+        ([A, C, B], [A, B], False),
+    ],
+)
+@pytest.mark.parametrize("early", [False, True])
+def test_what_nobody_knows_may_be_sent(seen: list[bytes], sure: list[bytes], good: bool, early: bool) -> None:
+    rig = Rig()
+    rig.frames.doubt()
+    rig.frames.doubt()
+    if early:
+        for frame in sure:
+            rig.frames.send(frame)
+    for frame in seen:
+        rig.frames.left(FrameSent(1, 2, frame))
+    if not early:
+        for frame in sure:
+            rig.frames.send(frame)
+    rig.frames.finish(9)
+    assert bool(rig.violations) is not good
+
+
+def test_nothing_of_before_is_sent_after_a_power_cycle() -> None:
+    rig = Rig()
+    rig.frames.send(A)
+    rig.frames.power_cycle()
+    rig.frames.send(B)
+    rig.frames.left(FrameSent(1, 2, B))
+    rig.frames.finish(9)
+    assert not rig.violations
+    rig.frames.left(FrameSent(3, 4, C))
+    rig.frames.power_cycle()
+    assert [violation.rule for violation in rig.violations] == ["NET-SENT"]
+    rig.frames.doubt()
+    rig.frames.left(FrameSent(5, 6, C))
+    rig.frames.power_cycle()
+    assert len(rig.violations) == 1
+
+
 @pytest.mark.parametrize("seen", [[A, B], [B], []])
 def test_cut_off_requests_may_be_sent(seen: list[bytes]) -> None:
     rig = Rig()

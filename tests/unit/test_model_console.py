@@ -102,3 +102,10 @@ def test_resets() -> None:
         rig.port.receive(1)
         forget()
         assert len(rig.port.received) == left
+
+
+def test_fields_of_features_that_are_not_offered_read_0() -> None:
+    console = Console(Port(), 132, 43)
+    assert console.config_read(0, 4) == bytes([132, 0, 43, 0])
+    console.device_features = 0
+    assert console.config_read(0, 4) == bytes(4)

@@ -285,3 +285,27 @@ def test_events_of_before_a_reset_are_forgotten() -> None:
 def test_records_of_the_port() -> None:
     items = [Record(Kind.RESET, 1), Record(Kind.PORT_OUT, 5, 0x141), Record(Kind.PORT_IN, 6, 1 << 63)]
     assert RecordDecoder().decode(items) == [BusReset(1), PortOut(5, 0x141), PortIn(6, 1 << 63)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen", "good"),
+    [
+        (b"", b"xyz", True),
+        (b"12345678", b"xyz12345678", True),
+        (b"12345678", b"xyz1234567", False),
+        (b"12345678", b"xyz12345678x", False),
+        (b"1234567", b"1234567xyz1234567", True),  # too few to tell which they are
+        (b"1234567", b"xyz1234567x", False),
+        (b"12345678abc", b"x1212345678abc", True),
+    ],
+)
+def test_what_nobody_knows_may_come_out(sent: bytes, seen: bytes, good: bool) -> None:
+    console = Console()
+    console.port.send(b"first")
+    console.out(b"first")
+    console.port.doubt()
+    console.port.doubt()
+    console.out(seen)
+    if sent:
+        console.port.send(sent)
+    assert console.rules() == (set() if good else {"PORT-OUT"})

@@ -30,9 +30,12 @@ class _Received:
 
 @dataclass
 class _Expected:
-    """A frame that the device has to send; `cut_off` if its chain was never used, so that it may be missing."""
+    """A frame that the device has to send; `cut_off` if its chain was never used, so that it may be missing.
 
-    data: bytes
+    Without `data` any frames may come, or none.
+    """
+
+    data: bytes | None
     cut_off: bool
 
 
@@ -92,6 +95,11 @@ class ObservedFrames(Wire):
         self._expected.append(_Expected(frame, self.tentative))
         self._match()
 
+    def doubt(self) -> None:
+        """Nobody knows what a chain held: any frames may leave, until one that has to is seen."""
+        if not self._expected or self._expected[-1].data is not None:
+            self._expected.append(_Expected(None, True))
+
     def changed(self, since: int) -> None:
         """What is wanted has changed at some time between cycle `since` and now."""
         recent = [entry for entry in self._refused if entry.cycle + JUDGE_CYCLES >= since and self.wanted(entry.data)]
@@ -135,25 +143,49 @@ class ObservedFrames(Wire):
         self._refused.clear()
         self._reset_at = cycle
 
+    def power_cycle(self) -> None:
+        """rst_ni was asserted: of what was to be sent nothing comes any more. Report what nobody had asked for."""
+        if all(entry.data is not None for entry in self._expected):
+            self._unasked()
+        self._expected.clear()
+        self._seen.clear()
+
     def finish(self, cycle: int) -> None:
         """The device is idle: report frames not sent, and frames sent that nobody had asked for."""
         while self._expected and self._expected[0].cut_off:
-            self._expected.popleft()
+            if self._expected.popleft().data is None:
+                self._seen.clear()
         if self._expected:
             text = f"{len(self._expected)} frames not sent"
             self._report(Violation("NET-SENT", text, expected=self._expected[0].data, seen="nothing", cycle=cycle))
+        self._unasked()
+
+    def _unasked(self) -> None:
         if self._seen:
             event = self._seen[0]
             self._report(Violation("NET-SENT", "", expected="nothing", seen=event.data, cycle=event.cycle))
 
     def _match(self) -> None:
         while self._seen and self._expected:
+            if self._expected[0].data is None and not self._in_step():
+                return
             expected = self._expected.popleft()
             if expected.data == self._seen[0].data:
                 self._seen.popleft()
             elif not expected.cut_off:
                 event = self._seen.popleft()
                 self._report(Violation("NET-SENT", "", expected=expected.data, seen=event.data, cycle=event.cycle))
+
+    def _in_step(self) -> bool:
+        """After what nobody knows: go on with the first frame that has to come, if it has been seen."""
+        sure = next((entry for entry in self._expected if not entry.cut_off), None)
+        if sure is None or all(event.data != sure.data for event in self._seen):
+            return False
+        while self._expected[0] is not sure:
+            self._expected.popleft()
+        while self._seen[0].data != sure.data:
+            self._seen.popleft()
+        return True
 
     def _must_come(self, frame: bytes) -> bool:
         return any(entry.must and entry.data == frame for entry in self._pending)

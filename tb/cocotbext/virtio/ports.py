@@ -19,33 +19,44 @@ from .violation import Report, Violation
 #: Emergency bytes that the device holds, and events that may come in before they are dropped.
 EMERGENCY_BYTES = 16
 EVENTS_HELD = 64
+#: A run of so many items that has come whole is taken for the one that was expected.
+TELLING = 8
 #: Cycles that a register write takes at most to have its effect on what is taken at the port.
 SETTLE_CYCLES = 16
 
 
 class Need(Enum):
-    """How much of a run of items has to come: all, all or nothing, or any first part."""
+    """How much of a run of items has to come: all, all or nothing, any first part; or anything at all, or nothing."""
 
     ALL = 0
     WHOLE = 1
     PREFIX = 2
+    ANY = 3
 
 
 class Expected:
     """Runs of items that are to come in this order, not all of which have to."""
 
     def __init__(self) -> None:
-        self._runs: deque[tuple[Sequence[int], Need]] = deque()
+        self._runs: deque[tuple[list[int], Need]] = deque()
         self._base = 0
         self._places = {(0, 0)}  # (number of the run, position in it) of the item that may come next
 
     def add(self, items: Sequence[int], need: Need = Need.ALL) -> None:
         """A further run, not empty."""
-        self._runs.append((items, need))
+        self._runs.append((list(items), need))
+
+    def add_anything(self) -> None:
+        """Any items may come next, or none."""
+        if not self._runs or self._runs[-1][1] is not Need.ANY:
+            self._runs.append(([], Need.ANY))
 
     def see(self, item: int) -> bool:
         """An item has come; whether it could. If not, what was expected stays."""
-        places = {(run, at + 1) for run, at in self._reachable() if run < self._end and self._items(run)[at] == item}
+        reachable = [(run, at) for run, at in self._reachable() if run < self._end]
+        places = {(run, at + 1) for run, at in reachable if self._items(run)[at : at + 1] == [item]}
+        telling = [run for run, at in places if self._need(run) is Need.ALL and at == len(self._items(run)) >= TELLING]
+        places |= {(run, 0) for run, _ in reachable if self._need(run) is Need.ANY and run >= max(telling, default=0)}
         if places:
             self._places = places
             while self._base < min(run for run, _ in places):
@@ -68,14 +79,17 @@ class Expected:
     def next(self) -> int | None:
         """An item that may come next, one that has to if there is one."""
         found = sorted(self._reachable(), reverse=True)
-        return next((self._items(run)[at] for run, at in found if run < self._end), None)
+        return next((self._items(run)[at] for run, at in found if run < self._end and self._items(run)), None)
 
     @property
     def _end(self) -> int:
         return self._base + len(self._runs)
 
-    def _items(self, run: int) -> Sequence[int]:
+    def _items(self, run: int) -> list[int]:
         return self._runs[run - self._base][0]
+
+    def _need(self, run: int) -> Need:
+        return self._runs[run - self._base][1]
 
     def _reachable(self) -> set[tuple[int, int]]:
         """Where the next item may be, the end of all included, for which none has to come any more."""
@@ -83,7 +97,7 @@ class Expected:
         for run, at in self._places:
             while run < self._end:
                 items, need = self._runs[run - self._base]
-                if at < len(items):
+                if at < len(items) or need is Need.ANY:
                     found.add((run, at))
                     if need is Need.ALL or (need is Need.WHOLE and at):
                         break
@@ -118,6 +132,10 @@ class ObservedPort(Port, ABC):
         if items:
             self._expected.add(items, Need.ALL if whole and not self.tentative else Need.PREFIX)
         self._match()
+
+    def doubt(self) -> None:
+        """Nobody knows what a chain held."""
+        self._expected.add_anything()
 
     def left(self, event: PortOut) -> None:
         """The device gave out an item."""

@@ -356,6 +356,8 @@ class Scoreboard:
         self._queues.reset(was_live=self._live_from is not None)
         self._queues.forget_old()
         self._quiet_since = None
+        if self._frames is not None:
+            self._frames.power_cycle()
         if self._port is not None:
             self._port.power_cycle()
         self._clear(event.cycle, hard=True)

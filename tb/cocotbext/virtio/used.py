@@ -107,7 +107,11 @@ class UsedChecker:
             self._entropy.lost += (chain.totals[True] + 3) // 4
 
     def doubt(self) -> None:
-        """Nobody knows what a chain asked for: it may have written to any sector, and taken any words."""
+        """Nobody knows what a chain asked for: it may have written to any sector, taken any words, sent anything."""
+        if self._frames is not None:
+            self._frames.doubt()
+        if self._port is not None:
+            self._port.doubt()
         if self._storage is not None:
             self._storage.forget()
         if self._entropy is not None:

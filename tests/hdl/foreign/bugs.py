@@ -21,8 +21,8 @@ class Bug(NamedTuple):
 
 Bugs = Mapping[int, Bug]
 
-#: What the entropy and the block device can both have.
-_BOTH = (
+#: What any device can have.
+_ANY = (
     Bug(
         "status_kept",
         "Status still reads the driver's bits after a reset by writing 0",
@@ -241,7 +241,24 @@ _NET = (
         "NET-SENT",
         "NET-DEV-022",
     ),
+    Bug(
+        "queue_size_ignored",
+        "ring slots wrap at QueueSizeMax instead of QueueSize",
+        "queues.odd_sizes_are_served",
+        "DMA-WRITE-OUTSIDE",
+        "SPLIT-DEV-003",
+    ),
 )
+
+#: Of the general defects those that the devices with streams have too, which the bodies of their types do not look for.
+_GENERAL = "status_kept queue_size_ignored index_kept suppression_ignored"
+
+
+def _numbered(bugs: tuple[Bug, ...], order: str, first: int = 1) -> Bugs:
+    """Defects by the numbers that BUG has for them: those of `order`, from `first` on."""
+    by_name = {bug.name: bug for bug in bugs}
+    return {number: by_name[name] for number, name in enumerate(order.split(), first)}
+
 
 #: What the console can have.
 CONSOLE: Bugs = {
@@ -266,36 +283,30 @@ CONSOLE: Bugs = {
         "PORT-OUT",
         "CON-DEV-007",
     ),
+    **_numbered(_ANY, _GENERAL, 9),
 }
 
-
-def _numbered(bugs: tuple[Bug, ...], order: str) -> Bugs:
-    """Defects by the numbers that BUG has for them: those of `order`, from 1 on."""
-    by_name = {bug.name: bug for bug in bugs}
-    return {number: by_name[name] for number, name in enumerate(order.split(), 1)}
-
-
-#: Of the network device alone: what any device can have, the other two show. 7 is an overrun of a buffer that the
-#: standard does not let a driver make.
+#: What the network device can have. 7 is an overrun of a buffer that the standard does not let a driver make.
 NET: Bugs = {
     **_numbered(_NET[:3], "header_sent used_len_without_header num_buffers_zero"),
     5: _NET[3],
     6: _NET[4],
     8: _NET[5],
     9: _NET[6],
+    **_numbered((*_ANY, *_NET), _GENERAL, 10),
 }
 
 #: By the name of the top module.
 BUGS: Mapping[str, Bugs] = {
     "tiny_rng": _numbered(
-        (*_BOTH, *_RNG),
+        (*_ANY, *_RNG),
         "status_kept irq_before_element idx_before_element whole_words next_ignored "
         "queue_size_ignored index_kept suppression_ignored page_crossed used_len_counts_reads "
         "features_kept unoffered_accepted dma_after_reset irq_not_lowered hangs magic_wrong "
         "status_not_accumulated used_id_of_tail",
     ),
     "apb_blk": _numbered(
-        (*_BOTH, *_BLK),
+        (*_ANY, *_BLK),
         "status_kept irq_before_element idx_before_element status_as_word next_ignored "
         "queue_size_ignored index_kept suppression_ignored features_kept unoffered_accepted "
         "dma_after_reset irq_not_lowered hangs magic_wrong status_not_accumulated "

@@ -7,6 +7,7 @@ module tiny_console #(
     // Plants one defect; 0 is the sound device. bugs.py says what each looks like.
     // 1 second_buffer_skipped  2 used_len_counts_reads  3 last_byte_unwritten  4 taken_without_buffer
     // 5 lost_when_stalled      6 beyond_the_end         7 kept_over_reset      8 words_reversed
+    // 9 status_kept            10 queue_size_ignored    11 index_kept          12 suppression_ignored
     parameter BUG = 0
 ) (
     input wire clk,
@@ -212,7 +213,7 @@ module tiny_console #(
     end
     if (rst | clear_all) begin
       halt_all <= 1'b0;
-      status <= 8'h00;
+      if (rst | (BUG != 9)) status <= 8'h00;
       needs_reset <= 1'b0;
       irq_status <= 2'b00;
       device_sel <= 0;
@@ -330,7 +331,7 @@ module tiny_console #(
   wire [1:0] live = {2{|(status & DRIVER_OK) & ~needs_reset & ~halt_all}} & queue_ready & ~halt_queue;
   wire halt = halt_all | halt_queue[q];
   wire [31:0] size = queue_size[q];
-  wire [2:0] last_slot = size[2:0] - 3'd1;
+  wire [2:0] last_slot = ((BUG == 10) ? QUEUE_MAX[2:0] : size[2:0]) - 3'd1;
   wire [15:0] got_half = addr[1] ? got[127:112] : got[111:96];
   wire [15:0] waiting = got_half - taken[q];
   // Of a descriptor in `got`
@@ -347,7 +348,7 @@ module tiny_console #(
 
   assign engine_idle = state == E_IDLE;
   assign kick_taken = state == E_INDEX;
-  assign event_used = (state == E_IRQ) & ~got_half[0];
+  assign event_used = (state == E_IRQ) & (~got_half[0] | (BUG == 12));
   assign event_fatal = state == E_FATAL;
 
   assign m_awid = 1'b0;
@@ -521,7 +522,7 @@ module tiny_console #(
     end
 
     for (i = 0; i < 2; i = i + 1) begin
-      if (rst | drop[i]) begin
+      if (rst | (drop[i] & (BUG != 11))) begin
         taken[i] <= 0;
         slot[i]  <= 0;
       end else if ((state == E_SERVED) & at_q[i]) begin

@@ -6,6 +6,7 @@ module tiny_net #(
     // Plants one defect; 0 is the sound device. bugs.py says what each looks like.
     //  1 header_sent             2 used_len_without_header 3 num_buffers_zero      5 bad_delivered
     //  6 tail_lost               7 buffer_overrun          8 frame_kept            9 checksum_ignored
+    // 10 status_kept            11 queue_size_ignored      12 index_kept            13 suppression_ignored
     parameter BUG = 0
 ) (
     input wire clk,
@@ -223,7 +224,7 @@ module tiny_net #(
     end
     if (~rst_n | clear_all) begin
       halt_all <= 1'b0;
-      status <= 8'h00;
+      if (~rst_n | (BUG != 10)) status <= 8'h00;
       needs_reset <= 1'b0;
       irq_status <= 2'b00;
       device_sel <= 0;
@@ -474,7 +475,7 @@ module tiny_net #(
   wire rx_can = live[0] & look[0] & |rx_count;
   wire tx_can = live[1] & look[1] & ~tx_busy;
   wire [31:0] queue_len = queue_size[cur];
-  wire [15:0] slot = taken[cur] & (queue_len[15:0] - 16'd1);
+  wire [15:0] slot = taken[cur] & (((BUG == 11) ? QUEUE_MAX[15:0] : queue_len[15:0]) - 16'd1);
   wire [15:0] got_half = addr[1] ? got[127:112] : got[111:96];
   wire [15:0] waiting = got_half - taken[cur];
   // Of a descriptor in `got`
@@ -512,7 +513,7 @@ module tiny_net #(
   assign engine_idle = state == E_IDLE;
   assign engine_queue = cur;
   assign index_read = state == E_INDEX;
-  assign event_used = (state == E_IRQ) & ~got_half[0];
+  assign event_used = (state == E_IRQ) & (~got_half[0] | (BUG == 13));
   assign event_served = state == E_SERVED;
   assign event_fatal = state == E_FATAL;
   assign rx_pop = ((state == E_MOVED) | (state == E_DROP)) & ~cur;
@@ -744,7 +745,7 @@ module tiny_net #(
       endcase
     end
 
-    for (k = 0; k < 2; k = k + 1) if (~rst_n | clear_all | clear_queue[k]) taken[k] <= 0;
+    for (k = 0; k < 2; k = k + 1) if (~rst_n | ((clear_all | clear_queue[k]) & (BUG != 12))) taken[k] <= 0;
   end
 
 endmodule

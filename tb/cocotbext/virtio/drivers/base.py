@@ -94,6 +94,8 @@ class ClassDriver:
         spec.Feature.RING_RESET,
     )
     class_features: ClassVar[int] = 0
+    #: The queue of the requests of `ask`.
+    work_queue: ClassVar[int] = 0
     #: Queues whose buffers wait at the device for something to happen: nobody waits for them to come back.
     waiting_queues: frozenset[int] = frozenset()
 
@@ -126,6 +128,16 @@ class ClassDriver:
     def queue_requests(self) -> Sequence[QueueRequest]:
         """The queues to set up when the caller names none."""
         return [QueueRequest(index) for index in self.default_queues]
+
+    @classmethod
+    def work_queues(cls, count: int) -> Sequence[int]:
+        """Which of `count` queues take requests of `ask`, whatever was negotiated."""
+        return range(count)
+
+    @classmethod
+    def consistent(cls, word: int) -> int:
+        """Of any features, those that may be accepted together (2.2.1)."""
+        return word
 
     def negotiate(self, offered: int) -> int:
         """Choose among the offered features (2.2.1)."""
@@ -197,6 +209,21 @@ class ClassDriver:
         if kick:
             await self._transport.kick(queue)
         return pending
+
+    async def ask(
+        self,
+        rng: random.Random,
+        queue: int,
+        length: int | None = None,
+        layout: Layout | None = None,
+        kick: bool = True,
+    ) -> Pending[Any]:
+        """Start a small request of random content that any device of this type serves, on one of the `work_queues`.
+
+        Where its length is free it is about `length` bytes, by default 64 to 128. What is writable of it is written as
+        a whole. Raises QueueFull.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: requests that any device serves expected, none known")
 
     async def kick(self, queue: int = 0) -> bool:
         """Publish requests submitted with `kick=False`; whether the device was notified."""

@@ -141,6 +141,18 @@ class BlkDriver(ClassDriver):
         what = f"blk type={type_} sector={sector} readable={len(data)} writable={writable}"
         return await self._submit(Pending(what, buffers, _finish, self._wait), queue, kick)
 
+    async def ask(
+        self,
+        rng: random.Random,
+        queue: int,
+        length: int | None = None,
+        layout: Layout | None = None,
+        kick: bool = True,
+    ) -> Pending[BlkResult]:
+        """Start reading any sector. Raises QueueFull."""
+        sector = rng.randrange(self.config.capacity)
+        return await self.submit(BlkType.IN, sector, writable=SECTOR, layout=layout, queue=queue, kick=kick)
+
     async def request(
         self,
         type_: int,

@@ -69,6 +69,17 @@ class ConsoleDriver(ReceivingDriver):
         """Start sending bytes; the result is the used length, 0. Raises QueueFull."""
         return await self._give(f"console output of {len(data)} bytes", data, layout, kick)
 
+    async def ask(
+        self,
+        rng: random.Random,
+        queue: int,
+        length: int | None = None,
+        layout: Layout | None = None,
+        kick: bool = True,
+    ) -> Pending[int]:
+        """Start sending some bytes. Raises QueueFull."""
+        return await self.submit(rng.randbytes(length or rng.randint(64, 128)), layout, kick)
+
     async def send(self, data: bytes, layout: Layout | None = None) -> None:
         """Send bytes and wait until their buffers come back."""
         await (await self.submit(data, layout))

@@ -54,6 +54,19 @@ class InputDriver(ReceivingDriver):
         data = b"".join(event.pack() for event in events)
         return await self._give(f"{len(events)} status events", data, layout, kick)
 
+    async def ask(
+        self,
+        rng: random.Random,
+        queue: int,
+        length: int | None = None,
+        layout: Layout | None = None,
+        kick: bool = True,
+    ) -> Pending[int]:
+        """Start sending some status events, of any kind. Raises QueueFull."""
+        count = -(-(length or rng.randint(64, 128)) // INPUT_EVENT_BYTES)
+        events = [InputEvent.unpack(rng.randbytes(INPUT_EVENT_BYTES)) for _ in range(count)]
+        return await self.submit(*events, layout=layout, kick=kick)
+
     async def send(self, *events: InputEvent, layout: Layout | None = None) -> None:
         """Send status events and wait until their buffer comes back."""
         await (await self.submit(*events, layout=layout))

@@ -22,6 +22,16 @@ from ..virtqueue import UsedBuffer
 from .base import ClassDriver, Pending
 
 _HEADER = struct.Struct("<BBHHHHH")
+#: EtherType of local experiments (IEEE 802).
+_EXPERIMENTAL = b"\x88\xb5"
+#: Features of what the control queue is for.
+_CONTROLLED = spec.features(
+    NetFeature.CTRL_RX,
+    NetFeature.CTRL_VLAN,
+    NetFeature.CTRL_RX_EXTRA,
+    NetFeature.MQ,
+    NetFeature.CTRL_MAC_ADDR,
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,10 @@ class NetDriver(ClassDriver):
         NetFeature.CTRL_MAC_ADDR,
     )
 
+    #: Queues that there always are: the first pair.
+    default_queues: ClassVar[tuple[int, ...]] = (0, 1)
+    work_queue: ClassVar[int] = 1
+
     def __init__(
         self,
         accept: Callable[[int], int] | None = None,
@@ -125,6 +139,16 @@ class NetDriver(ClassDriver):
     def queue_requests(self) -> Sequence[QueueRequest]:
         """Receive and transmit queues of the pairs; the control queue is added by whoever has negotiated it."""
         return [QueueRequest(index) for index in range(2 * self.queue_pairs)]
+
+    @classmethod
+    def work_queues(cls, count: int) -> Sequence[int]:
+        return [cls.work_queue]
+
+    @classmethod
+    def consistent(cls, word: int) -> int:
+        """What this driver knows, and of that nothing that needs a control queue without one (5.1.3.1)."""
+        known = word & (cls.common_features | cls.class_features)
+        return known if word & spec.features(NetFeature.CTRL_VQ) else known & ~_CONTROLLED
 
     async def pre_device_initialization(self, transport: MmioTransport) -> None:
         """Read the configuration."""
@@ -167,6 +191,21 @@ class NetDriver(ClassDriver):
         buffers = ChainBuffers(self._transport.memory, [header.pack(), frame], [], layout or self.layout)
         pending = Pending(f"net frame of {len(frame)} bytes", buffers, _sent, self._wait)
         return await self._submit(pending, 2 * pair + 1, kick)
+
+    async def ask(
+        self,
+        rng: random.Random,
+        queue: int,
+        length: int | None = None,
+        layout: Layout | None = None,
+        kick: bool = True,
+    ) -> Pending[int]:
+        """Start sending a frame that means nothing to anybody: an experimental EtherType, to a local address. Raises
+        QueueFull.
+        """
+        length = max(length or rng.randint(64, 128), spec.ETH_HEADER_BYTES)
+        head = b"\x02" + rng.randbytes(5) + (self.config.mac or b"\x02" + rng.randbytes(5)) + _EXPERIMENTAL
+        return await self.submit((head + rng.randbytes(length))[:length], layout, queue // 2, kick)
 
     async def send(self, frame: bytes, layout: Layout | None = None, pair: int = 0) -> None:
         """Send a frame and wait until its buffers come back."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from ..buffers import ChainBuffers, Layout
@@ -14,9 +15,14 @@ class ReceivingDriver(ClassDriver):
     """Base of drivers with receive buffers on queue 0 and requests to be read on queue 1."""
 
     default_queues: ClassVar[tuple[int, ...]] = (0, 1)
+    work_queue: ClassVar[int] = 1
     waiting_queues = frozenset({0})
     #: Bytes of a receive buffer, when none are named.
     buffer_size: ClassVar[int] = 64
+
+    @classmethod
+    def work_queues(cls, count: int) -> Sequence[int]:
+        return [cls.work_queue]
 
     async def supply(
         self, count: int = 1, size: int | None = None, layout: Layout | None = None, kick: bool = True
@@ -32,7 +38,8 @@ class ReceivingDriver(ClassDriver):
     async def _give(self, what: str, data: bytes, layout: Layout | None, kick: bool) -> Pending[int]:
         """Start a request on queue 1; its result is the used length, 0. Raises QueueFull."""
         buffers = ChainBuffers(self._transport.memory, [data], [], layout or self.layout)
-        return await self._submit(Pending(what, buffers, lambda done: done.written_len, self._wait), 1, kick)
+        pending = Pending(what, buffers, lambda done: done.written_len, self._wait)
+        return await self._submit(pending, self.work_queue, kick)
 
     def used(self, used: UsedBuffer) -> None:
         """A chain came back; what is in receive buffers goes to `came`."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import ClassVar
 
 from virtio_model import spec
@@ -22,6 +23,17 @@ class RngDriver(ClassDriver):
         """Start a request for `length` bytes; its result is the bytes that came, at most `length`. Raises QueueFull."""
         buffers = ChainBuffers(self._transport.memory, [], [length], layout or self.layout)
         return await self._submit(Pending(f"rng request of {length} bytes", buffers, _finish, self._wait), queue, kick)
+
+    async def ask(
+        self,
+        rng: random.Random,
+        queue: int,
+        length: int | None = None,
+        layout: Layout | None = None,
+        kick: bool = True,
+    ) -> Pending[bytes]:
+        """Start a request for some bytes. Raises QueueFull."""
+        return await self.submit(length or rng.randint(64, 128), layout, queue, kick)
 
     async def request(self, length: int, layout: Layout | None = None, queue: int = 0) -> bytes:
         """Request `length` bytes and wait for them; as many as the device says it wrote (5.4.6.1)."""
