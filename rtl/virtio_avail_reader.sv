@@ -58,9 +58,11 @@ module virtio_avail_reader #(
 
   localparam int HeadFifoDepth = 2 * Batch;
   localparam int LaneWidth = $clog2(Bytes);
+  localparam int CountWidth = $clog2(Batch) + 1;
 
   typedef enum logic [3:0] {
     Idle,
+    Prepare,    // another queue than last time: work out addresses
     AskIdx,
     WaitIdx,
     CheckIdx,
@@ -76,60 +78,69 @@ module virtio_avail_reader #(
   logic [NumQueues-1:0][15:0] last_avail_q;
   (* ram_style = "distributed" *) logic [15:0] slot_q[NumQueues];
   logic [NumQueues-1:0] fresh_q;  // not visited since it was enabled: slot_q is not valid yet
-  logic [15:0] idx_q, start_slot, batch_q;
-  logic [15:0] asked_q, got_q, count_q, count;  // of this visit's entries
+  logic [15:0] start_slot, start_slot_q, batch_q;
+  logic [CountWidth-1:0] asked_q, got_q, count_q, count;  // of this visit's entries
+  logic asking_q, asking_d;  // entries are still to be asked for
+  logic asks_q;  // so is anything
   logic [15:0] ask_slot_q, got_slot_q;
   logic bad_q;
   logic more_q;  // buffers are left behind
   logic told_q;  // avail_event has been published in this visit
-  logic [63:0] event_addr;
+  logic [63:0] entries_q, ask_addr_q, event_addr_q;
 
-  logic [15:0] distance, in_flight, value;
-  logic [17:0] ask_offset;
-  logic [LaneWidth-1:0] value_lane;
-  logic head_push, head_room, head_bad, head_faulty;
+  logic [15:0] distance_q, in_flight_q, value, value_q, last_slot_q;
+  logic [LaneWidth-1:0] lane_q;  // of the next value to come
+  logic
+      ask_wraps,
+      came_wraps,
+      entry_asked,
+      entry_came,
+      came_q,
+      came_err_q;  // an entry is looked at in the cycle after it came
+  logic head_push, head_room, head_bad, head_faulty, roomy_q;
   logic [$clog2(HeadFifoDepth):0] head_count;
   logic all_got, idx_bad, more;
 
-  function automatic logic [15:0] next_slot(input logic [15:0] slot, input logic [15:0] size);
-    next_slot = (slot + 16'd1 == size) ? 16'd0 : slot + 16'd1;
-  endfunction
-
   // Of a queue of 32768 idx may be that far ahead: the distances are 16 bits, the comparison is "more than".
-  assign distance = idx_q - last_avail_q[queue_q];
-  assign in_flight = idx_q - used_idx_i;
-  assign idx_bad = distance > cfg_i.size || in_flight > cfg_i.size;
-  assign more = told_q ? distance != 16'd0 : distance > batch_q;
-  assign count = (distance > batch_q) ? batch_q : distance;
+  assign idx_bad = distance_q > cfg_i.size || in_flight_q > cfg_i.size;
+  assign more = told_q ? distance_q != 16'd0 : distance_q > batch_q;
+  assign count = CountWidth'((distance_q > batch_q) ? batch_q : distance_q);
   assign all_got = got_q == count_q;
   assign start_slot = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
 
   // The 16-bit value asked for lies in the lanes of its address.
-  assign value_lane = cfg_i.driver_addr[LaneWidth-1:0] +
-                      LaneWidth'((state_q == WaitIdx) ? 17'd2 : {got_slot_q + 16'd2, 1'b0});
-  assign value = 16'(rd_rsp_data_i >> {value_lane, 3'b000});
-  assign head_bad = rd_rsp_err_i || value >= cfg_i.size;
-  assign head_push = (state_q == Entries && rd_rsp_valid_i && !bad_q && !head_bad) || head_faulty;
+  assign value = 16'(rd_rsp_data_i >> {lane_q, 3'b000});
+  assign entry_came = state_q == Entries && rd_rsp_valid_i;
+  assign head_bad = came_err_q || value_q >= cfg_i.size;
+  assign head_push = (came_q && !bad_q && !head_bad) || head_faulty;
   assign head_faulty = state_q == Fault;
 
   // A visit needs room for its whole batch and a fault mark.
-  assign visit_ready_o = state_q == Idle && head_count < ($clog2(HeadFifoDepth) + 1)'(HeadFifoDepth - Batch);
-  assign rd_req_valid_o = state_q == AskIdx || (state_q == Entries && asked_q != count_q);
-  assign ask_offset = (state_q == AskIdx) ? 18'd2 : {{1'b0, ask_slot_q} + 17'd2, 1'b0};
-  assign rd_req_addr_o = cfg_i.driver_addr + {46'd0, ask_offset};
+  assign visit_ready_o = state_q == Idle && roomy_q;
+  assign rd_req_valid_o = asks_q;
+  assign rd_req_addr_o = ask_addr_q;
+  assign entry_asked = state_q == Entries && asking_q && rd_req_ready_i;
+  always_comb begin
+    asking_d = asking_q;
+    if (state_q == CheckIdx) asking_d = 1'b1;
+    else if (entry_asked) asking_d = asked_q + 1'b1 != count_q;
+  end
+  assign ask_wraps = ask_slot_q == last_slot_q;
+  assign came_wraps = got_slot_q == last_slot_q;
 
-  assign event_addr = cfg_i.device_addr + {45'd0, cfg_i.size, 3'b100};
   assign wr_req_valid_o = state_q == Event;
-  assign wr_req_addr_o = {event_addr[63:LaneWidth], {LaneWidth{1'b0}}};
+  assign wr_req_addr_o = {event_addr_q[63:LaneWidth], {LaneWidth{1'b0}}};
   assign wr_data_o = {(Bytes / 2) {last_avail_q[queue_q]}};
-  assign wr_strb_o = Bytes'(2'b11) << event_addr[LaneWidth-1:0];
+  assign wr_strb_o = Bytes'(2'b11) << event_addr_q[LaneWidth-1:0];
 
   always_comb begin
     state_d = state_q;
     case (state_q)
       Idle: begin
-        if (visit_valid_i && visit_ready_o) state_d = AskIdx;
+        if (visit_valid_i && visit_ready_o) state_d = Prepare;
+        if (visit_valid_i && visit_ready_o && visit_queue_i == queue_q) state_d = AskIdx;
       end
+      Prepare: state_d = AskIdx;
       AskIdx: begin
         if (rd_req_ready_i) state_d = WaitIdx;
       end
@@ -139,8 +150,8 @@ module virtio_avail_reader #(
       end
       CheckIdx: begin
         state_d = Entries;
-        if (distance == 16'd0) state_d = Idle;
-        if (distance == 16'd0 && event_idx_i) state_d = Event;
+        if (distance_q == 16'd0) state_d = Idle;
+        if (distance_q == 16'd0 && event_idx_i) state_d = Event;
         if (told_q) state_d = Idle;
         if (idx_bad) state_d = Fault;
       end
@@ -151,7 +162,7 @@ module virtio_avail_reader #(
       end
       Event:   if (wr_req_ready_i) state_d = EventWait;
       EventWait: begin
-        if (wr_done_i) state_d = AskIdx;
+        if (wr_done_i) state_d = Prepare;
         if (wr_done_i && wr_done_err_i) state_d = Fault;
       end
       Fault:   if (head_room) state_d = Halted;
@@ -167,44 +178,73 @@ module virtio_avail_reader #(
     if (!rst_ni || clear_i) begin
       state_q    <= Idle;
       queue_q    <= '0;
-      idx_q      <= '0;
       batch_q    <= '0;
       asked_q    <= '0;
       got_q      <= '0;
       count_q    <= '0;
+      asking_q   <= 1'b0;
+      asks_q     <= 1'b0;
       ask_slot_q <= '0;
       got_slot_q <= '0;
       bad_q      <= 1'b0;
       more_q     <= 1'b0;
       told_q     <= 1'b0;
+      came_q     <= 1'b0;
+      came_err_q <= 1'b0;
+      roomy_q    <= 1'b1;
     end else begin
-      state_q <= state_d;
+      state_q  <= state_d;
+      asking_q <= asking_d;
+      asks_q   <= state_d == AskIdx || (state_d == Entries && asking_d);
       if (state_q == Idle) begin
-        queue_q <= visit_queue_i;
+        if (visit_valid_i && visit_ready_o) queue_q <= visit_queue_i;
         batch_q <= (visit_limit_i < 8'(Batch)) ? {8'd0, visit_limit_i} : 16'(Batch);
       end
-      if (state_q == WaitIdx) idx_q <= value;
       if (state_q == CheckIdx) begin
         count_q    <= count;
         asked_q    <= '0;
         got_q      <= '0;
-        ask_slot_q <= start_slot;
-        got_slot_q <= start_slot;
+        ask_slot_q <= start_slot_q;
+        got_slot_q <= start_slot_q;
         bad_q      <= 1'b0;
         more_q     <= more;
       end
       if (state_q == Idle) told_q <= 1'b0;
       if (state_q == EventWait && wr_done_i) told_q <= 1'b1;
-      if (state_q == Entries && rd_req_valid_o && rd_req_ready_i) begin
-        asked_q    <= asked_q + 16'd1;
-        ask_slot_q <= next_slot(ask_slot_q, cfg_i.size);
+      if (entry_asked) begin
+        asked_q    <= asked_q + 1'b1;
+        ask_slot_q <= ask_wraps ? 16'd0 : ask_slot_q + 16'd1;
       end
-      if (state_q == Entries && rd_rsp_valid_i) begin
-        got_q      <= got_q + 16'd1;
-        got_slot_q <= next_slot(got_slot_q, cfg_i.size);
-        bad_q      <= bad_q || head_bad;
+      came_q     <= entry_came;
+      came_err_q <= rd_rsp_err_i;
+      if (entry_came) got_slot_q <= came_wraps ? 16'd0 : got_slot_q + 16'd1;
+      if (came_q) begin
+        got_q <= got_q + 1'b1;
+        bad_q <= bad_q || head_bad;
       end
+      roomy_q <= head_count < ($clog2(HeadFifoDepth) + 1)'(HeadFifoDepth - Batch);
     end
+  end
+
+  // What is worked out for the states that follow.
+  always_ff @(posedge clk_i) begin
+    value_q      <= value;
+    event_addr_q <= cfg_i.device_addr + {45'd0, cfg_i.size, 3'b100};
+    last_slot_q  <= cfg_i.size - 16'd1;
+    if (state_q == Idle || state_q == Prepare) begin
+      entries_q  <= cfg_i.driver_addr + 64'd4;
+      ask_addr_q <= cfg_i.driver_addr + 64'd2;
+    end
+    if (state_q == WaitIdx) begin
+      distance_q   <= value - last_avail_q[queue_q];
+      in_flight_q  <= value - used_idx_i;
+      start_slot_q <= start_slot;
+    end
+    if (state_q == AskIdx) lane_q <= ask_addr_q[LaneWidth-1:0];
+    else if (state_q == CheckIdx) lane_q <= entries_q[LaneWidth-1:0] + LaneWidth'({start_slot_q, 1'b0});
+    else if (entry_came) lane_q <= came_wraps ? entries_q[LaneWidth-1:0] : lane_q + LaneWidth'(2);
+    if (state_q == CheckIdx) ask_addr_q <= entries_q + {47'd0, start_slot_q, 1'b0};
+    else if (entry_asked) ask_addr_q <= ask_wraps ? entries_q : ask_addr_q + 64'd2;
   end
 
   always_ff @(posedge clk_i) begin
@@ -213,7 +253,7 @@ module virtio_avail_reader #(
       fresh_q      <= '1;
     end else begin
       if (state_q == Entries && all_got) begin
-        last_avail_q[queue_q] <= last_avail_q[queue_q] + count_q;
+        last_avail_q[queue_q] <= last_avail_q[queue_q] + 16'(count_q);
         fresh_q[queue_q]      <= 1'b0;
       end
       for (int i = 0; i < NumQueues; i++) begin
@@ -240,7 +280,7 @@ module virtio_avail_reader #(
       .rollback_i (1'b0),
       .in_valid_i (head_push),
       .in_ready_o (head_room),
-      .in_data_i  ({head_faulty, queue_q, value}),
+      .in_data_i  ({head_faulty, queue_q, value_q}),
       .out_valid_o(head_valid_o),
       .out_ready_i(head_ready_i),
       .out_data_o ({head_fault_o, head_queue_o, head_o}),
@@ -250,6 +290,6 @@ module virtio_avail_reader #(
   assign queue_o      = queue_q;
   assign active_o     = state_q != Idle && state_q != Halted;
   assign last_avail_o = last_avail_q;
-  assign taken_o      = state_q == Entries && rd_rsp_valid_i;
+  assign taken_o      = came_q;
 
 endmodule

@@ -91,6 +91,7 @@ module virtio_blk #(
   localparam int HeaderBeats = (Bytes < HeaderBytes) ? HeaderBytes / Bytes : 1;
   localparam bit Discard = MaxDiscardSectors != 32'd0;
   localparam bit WriteZeroes = MaxWriteZeroesSectors != 32'd0;
+  localparam bit Segmented = Discard || WriteZeroes;
   localparam bit HeaderSharesBeat = Bytes > HeaderBytes;  // data may begin in the header's beat
   localparam int SectorWords = 512 / Bytes;
   localparam int WordWidth = $clog2(SectorWords);
@@ -100,6 +101,8 @@ module virtio_blk #(
     Refuse,
     Header,
     Examine,   // what the request is, and how far its sectors may go
+    Compare,   // its length with that
+    Judge,     // whether it may be done
     Decide,
     Read,
     Write,
@@ -111,7 +114,7 @@ module virtio_blk #(
   logic [31:0] readable_len_q, writable_len_q;
   logic [127:0] header_q;
   logic [  1:0] header_beat_q;
-  logic header_err_q, header_done, req_done_q, answerable, has_status_q;
+  logic header_err_q, header_done, req_done_q, skip_q, answerable, chain_taken, has_status_q;
   logic [63:0] sector_q;  // next to be commanded
   logic [27:0] left_q;  // sectors or segments
   logic linked_q, discard_q;
@@ -119,25 +122,28 @@ module virtio_blk #(
   logic writethrough;
 
   // A request as a whole
-  logic [31:0] type_seen, in_len, out_len, data_len, max_seg, max_sectors;
+  logic [31:0] type_seen, in_len, out_len, data_len_q, max_seg, max_sectors;
   logic [63:0] sector;
   logic [ 5:0] kind_q;
   logic [64:0] sectors_q;
-  logic is_in, is_out, fits, segments_fit, is_flush, is_discard, is_zero, req_used;
-  logic is_id, is_known, transfer_ok, go, go_read, go_write, go_segments, go_flush, ends_at_once;
-  logic [7:0] status_at_once;
-  logic [4:0] id_bytes;
+  logic is_in, is_out, fits_q, segments_fit_q, empty_q, is_flush, is_discard, is_zero, req_used;
+  logic is_id, is_known, transfer_ok, go;
+  logic go_read_q, go_write_q, go_segments_q, go_flush_q, ends_at_once;
+  logic [7:0] status_q;  // if it ends at once
+  logic [4:0] id_bytes_q;
 
   // Steps
   logic step_none, step_unmap, step_is_sector, step_last;
-  logic [2:0] step_op;
+  logic [ 2:0] step_op;
   logic [63:0] step_sector;
   logic [31:0] step_count;
-  logic [7:0] step_status;
-  logic [4:0] step_id_bytes;
-  blk_command_t step_command;
-  blk_answer_t step_answer;
-  logic step_valid, step_ready, step_taken, last_left;
+  logic [ 7:0] step_status;
+  logic [ 4:0] step_id_bytes;
+  logic step_due, step_begins, step_ready, last_left;
+  // The step being handed over
+  logic step_valid_q, step_none_q, step_good_q, step_bad_q;  // the latter two: a sector written
+  blk_command_t step_command_q;
+  blk_answer_t  step_answer_q;
 
   // Data of a write, or segments
   logic taking, pack_clear, pack_in_ready, pack_valid, pack_ready, pack_last, pack_err;
@@ -145,7 +151,7 @@ module virtio_blk #(
   logic [DataWidth-1:0] pack_data;
   logic [Bytes-1:0] pack_keep;
   logic [WordWidth-1:0] word_q;
-  logic sector_bad_q, sector_end, sector_good, wr_valid, wr_room;
+  logic sector_bad_q, sector_done_q, sector_end, wr_valid, wr_ready, wr_room;
   logic parsing, seg_in_ready, seg_valid, seg_ready, seg_err, seg_flags_bad, seg_in_range, seg_bad;
   logic [127:0] seg_data;
   logic [ 63:0] seg_sector;
@@ -154,6 +160,18 @@ module virtio_blk #(
   blk_answer_t answer;
   logic answer_valid, answer_ready, rd_valid, rd_ready;
   logic [DataWidth-1:0] rd_data;
+
+  logic answer_beat_valid, answer_beat_ready, answer_beat_last, answer_beat_tail;
+  logic [DataWidth-1:0] answer_beat_data;
+  logic [Bytes-1:0] answer_beat_keep;
+  logic [1:0] slice_count;
+
+  // A device reset comes a cycle late here: what is taken or given in that cycle is lost in the core.
+  logic reset_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) reset_q <= 1'b0;
+    else reset_q <= device_reset_i;
+  end
 
   virtio_blk_config #(
       .ReadOnly             (ReadOnly),
@@ -198,26 +216,34 @@ module virtio_blk #(
   assign sector = header_q[127:64];
   assign in_len = writable_len_q - 32'd1;
   assign out_len = readable_len_q - 32'(HeaderBytes);
-  assign data_len = is_in ? in_len : out_len;
   // Sectors from the first one to the end; negative: it is beyond.
-  assign fits = data_len[8:0] == 9'd0 && !sectors_q[64] && {41'd0, data_len[31:9]} <= sectors_q[63:0];
+  always_ff @(posedge clk_i) begin
+    fits_q <= data_len_q[8:0] == 9'd0 && !sectors_q[64] && {41'd0, data_len_q[31:9]} <= sectors_q[63:0];
+    segments_fit_q <= data_len_q[3:0] == 4'd0 && {4'd0, data_len_q[31:4]} <= max_seg;
+    empty_q <= data_len_q == 32'd0;
+  end
   assign {is_in, is_out, is_flush, is_discard, is_zero, is_id} = kind_q;
-  assign segments_fit = data_len[3:0] == 4'd0 && {4'd0, data_len[31:4]} <= max_seg;
   assign max_seg = is_discard ? MaxDiscardSeg : MaxWriteZeroesSeg;
 
   // What becomes of it: steps, or a status at once.
-  assign transfer_ok  = (is_in && fits) || (is_out && fits && !ReadOnly) ||
-                        ((is_discard || is_zero) && segments_fit && !ReadOnly);
-  assign go = !header_err_q && transfer_ok && data_len != 32'd0;
-  assign go_read = go && is_in;
-  assign go_write = go && is_out;
-  assign go_segments = go && (is_discard || is_zero);
-  assign go_flush = !header_err_q && is_flush;
+  assign transfer_ok  = (is_in && fits_q) || (is_out && fits_q && !ReadOnly) ||
+                        ((is_discard || is_zero) && segments_fit_q && !ReadOnly);
+  assign go = !header_err_q && transfer_ok && !empty_q;
   assign is_known = is_in || is_out || is_discard || is_zero || is_id;
-  assign ends_at_once = !go && !go_flush;
-  assign id_bytes = (header_err_q || !is_id) ? 5'd0 : (in_len > 32'(BLK_ID_BYTES)) ? 5'(BLK_ID_BYTES) : in_len[4:0];
-  assign status_at_once = (!header_err_q && !is_known) ? BLK_S_UNSUPP :
-                          (!header_err_q && (transfer_ok || is_id)) ? BLK_S_OK : BLK_S_IOERR;
+  assign ends_at_once = !go_read_q && !go_write_q && !go_segments_q && !go_flush_q;
+
+  always_ff @(posedge clk_i) begin
+    if (state_q == Judge) begin
+      go_read_q     <= go && is_in;
+      go_write_q    <= go && is_out;
+      go_segments_q <= go && (is_discard || is_zero);
+      go_flush_q    <= !header_err_q && is_flush;
+      id_bytes_q    <= (header_err_q || !is_id) ? 5'd0 : (in_len > 32'(BLK_ID_BYTES)) ? 5'(BLK_ID_BYTES) : in_len[4:0];
+      status_q      <= BLK_S_IOERR;
+      if (!header_err_q && !is_known) status_q <= BLK_S_UNSUPP;
+      else if (!header_err_q && (transfer_ok || is_id)) status_q <= BLK_S_OK;
+    end
+  end
 
   // A segment of DISCARD or WRITE_ZEROES.
   assign seg_sector = seg_data[63:0];
@@ -226,11 +252,10 @@ module virtio_blk #(
   assign seg_flags_bad = seg_flags[31:1] != '0 || (discard_q && seg_flags[0]);
   assign max_sectors = discard_q ? MaxDiscardSectors : MaxWriteZeroesSectors;
   assign seg_in_range = in_range(seg_sector, {32'd0, seg_count}, capacity);
-  assign seg_bad = seg_err || seg_flags_bad || seg_count > max_sectors || !seg_in_range;
+  assign seg_bad = Segmented && (seg_err || seg_flags_bad || seg_count > max_sectors || !seg_in_range);
 
   // Steps, and where they lead.
   assign sector_end = word_q == WordWidth'(SectorWords - 1);
-  assign sector_good = !sector_bad_q && !pack_err;
   assign last_left = left_q == 28'd1;
 
   always_comb begin
@@ -245,8 +270,8 @@ module virtio_blk #(
     step_last      = 1'b1;
     case (state_q)
       Decide: begin
-        step_status   = status_at_once;
-        step_id_bytes = id_bytes;
+        step_status   = status_q;
+        step_id_bytes = id_bytes_q;
       end
       Read: begin
         step_none      = 1'b0;
@@ -255,9 +280,9 @@ module virtio_blk #(
         step_last      = last_left;
       end
       Write: begin
-        step_none = !sector_good;
+        step_none = sector_bad_q;
         step_op   = STORE_WRITE;
-        if (sector_good) step_last = last_left && !writethrough;
+        if (!sector_bad_q) step_last = last_left && !writethrough;
         else step_status = BLK_S_IOERR;
       end
       Segments: begin
@@ -277,44 +302,59 @@ module virtio_blk #(
     endcase
   end
 
-  assign step_command = {step_op, step_sector, step_count, step_unmap, linked_q};
-  assign step_answer = {step_is_sector, step_last, step_status, has_status_q, step_id_bytes};
+  // One step at a time is handed over; meanwhile no data is moved, so that a sector written is kept or dropped before the next one begins.
+  assign step_due = (state_q == Decide && ends_at_once) || state_q == Refuse || state_q == Read || state_q == Flush ||
+                    sector_done_q || (parsing && seg_valid);
+  assign step_begins = step_due && !step_valid_q;
 
-  assign step_valid = (state_q == Decide && ends_at_once) || state_q == Refuse || state_q == Read || state_q == Flush ||
-                      (state_q == Write && wr_valid && wr_room && sector_end) || (state_q == Segments && seg_valid);
-  assign step_taken = step_valid && step_ready;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || reset_q) step_valid_q <= 1'b0;
+    else step_valid_q <= step_begins || (step_valid_q && !step_ready);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (step_begins) begin
+      step_none_q    <= step_none;
+      step_command_q <= {step_op, step_sector, step_count, step_unmap, linked_q};
+      step_answer_q  <= {step_is_sector, step_last, step_status, has_status_q, step_id_bytes};
+      step_good_q    <= state_q == Write && !sector_bad_q;
+      step_bad_q     <= state_q == Write && sector_bad_q;
+    end
+  end
 
   always_comb begin
     state_d = state_q;
     case (state_q)
       Idle: begin
-        if (chain_valid_i && answerable) state_d = Header;
-        else if (chain_valid_i) state_d = Refuse;
+        if (chain_taken && answerable) state_d = Header;
+        else if (chain_taken) state_d = Refuse;
       end
       Header:  if (header_done) state_d = Examine;
-      Examine: state_d = Decide;
+      Examine: state_d = Compare;
+      Compare: state_d = Judge;
+      Judge:   state_d = Decide;
       Decide: begin
-        if (go_read) state_d = Read;
-        if (go_write) state_d = Write;
-        if (go_segments) state_d = Segments;
-        if (go_flush) state_d = Flush;
-        if (step_taken) state_d = Idle;
+        if (go_read_q) state_d = Read;
+        if (go_write_q) state_d = Write;
+        if (go_segments_q) state_d = Segments;
+        if (go_flush_q) state_d = Flush;
+        if (step_begins) state_d = Idle;
       end
-      default: if (step_taken && step_last) state_d = Idle;
+      default: if (step_begins && step_last) state_d = Idle;
     endcase
-    if ((state_q == Write || state_q == Segments) && step_taken && last_left && !step_last) state_d = Flush;
+    if ((state_q == Write || state_q == Segments) && step_begins && last_left && !step_last) state_d = Flush;
   end
 
-  // What the request does not use of the readable part is dropped when that is known.
+  // What the request does not use of the readable part is dropped in the cycle after that is known, in which nothing of it is taken.
   assign req_used = readable_len_q == 32'd0 || req_done_q;
-  assign chain_ready_o = state_q == Idle && !device_reset_i;
+  assign chain_ready_o = state_q == Idle && !skip_q && !device_reset_i;
+  assign chain_taken = chain_valid_i && chain_ready_o;
   assign taking = (state_q == Write || state_q == Segments) && !req_done_q;
   assign req_ready_o = (state_q == Header && !HeaderSharesBeat) || (taking && pack_in_ready);
-  assign req_skip_o = !req_used && (state_q == Decide ? go_read || go_flush || step_taken :
-                                                        state_q != Read && step_taken && step_last);
+  assign req_skip_o = skip_q && !req_used;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || device_reset_i) begin
+    if (!rst_ni || reset_q) begin
       state_q        <= Idle;
       readable_len_q <= '0;
       writable_len_q <= '0;
@@ -322,6 +362,7 @@ module virtio_blk #(
       header_beat_q  <= '0;
       header_err_q   <= 1'b0;
       req_done_q     <= 1'b0;
+      skip_q         <= 1'b0;
       has_status_q   <= 1'b0;
       sector_q       <= '0;
       left_q         <= '0;
@@ -329,11 +370,15 @@ module virtio_blk #(
       discard_q      <= 1'b0;
       word_q         <= '0;
       sector_bad_q   <= 1'b0;
+      sector_done_q  <= 1'b0;
       kind_q         <= '0;
+      data_len_q     <= '0;
       sectors_q      <= '0;
     end else begin
       state_q <= state_d;
-      if (state_q == Idle) begin
+      skip_q  <= (state_q == Decide) ? go_read_q || go_flush_q || step_begins :
+                                       state_q != Read && step_begins && step_last;
+      if (chain_ready_o) begin
         readable_len_q <= chain_readable_len_i;
         writable_len_q <= chain_writable_len_i;
         has_status_q   <= chain_writable_len_i != 32'd0;
@@ -362,20 +407,25 @@ module virtio_blk #(
           WriteZeroes && type_seen == BLK_T_WRITE_ZEROES && driver_features_i[BLK_F_WRITE_ZEROES],
           type_seen == BLK_T_GET_ID
         };
+        data_len_q <= (type_seen == BLK_T_IN) ? in_len : out_len;
         sectors_q <= {1'b0, capacity} - {1'b0, sector};
       end
       if (state_q == Decide) begin
         sector_q  <= sector;
-        left_q    <= go_segments ? data_len[31:4] : {5'd0, data_len[31:9]};
+        left_q    <= go_segments_q ? data_len_q[31:4] : {5'd0, data_len_q[31:9]};
         discard_q <= is_discard;
-      end else if (step_taken) begin
+      end else if (step_begins) begin
         sector_q <= sector_q + 64'd1;
         left_q   <= left_q - 28'd1;
         linked_q <= linked_q || !step_none;
       end
-      if (wr_valid && pack_ready) begin
-        word_q       <= sector_end ? '0 : word_q + 1'b1;
-        sector_bad_q <= !sector_end && !sector_good;
+      if (step_begins) begin
+        sector_done_q <= 1'b0;
+        sector_bad_q  <= 1'b0;
+      end else if (wr_valid && wr_ready) begin
+        sector_done_q <= sector_end;
+        word_q        <= sector_end ? '0 : word_q + 1'b1;
+        sector_bad_q  <= sector_bad_q || pack_err;
       end
     end
   end
@@ -387,15 +437,16 @@ module virtio_blk #(
   endfunction
   assign req_bytes  = count_ones(req_keep_i);
   assign pack_clear = state_q != Write && state_q != Segments;
-  assign pack_ready = (state_q == Write) ? wr_room && (!sector_end || step_ready) : seg_in_ready;
+  assign wr_ready   = wr_room && !sector_done_q && !step_valid_q;
+  assign pack_ready = (state_q == Write) ? wr_ready : seg_in_ready;
   assign wr_valid   = state_q == Write && pack_valid;
-  assign parsing    = state_q == Segments;
-  assign seg_ready  = parsing && step_ready;
+  assign parsing    = Segmented && state_q == Segments;
+  assign seg_ready  = parsing && !step_valid_q;
 
   if (HeaderSharesBeat) begin : g_realign
     logic first_data_q;  // the header's beat
     always_ff @(posedge clk_i) begin
-      if (!rst_ni || device_reset_i || state_q == Idle) first_data_q <= 1'b1;
+      if (!rst_ni || reset_q || state_q == Idle) first_data_q <= 1'b1;
       else if (req_valid_i && taking && pack_in_ready) first_data_q <= 1'b0;
     end
 
@@ -451,17 +502,17 @@ module virtio_blk #(
   ) u_port (
       .clk_i,
       .rst_ni,
-      .device_reset_i,
-      .step_valid_i  (step_valid),
+      .device_reset_i(reset_q),
+      .step_valid_i  (step_valid_q),
       .step_ready_o  (step_ready),
-      .step_none_i   (step_none),
-      .step_command_i(step_command),
-      .step_answer_i (step_answer),
-      .wr_valid_i    (wr_valid && (!sector_end || step_ready)),
+      .step_none_i   (step_none_q),
+      .step_command_i(step_command_q),
+      .step_answer_i (step_answer_q),
+      .wr_valid_i    (wr_valid && !sector_done_q && !step_valid_q),
       .wr_ready_o    (wr_room),
       .wr_data_i     (pack_data),
-      .wr_commit_i   (wr_valid && step_taken && sector_good),
-      .wr_drop_i     (wr_valid && step_taken && !sector_good),
+      .wr_commit_i   (step_valid_q && step_ready && step_good_q),
+      .wr_drop_i     (step_valid_q && step_ready && step_bad_q),
       .answer_valid_o(answer_valid),
       .answer_ready_i(answer_ready),
       .answer_o      (answer),
@@ -492,22 +543,41 @@ module virtio_blk #(
   ) u_answer (
       .clk_i,
       .rst_ni,
-      .device_reset_i,
+      .device_reset_i(reset_q),
       .answer_valid_i(answer_valid),
       .answer_ready_o(answer_ready),
       .answer_i      (answer),
       .rd_valid_i    (rd_valid),
       .rd_ready_o    (rd_ready),
       .rd_data_i     (rd_data),
-      .rsp_valid_o,
-      .rsp_ready_i,
-      .rsp_data_o,
-      .rsp_keep_o,
-      .rsp_last_o,
-      .rsp_tail_o,
+      .rsp_valid_o   (answer_beat_valid),
+      .rsp_ready_i   (answer_beat_ready),
+      .rsp_data_o    (answer_beat_data),
+      .rsp_keep_o    (answer_beat_keep),
+      .rsp_last_o    (answer_beat_last),
+      .rsp_tail_o    (answer_beat_tail),
       .rsp_tail_err_o
   );
 
-  wire unused_ok = ^{pack_keep, pack_last, header_q[63:32]};
+  // Neither side of the response stream hangs on the other in the same cycle.
+  virtio_fifo #(
+      .Width(DataWidth + Bytes + 2),
+      .Depth(2)
+  ) u_slice (
+      .clk_i,
+      .rst_ni,
+      .clear_i    (reset_q),
+      .commit_i   (1'b1),
+      .rollback_i (1'b0),
+      .in_valid_i (answer_beat_valid),
+      .in_ready_o (answer_beat_ready),
+      .in_data_i  ({answer_beat_data, answer_beat_keep, answer_beat_last, answer_beat_tail}),
+      .out_valid_o(rsp_valid_o),
+      .out_ready_i(rsp_ready_i),
+      .out_data_o ({rsp_data_o, rsp_keep_o, rsp_last_o, rsp_tail_o}),
+      .count_o    (slice_count)
+  );
+
+  wire unused_ok = ^{slice_count, pack_keep, pack_last, header_q[63:32]};
 
 endmodule

@@ -3,7 +3,7 @@
 //
 // A step is one command, or none (`none`: only the answer counts, when it is its turn). Each that ends a request, and each sector read
 // well before anything of its request failed, becomes an answer; a read sector's words are in the read store by then.
-// A write's words come on wr_* before it: `wr_commit_i`, with the last one and the step, gives the sector to the storage,
+// A write's words come on wr_* before it: `wr_commit_i`, with the step, gives the sector to the storage,
 // `wr_drop_i` forgets it. A device reset forgets everything but finishes the commands begun; `step_ready_o` is low until then.
 //
 //   steps -> store_cmd, tracks        store_rsp + tracks -> answers

@@ -2,8 +2,8 @@
 // Cuts a packed byte stream into pieces placed on any byte lanes.
 //
 // In: words with `in_bytes_i` bytes from lane 0; only the word before a `restart_i` may be shorter than full. Out: `fill_o` says how
-// many bytes are held, up to four words; `out_take_i` takes `out_bytes_i` of them, shown on `out_data_o` from lane `out_offset_i` on (other
-// lanes carry bytes of no meaning). `restart_i` begins a new packet with an empty store.
+// many bytes are held, up to four words; `out_take_i` takes `out_bytes_i` of them, shown on `out_data_o` from a lane on that `aim_i` set in an
+// earlier cycle, or, after a piece, from lane 0 (other lanes carry bytes of no meaning). `restart_i` begins a new packet with an empty store.
 //
 //   in -> ring of words -> rotate -> out      filled wordwise and emptied bytewise, a RAM for each byte lane
 //
@@ -24,7 +24,8 @@ module virtio_byte_split #(
     output logic [OffsetWidth+2:0] fill_o,
     input  logic                   out_take_i,
     input  logic [  OffsetWidth:0] out_bytes_i,
-    input  logic [OffsetWidth-1:0] out_offset_i,
+    input  logic                   aim_i,
+    input  logic [OffsetWidth-1:0] aim_offset_i,
     output logic [  DataWidth-1:0] out_data_o
 );
 
@@ -33,7 +34,8 @@ module virtio_byte_split #(
   localparam int FillWidth = OffsetWidth + WordWidth + 1;
 
   logic [FillWidth-1:0] fill_q, fill_d;
-  logic [FillWidth-2:0] rd_pos_q;
+  logic [FillWidth-2:0] rd_pos_q, rd_next;
+  logic [FillWidth-2:0] first_q;  // the byte that goes to lane 0
   logic [WordWidth-1:0] wr_word_q, first_word;
   logic [OffsetWidth-1:0] first_lane;
   logic push;
@@ -45,7 +47,8 @@ module virtio_byte_split #(
   assign fill_o = fill_q;
 
   // The byte that goes to lane 0 comes from the lane and word `first`; those in the lanes before that come from the next word.
-  assign {first_word, first_lane} = rd_pos_q - (FillWidth - 1)'(out_offset_i);
+  assign {first_word, first_lane} = first_q;
+  assign rd_next = rd_pos_q + (FillWidth - 1)'(out_bytes_i);
   assign before_first = ~({Bytes{1'b1}} << first_lane);
   for (genvar i = 0; i < Bytes; i++) begin : g_lane
     logic [7:0] mem[Words];
@@ -79,8 +82,14 @@ module virtio_byte_split #(
     end else begin
       fill_q <= fill_d;
       if (push) wr_word_q <= wr_word_q + 1'b1;
-      if (out_take_i) rd_pos_q <= rd_pos_q + (FillWidth - 1)'(out_bytes_i);
+      if (out_take_i) rd_pos_q <= rd_next;
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (restart_i) first_q <= '0;
+    else if (aim_i) first_q <= rd_pos_q - (FillWidth - 1)'(aim_offset_i);
+    else if (out_take_i) first_q <= rd_next;
   end
 
 endmodule

@@ -6,6 +6,8 @@
 // words from a multiple of their size on end, hence never crosses 4 KiB, and is asked for only when the buffer has room for the
 // longest. `req_skip_i` (a pulse, before the last word of the chain was taken) drops the rest of the chain's readable part, fetched or not.
 //
+// A burst is planned in one cycle and asked for from the next one on.
+//
 //   segments -> bursts -> [dma_read] -> buffer -> virtio_byte_pack -> req stream
 
 module virtio_chain_reader #(
@@ -46,6 +48,7 @@ module virtio_chain_reader #(
   localparam int BeatWidth = $clog2(MaxBurst);
   localparam int BurstsAhead = 16;
   localparam int AheadWidth = $clog2(BufferBeats + BurstsAhead) + 1;
+  localparam int LengthWidth = OffsetWidth + BeatWidth + 1;
 
   // Segment being turned into bursts.
   logic busy_q;
@@ -57,15 +60,26 @@ module virtio_chain_reader #(
   logic [OffsetWidth-1:0] offset;
   logic [OffsetWidth:0] to_word_end;
   logic narrow;
-  logic beyond;  // the segment goes on after this burst
+  logic beyond;  // the burst is as long as it may be
+  logic ends;  // with this burst
+  logic [LengthWidth-1:0] left_words;
   logic [BeatWidth:0] beats, words, to_burst_end;
-  logic [31:0] burst_bytes;
-  logic [ 2:0] burst_size;
+  logic [LengthWidth-1:0] burst_bytes;
+  logic [2:0] burst_size;
+  logic planned_q, ends_q;
+  logic [BeatWidth:0] beats_q;
+  logic [LengthWidth-1:0] burst_bytes_q;
+  logic [2:0] burst_size_q;
+  logic [OffsetWidth:0] first_bytes_q;  // in the burst's first beat
   logic issue, issue_last, mark, take_seg;
 
-  logic [ RoomWidth-1:0] reserved_q;
+  logic [RoomWidth-1:0] reserved_q;
+  logic markable_q;  // it was so in the cycle before, in which the chain was cut short already
+  logic roomy_q;  // as it was when the burst was planned: no other has been asked for since
   logic [AheadWidth-1:0] ahead_q;  // chains whose last burst was issued but whose last word was not yet given
 
+  logic ask_room;
+  logic [1:0] ask_count;
   logic info_room, info_valid, info_pop, info_last;
   logic [OffsetWidth-1:0] info_offset;
   logic [OffsetWidth:0] info_bytes;
@@ -89,40 +103,40 @@ module virtio_chain_reader #(
     to_word_end = (OffsetWidth + 1)'(Bytes) - {1'b0, offset};
     narrow = left_q < {{(31 - OffsetWidth) {1'b0}}, to_word_end};
     // Whole words: those that the segment has, or those up to the burst's end.
-    words        = (BeatWidth + 1)'(({1'b0, left_q[OffsetWidth+BeatWidth-1:0]} + (OffsetWidth + BeatWidth + 1)'(offset)) >> OffsetWidth);
+    left_words = {1'b0, left_q[LengthWidth-2:0]} + LengthWidth'(offset);
+    words = (BeatWidth + 1)'(left_words >> OffsetWidth);
     to_burst_end = (BeatWidth + 1)'(MaxBurst) - {1'b0, addr_q[OffsetWidth+:BeatWidth]};
     beyond = left_q[31:OffsetWidth+BeatWidth] != '0 || words > to_burst_end;
     beats = beyond ? to_burst_end : words;
-    burst_bytes = 32'({beats, {OffsetWidth{1'b0}}} - (OffsetWidth + BeatWidth + 1)'(offset));
+    burst_bytes = {beats, {OffsetWidth{1'b0}}} - LengthWidth'(offset);
     burst_size = 3'(OffsetWidth);
+    ends = (!beyond && left_words[OffsetWidth-1:0] == '0) ||
+           (left_q == 32'(MaxBurst * Bytes) && addr_q[LengthWidth-2:0] == '0);
     if (narrow) begin
       beats       = (BeatWidth + 1)'(1);
-      burst_bytes = 32'd1;
+      burst_bytes = LengthWidth'(1);
       burst_size  = 3'd0;
       for (int k = 1; k < OffsetWidth; k++) begin
         if ((addr_q & ((64'd1 << k) - 64'd1)) == 64'd0 && left_q >= (32'd1 << k)) begin
-          burst_bytes = 32'd1 << k;
+          burst_bytes = LengthWidth'(1) << k;
           burst_size  = 3'(k);
         end
       end
+      ends = left_q[OffsetWidth-1:0] == burst_bytes[OffsetWidth-1:0];
     end
   end
 
-  assign rd_req_valid_o = busy_q && !cut_q && info_room && !mark_q && reserved_q <= RoomWidth'(BufferBeats - MaxBurst);
-  assign rd_req_addr_o = addr_q;
-  assign rd_req_len_o = 8'(beats) - 8'd1;
-  assign rd_req_size_o = burst_size;
-  assign issue = rd_req_valid_o && rd_req_ready_i;
-  assign issue_last = issue && seg_last_q && left_q == burst_bytes;
-  // The end of a chain cut short is passed on as a mark that carries no byte.
-  assign mark           = cut_q && info_count == '0 && reserved_q != RoomWidth'(BufferBeats) &&
-                          (busy_q ? seg_last_q : seg_valid_i && seg_i.last);
+  assign issue       = planned_q && !cut_q && info_room && !mark_q && roomy_q && ask_room;
+  assign issue_last  = issue && seg_last_q && ends_q;
+  // The end of a chain cut short is passed on as a mark that carries no byte, once nothing is outstanding and there is room.
+  assign mark        = cut_q && markable_q && (busy_q ? seg_last_q : seg_valid_i && seg_i.last);
   assign seg_ready_o = cut_q ? !busy_q && (!seg_i.last || mark) : !busy_q;
-  assign take_seg = seg_valid_i && seg_ready_o && !cut_q;
+  assign take_seg    = seg_valid_i && seg_ready_o && !cut_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       busy_q     <= 1'b0;
+      planned_q  <= 1'b0;
       addr_q     <= '0;
       left_q     <= '0;
       seg_last_q <= 1'b0;
@@ -132,23 +146,57 @@ module virtio_chain_reader #(
     end else begin
       if (take_seg) begin
         busy_q     <= 1'b1;
+        planned_q  <= 1'b0;
         addr_q     <= seg_i.addr;
         left_q     <= seg_i.len;
         seg_last_q <= seg_i.last;
       end else if (issue) begin
-        addr_q <= addr_q + {32'd0, burst_bytes};
-        left_q <= left_q - burst_bytes;
-        busy_q <= left_q != burst_bytes;
+        addr_q    <= addr_q + 64'(burst_bytes_q);
+        left_q    <= left_q - 32'(burst_bytes_q);
+        busy_q    <= !ends_q;
+        planned_q <= 1'b0;
       end else if (cut_q && (mark || !seg_last_q)) begin
-        busy_q <= 1'b0;
+        busy_q    <= 1'b0;
+        planned_q <= 1'b0;
+      end else begin
+        planned_q <= busy_q;
       end
       if (mark) cut_q <= 1'b0;
       else if (req_skip_i && ahead_q == '0 && !issue_last) cut_q <= 1'b1;
-      reserved_q <= reserved_q + (issue ? RoomWidth'(beats) : '0) + (mark ? RoomWidth'(1) : '0)
+      reserved_q <= reserved_q + (issue ? RoomWidth'(beats_q) : '0) + (mark ? RoomWidth'(1) : '0)
                     - ((buf_valid && buf_ready) ? RoomWidth'(1) : '0);
       ahead_q <= ahead_q + AheadWidth'(issue_last || mark) - AheadWidth'(chain_given);
     end
   end
+
+  always_ff @(posedge clk_i) begin
+    beats_q       <= beats;
+    burst_bytes_q <= burst_bytes;
+    burst_size_q  <= burst_size;
+    first_bytes_q <= narrow ? burst_bytes[OffsetWidth:0] : to_word_end;
+    ends_q        <= ends;
+    markable_q    <= cut_q && !info_valid && reserved_q != RoomWidth'(BufferBeats);
+    roomy_q       <= reserved_q <= RoomWidth'(BufferBeats - MaxBurst);
+  end
+
+  // Bursts on the way to the bus: nothing here hangs on whose turn it is there.
+  virtio_fifo #(
+      .Width(64 + 8 + 3),
+      .Depth(2)
+  ) u_asks (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .commit_i   (1'b1),
+      .rollback_i (1'b0),
+      .in_valid_i (issue),
+      .in_ready_o (ask_room),
+      .in_data_i  ({addr_q, 8'(beats_q) - 8'd1, burst_size_q}),
+      .out_valid_o(rd_req_valid_o),
+      .out_ready_i(rd_req_ready_i),
+      .out_data_o ({rd_req_addr_o, rd_req_len_o, rd_req_size_o}),
+      .count_o    (ask_count)
+  );
 
   // What is known of each burst asked for, until its beats have come.
   virtio_fifo #(
@@ -162,7 +210,7 @@ module virtio_chain_reader #(
       .rollback_i (1'b0),
       .in_valid_i (issue || mark),
       .in_ready_o (info_room),
-      .in_data_i  ({mark || issue_last, offset, narrow ? burst_bytes[OffsetWidth:0] : to_word_end}),
+      .in_data_i  ({mark || (seg_last_q && ends_q), offset, first_bytes_q}),
       .out_valid_o(info_valid),
       .out_ready_i(info_pop),
       .out_data_o ({info_last, info_offset, info_bytes}),
@@ -235,6 +283,8 @@ module virtio_chain_reader #(
     else if (chain_given) skip_q <= 1'b0;
     else if (req_skip_i) skip_q <= 1'b1;
   end
+
+  wire unused_ok = ^{info_count, ask_count};
 
 `ifndef SYNTHESIS
   // Room was reserved before the burst was asked for, and what is known of it stays until its last beat.

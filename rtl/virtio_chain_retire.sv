@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waits until every write of a chain has been answered, writes its tail byte, and reports the completion.
 //
-// Counts bursts per tag, so that the answers of later chains may already come in. A failed data write makes `written_len` 0 (the
+// Counts bursts per tag, so that the answers of later chains may already come in; tags count chains. A failed data write makes `written_len` 0 (the
 // bytes are not known to be there) and chooses the other tail byte; a failed tail write is a fault, for the driver could not
 // be told otherwise.
 
@@ -21,7 +21,6 @@ module virtio_chain_retire #(
     input  logic                                       retire_valid_i,
     output logic                                       retire_ready_o,
     input  virtio_pkg::completion_t                    retire_i,
-    input  logic                    [    TagWidth-1:0] retire_tag_i,
     input  logic                                       retire_tail_i,
     input  logic                    [            63:0] retire_tail_addr_i,
     input  logic                    [            15:0] retire_tail_bytes_i,
@@ -57,17 +56,19 @@ module virtio_chain_retire #(
   state_e state_q, state_d;
   logic [7:0] outstanding_q[Tags];
   logic [Tags-1:0] failed_q, issued, done;
+  logic [Tags-1:0] settled_q;  // nothing outstanding
   logic fault_q, tail_written_q;
+  logic [TagWidth-1:0] tag_q;  // of the oldest chain
+  logic [31:0] data_len, whole_len_q;  // written, without and with the tail byte
 
   completion_t chain;
-  logic [TagWidth-1:0] tag;
   logic tail, valid, pop, settled;
   logic [63:0] tail_addr;
   logic [15:0] tail_bytes;
   logic [$clog2(Held):0] held_count;
 
   virtio_fifo #(
-      .Width($bits(completion_t) + TagWidth + 1 + 64 + 16),
+      .Width($bits(completion_t) + 1 + 64 + 16),
       .Depth(Held)
   ) u_chains (
       .clk_i,
@@ -77,18 +78,19 @@ module virtio_chain_retire #(
       .rollback_i (1'b0),
       .in_valid_i (retire_valid_i),
       .in_ready_o (retire_ready_o),
-      .in_data_i  ({retire_i, retire_tag_i, retire_tail_i, retire_tail_addr_i, retire_tail_bytes_i}),
+      .in_data_i  ({retire_i, retire_tail_i, retire_tail_addr_i, retire_tail_bytes_i}),
       .out_valid_o(valid),
       .out_ready_i(pop),
-      .out_data_o ({chain, tag, tail, tail_addr, tail_bytes}),
+      .out_data_o ({chain, tail, tail_addr, tail_bytes}),
       .count_o    (held_count)
   );
 
   // A tag means nothing, and may be unknown, while nothing is issued or done.
-  assign issued  = burst_issued_i ? Tags'(1) << burst_tag_i : '0;
-  assign done    = burst_done_i ? Tags'(1) << burst_done_tag_i : '0;
-  assign settled = outstanding_q[tag] == 8'd0;
-  assign pop     = cpl_valid_o && cpl_ready_i;
+  assign issued   = burst_issued_i ? Tags'(1) << burst_tag_i : '0;
+  assign done     = burst_done_i ? Tags'(1) << burst_done_tag_i : '0;
+  assign settled  = settled_q[tag_q];
+  assign pop      = cpl_valid_o && cpl_ready_i;
+  assign data_len = failed_q[tag_q] ? 32'd0 : chain.written_len;
 
   always_comb begin
     state_d = state_q;
@@ -108,28 +110,37 @@ module virtio_chain_retire #(
       failed_q       <= '0;
       fault_q        <= 1'b0;
       tail_written_q <= 1'b0;
+      tag_q          <= '0;
+      settled_q      <= '1;
       for (int i = 0; i < Tags; i++) outstanding_q[i] <= '0;
     end else begin
       state_q <= state_d;
       for (int i = 0; i < Tags; i++) begin
         if (issued[i] != done[i]) outstanding_q[i] <= outstanding_q[i] + (issued[i] ? 8'd1 : 8'hff);
+        settled_q[i] <= !issued[i] && (outstanding_q[i] == 8'd0 || (outstanding_q[i] == 8'd1 && done[i]));
+        if (done[i] && burst_done_err_i) failed_q[i] <= 1'b1;
       end
-      if (burst_done_i && burst_done_err_i) failed_q[burst_done_tag_i] <= 1'b1;
       if (state_q == TailWait && wr_done_i) begin
         tail_written_q <= !wr_done_err_i;
         fault_q        <= wr_done_err_i;
       end
       if (pop) begin
-        failed_q[tag]  <= 1'b0;
-        tail_written_q <= 1'b0;
-        fault_q        <= 1'b0;
+        failed_q[tag_q] <= 1'b0;
+        tail_written_q  <= 1'b0;
+        fault_q         <= 1'b0;
+        tag_q           <= tag_q + 1'b1;
       end
     end
   end
 
+  // Ready long before the tail is answered.
+  always_ff @(posedge clk_i) begin
+    whole_len_q <= data_len + 32'd1;
+  end
+
   assign wr_req_valid_o = state_q == TailWrite;
   assign wr_req_addr_o = {tail_addr[63:OffsetWidth], {OffsetWidth{1'b0}}};
-  assign wr_data_o = {Bytes{failed_q[tag] ? tail_bytes[15:8] : tail_bytes[7:0]}};
+  assign wr_data_o = {Bytes{failed_q[tag_q] ? tail_bytes[15:8] : tail_bytes[7:0]}};
   assign wr_strb_o = Bytes'(1) << tail_addr[OffsetWidth-1:0];
 
   assign early_valid_o = state_q == Collect && valid && !tail && !chain.fault;
@@ -137,11 +148,7 @@ module virtio_chain_retire #(
 
   assign cpl_valid_o = state_q == Report || (state_q == Collect && valid && settled && !tail);
   assign cpl_o = {
-    chain.fault || fault_q,
-    chain.more,
-    chain.queue_index,
-    chain.head,
-    (failed_q[tag] ? 32'd0 : chain.written_len) + {31'd0, tail_written_q}
+    chain.fault || fault_q, chain.more, chain.queue_index, chain.head, tail_written_q ? whole_len_q : data_len
   };
 
 endmodule

@@ -8,6 +8,8 @@
 // only when all their beats are buffered. What remains to be done once the writes are answered goes to virtio_chain_retire.
 //
 //   rsp stream -> virtio_byte_split -> beats, bursts -> [dma_write]
+//
+// How long the next piece may be is worked out with the one before: all follow each other without a gap.
 
 module virtio_chain_writer #(
     parameter int AxiDataWidth = 64,
@@ -43,12 +45,11 @@ module virtio_chain_writer #(
     output logic                    [       Bytes-1:0] wr_strb_o,
     input  logic                                       wr_pop_i,
     output logic                                       burst_issued_o,      // pulse: one more burst for burst_tag_o
-    output logic                    [    TagWidth-1:0] burst_tag_o,
+    output logic                    [    TagWidth-1:0] burst_tag_o,         // counts chains
     // To virtio_chain_retire
     output logic                                       retire_valid_o,
     input  logic                                       retire_ready_i,
     output virtio_pkg::completion_t                    retire_o,            // written_len without the tail byte
-    output logic                    [    TagWidth-1:0] retire_tag_o,
     output logic                                       retire_tail_o,
     output logic                    [            63:0] retire_tail_addr_o,
     output logic                    [            15:0] retire_tail_bytes_o  // {on error, on success}
@@ -74,39 +75,46 @@ module virtio_chain_writer #(
 
   // Segment being filled.
   logic seg_held_q, seg_last_q, exhausted_q;  // exhausted: the last segment is gone
-  logic [63:0] seg_addr_q;
-  logic [31:0] seg_left_q;
-  logic [31:0] advance;
-  logic take_seg, end_seg, to_tail;
+  logic [63:OffsetWidth] word_q;  // the word that the next piece goes to
+  logic [OffsetWidth-1:0] offset_q;  // and where in it
+  logic [OffsetWidth:0] room_q;  // bytes up to the end of the word or of the segment
+  logic fills_q;  // that is the end of the segment
+  logic [31:0] after_q;  // bytes of the segment after those; means nothing with `fills_q`
+  logic [63:0] seg_end_q, last_addr_q;  // address after the segment's last byte, and, a cycle later, that of it
+  logic [OffsetWidth:0] first_room;
+  logic [31:0] first_after;
+  logic fits, whole_word, take_seg, end_seg;
 
   logic ended_q, tail_q, more_q;
   logic [15:0] tail_bytes_q;
   logic [31:0] data_len_q;
+  logic [OffsetWidth:0] moved_q;  // of it in the cycle before
 
   logic split_in_valid, split_in_ready;
   logic [OffsetWidth:0] rsp_bytes, piece;
-  logic [OffsetWidth+2:0] fill;
+  logic [ OffsetWidth+2:0] fill;
   logic [AxiDataWidth-1:0] split_data;
-  logic [OffsetWidth-1:0] offset;
-  logic [OffsetWidth:0] room;  // bytes up to the end of the word or of the segment
   logic accept_rsp, move, starved, between_chains;
 
-  logic burst_open_q, burst_close, burst_push;
+  logic burst_open_q, burst_close, burst_push, burst_issued_q;
   logic [63:0] burst_addr_q, word_addr;
   logic [BurstWidth-1:0] burst_beats_q, beats_now;
   logic beat_room, cmd_room;
   logic [63:0] cmd_addr;
   logic [ 7:0] cmd_len;
 
-  function automatic logic [OffsetWidth:0] count_ones(input logic [Bytes-1:0] keep);
-    count_ones = '0;
-    for (int i = 0; i < Bytes; i++) count_ones = count_ones + {{OffsetWidth{1'b0}}, keep[i]};
+  // How many bytes are kept, which are those from lane 0 on: where the last one is, without adders.
+  function automatic logic [OffsetWidth:0] bytes_kept(input logic [Bytes-1:0] keep);
+    bytes_kept = '0;
+    for (int i = 0; i < Bytes; i++) begin
+      if (keep[i] && !1'(keep >> (i + 1))) bytes_kept = bytes_kept | (OffsetWidth + 1)'(i + 1);
+    end
   endfunction
-  assign rsp_bytes      = count_ones(rsp_keep_i);
+  assign rsp_bytes      = bytes_kept(rsp_keep_i);
 
   // Input side.
   assign between_chains = state_q == Chain;
-  assign accept_rsp     = state_q == Data && !ended_q && rsp_valid_i && split_in_ready;
+  assign accept_rsp     = rsp_valid_i && rsp_ready_o;
   assign rsp_ready_o    = state_q == Data && !ended_q && split_in_ready;
   assign split_in_valid = accept_rsp && !rsp_tail_i && rsp_bytes != '0;
 
@@ -123,25 +131,25 @@ module virtio_chain_writer #(
       .fill_o      (fill),
       .out_take_i  (move),
       .out_bytes_i (piece),
-      .out_offset_i(offset),
+      .aim_i       (take_seg),
+      .aim_offset_i(seg_i.addr[OffsetWidth-1:0]),
       .out_data_o  (split_data)
   );
 
-  // Output side: one piece a cycle, within one word and one segment.
-  assign offset    = seg_addr_q[OffsetWidth-1:0];
-  assign word_addr = {seg_addr_q[63:OffsetWidth], {OffsetWidth{1'b0}}};
-  always_comb begin
-    room = (OffsetWidth + 1)'(Bytes) - {1'b0, offset};
-    if (seg_left_q < {{(31 - OffsetWidth) {1'b0}}, room}) room = seg_left_q[OffsetWidth:0];
-    starved = fill < {2'b0, room};
-    piece   = starved ? fill[OffsetWidth:0] : room;
-  end
+  // Output side: one piece a cycle, within one word and one segment. Only the very last one may be shorter than there is room.
+  assign word_addr = {word_q, {OffsetWidth{1'b0}}};
+  assign first_room = (OffsetWidth + 1)'(Bytes) - {1'b0, seg_i.addr[OffsetWidth-1:0]};
+  assign first_after = seg_i.len - {{(31 - OffsetWidth) {1'b0}}, first_room};
+  assign fits = seg_i.len <= {{(31 - OffsetWidth) {1'b0}}, first_room};
+  assign whole_word = after_q[31:OffsetWidth] != '0;
+  assign starved = fill < {2'b0, room_q};
+  assign piece = starved ? fill[OffsetWidth:0] : room_q;
   assign move = state_q == Data && seg_held_q && fill != '0 && (!starved || ended_q) && beat_room && cmd_room;
-  assign end_seg = move && seg_left_q == {{(31 - OffsetWidth) {1'b0}}, piece};
+  assign end_seg = move && fills_q && !starved;
 
   assign beats_now = (burst_open_q ? burst_beats_q : '0) + BurstWidth'(1);
-  assign burst_close = move && (end_seg || seg_addr_q[OffsetWidth+:BurstWidth-1] == '1 ||
-                                (ended_q && fill == {2'b0, piece}));
+  assign burst_close = move && (fills_q || word_q[OffsetWidth+:BurstWidth-1] == '1 ||
+                                (ended_q && fill <= {2'b0, room_q}));
   assign burst_push = burst_close || (state_q == Close && burst_open_q && cmd_room);
   assign cmd_addr = burst_open_q ? burst_addr_q : word_addr;
   assign cmd_len = (state_q == Close) ? 8'(burst_beats_q) - 8'd1 : 8'(beats_now) - 8'd1;
@@ -151,9 +159,6 @@ module virtio_chain_writer #(
   assign seg_ready_o   = !exhausted_q && ((state_q == Data && !seg_held_q) ||
                                           ((state_q == Tail || state_q == Drop) && !(seg_held_q && seg_last_q)));
   assign take_seg = seg_valid_i && seg_ready_o;
-  // Beside moving on with the data, the address goes to the last writable byte on the way out.
-  assign to_tail = state_q == Drop && seg_held_q && seg_last_q;
-  assign advance = to_tail ? seg_left_q - 32'd1 : {{(31 - OffsetWidth) {1'b0}}, piece};
 
   always_comb begin
     state_d = state_q;
@@ -189,13 +194,19 @@ module virtio_chain_writer #(
       seg_held_q    <= 1'b0;
       seg_last_q    <= 1'b0;
       exhausted_q   <= 1'b0;
-      seg_addr_q    <= '0;
-      seg_left_q    <= '0;
+      word_q        <= '0;
+      offset_q      <= '0;
+      room_q        <= '0;
+      fills_q       <= 1'b0;
+      after_q       <= '0;
+      seg_end_q     <= '0;
+      last_addr_q   <= '0;
       ended_q       <= 1'b0;
       tail_q        <= 1'b0;
       more_q        <= 1'b0;
       tail_bytes_q  <= '0;
       data_len_q    <= '0;
+      moved_q       <= '0;
       burst_open_q  <= 1'b0;
       burst_addr_q  <= '0;
       burst_beats_q <= '0;
@@ -209,6 +220,8 @@ module virtio_chain_writer #(
         tail_q      <= 1'b0;
         more_q      <= 1'b0;
         data_len_q  <= '0;
+      end else begin
+        data_len_q <= data_len_q + {{(31 - OffsetWidth) {1'b0}}, moved_q};
       end
       if (accept_rsp) begin
         ended_q <= rsp_last_i || rsp_tail_i;
@@ -216,18 +229,26 @@ module virtio_chain_writer #(
         more_q  <= rsp_more_i;
         if (rsp_tail_i) tail_bytes_q <= {rsp_tail_err_i, rsp_data_i[7:0]};
       end
+      moved_q     <= move ? piece : '0;
+      last_addr_q <= seg_end_q - 64'd1;
       if (take_seg) begin
         seg_held_q <= 1'b1;
-        seg_addr_q <= seg_i.addr;
-        seg_left_q <= seg_i.len;
+        word_q     <= seg_i.addr[63:OffsetWidth];
+        offset_q   <= seg_i.addr[OffsetWidth-1:0];
+        room_q     <= fits ? seg_i.len[OffsetWidth:0] : first_room;
+        fills_q    <= fits;
+        after_q    <= first_after;
+        seg_end_q  <= seg_i.addr + {32'd0, seg_i.len};
         seg_last_q <= seg_i.last;
       end else if (move) begin
-        seg_left_q  <= seg_left_q - {{(31 - OffsetWidth) {1'b0}}, piece};
-        seg_held_q  <= !end_seg;
-        exhausted_q <= end_seg && seg_last_q;
-        data_len_q  <= data_len_q + {{(31 - OffsetWidth) {1'b0}}, piece};
+        word_q                  <= word_q + 1'b1;
+        offset_q                <= '0;
+        room_q                  <= whole_word ? (OffsetWidth + 1)'(Bytes) : {1'b0, after_q[OffsetWidth-1:0]};
+        fills_q                 <= after_q <= 32'(Bytes);
+        after_q[31:OffsetWidth] <= after_q[31:OffsetWidth] - 1'b1;
+        seg_held_q              <= !end_seg;
+        exhausted_q             <= end_seg && seg_last_q;
       end
-      if (!take_seg && (move || to_tail)) seg_addr_q <= seg_addr_q + {32'd0, advance};
       if (move) begin
         burst_open_q  <= !burst_close;
         burst_beats_q <= beats_now;
@@ -255,7 +276,7 @@ module virtio_chain_writer #(
       .rollback_i (1'b0),
       .in_valid_i (move),
       .in_ready_o (beat_room),
-      .in_data_i  ({split_data, ~({Bytes{1'b1}} << piece) << offset}),
+      .in_data_i  ({split_data, ~({Bytes{1'b1}} << piece) << offset_q}),
       .out_valid_o(beat_valid),
       .out_ready_i(wr_pop_i),
       .out_data_o ({wr_data_o, wr_strb_o}),
@@ -280,14 +301,19 @@ module virtio_chain_writer #(
       .count_o    (cmd_count)
   );
 
-  assign burst_issued_o      = burst_push;
+  // A cycle late, which is in time: the chain is not retired before.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) burst_issued_q <= 1'b0;
+    else burst_issued_q <= burst_push;
+  end
+
+  assign burst_issued_o      = burst_issued_q;
   assign burst_tag_o         = tag_q;
 
   assign retire_valid_o      = state_q == Retire;
   assign retire_o            = {chain_q.fault, more_q, chain_q.queue_index, chain_q.head, data_len_q};
-  assign retire_tag_o        = tag_q;
   assign retire_tail_o       = tail_q && !exhausted_q;
-  assign retire_tail_addr_o  = seg_addr_q;
+  assign retire_tail_addr_o  = last_addr_q;
   assign retire_tail_bytes_o = tail_bytes_q;
 
 `ifndef SYNTHESIS

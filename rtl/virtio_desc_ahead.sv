@@ -3,6 +3,8 @@
 // for chains often lie in order in the table. Several such blocks are under way at a time.
 //
 // `info_*` says, in the order of the heads, what was asked for; its block is then the next one of the block store.
+//
+//   heads, with what is known of their queue -> address and count -> ask
 
 module virtio_desc_ahead #(
     parameter int AxiDataWidth = 64,
@@ -41,26 +43,51 @@ module virtio_desc_ahead #(
   localparam int BlockWidth = $clog2(Blocks) + 1;
 
   logic [BlockWidth-1:0] blocks_q;
-  logic ask, info_room;
+  logic take, gone, ask, info_room;
+  logic held_q, fault_q;
+  logic [QueueWidth-1:0] queue_q;
+  logic [15:0] head_q, slots_q, size_q;
+  logic [63:0] addr, addr_q, table_q;
   logic [15:0] to_end, left;
-  logic [2:0] count;
+  logic [2:0] count, count_q;
   desc_head_t info;
   logic [$clog2(Blocks):0] info_count;
 
   assign queue_o = head_queue_i;
-  assign rd_req_addr_o = cfg_i.desc_addr + {44'd0, head_i, 4'd0};
-  assign to_end = 16'd4 - {14'd0, rd_req_addr_o[5:4]};
+  assign head_ready_o = !held_q;
+  assign take = head_valid_i && head_ready_o;
+
+  assign addr = cfg_i.desc_addr + {44'd0, head_i, 4'd0};
+  assign to_end = 16'd4 - {14'd0, addr[5:4]};
   assign left = cfg_i.size - head_i;
   assign count = (left < to_end) ? left[2:0] : to_end[2:0];
-  assign rd_req_len_o = 8'(count) * 8'(DescBeats) - 8'd1;
-  assign rd_req_size_o = 3'(DescSize);
-  assign rd_req_valid_o = head_valid_i && !head_fault_i && info_room && blocks_q != BlockWidth'(Blocks);
-  assign ask = rd_req_valid_o && rd_req_ready_i;
-  assign head_ready_o = head_fault_i ? info_room : ask;
 
-  assign info = {
-    head_fault_i, {(16 - QueueWidth) {1'b0}}, head_queue_i, head_i, head_slots_i, count, cfg_i.size, cfg_i.desc_addr
-  };
+  assign rd_req_addr_o = addr_q;
+  assign rd_req_len_o = 8'(count_q) * 8'(DescBeats) - 8'd1;
+  assign rd_req_size_o = 3'(DescSize);
+  assign rd_req_valid_o = held_q && !fault_q && info_room && blocks_q != BlockWidth'(Blocks);
+  assign ask = rd_req_valid_o && rd_req_ready_i;
+  assign gone = fault_q ? held_q && info_room : ask;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) held_q <= 1'b0;
+    else held_q <= take || (held_q && !gone);
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (take) begin
+      fault_q <= head_fault_i;
+      queue_q <= head_queue_i;
+      head_q  <= head_i;
+      slots_q <= head_slots_i;
+      size_q  <= cfg_i.size;
+      table_q <= cfg_i.desc_addr;
+      addr_q  <= addr;
+      count_q <= count;
+    end
+  end
+
+  assign info = {fault_q, {(16 - QueueWidth) {1'b0}}, queue_q, head_q, slots_q, count_q, size_q, table_q};
 
   virtio_fifo #(
       .Width($bits(desc_head_t)),
@@ -71,7 +98,7 @@ module virtio_desc_ahead #(
       .clear_i,
       .commit_i   (1'b1),
       .rollback_i (1'b0),
-      .in_valid_i (head_valid_i && head_ready_o),
+      .in_valid_i (gone),
       .in_ready_o (info_room),
       .in_data_i  (info),
       .out_valid_o(info_valid_o),

@@ -74,18 +74,19 @@ module virtio_desc_walker #(
 
   state_e state_q, state_d;
   desc_head_t head_q;
-  logic [15:0] count_q;  // descriptors with buffers so far
+  logic [15:0] count_q;  // descriptors with buffers so far, this one included
   logic [15:0] ahead_queue_q, asked_queue_q;
-  logic [15:0] id_q;  // of a list in a packed ring: that of its last descriptor
-  logic [127:0] desc_q;
-  logic err_q;
+  logic [ 15:0] id_q;  // of a list in a packed ring: that of its last descriptor
+  logic [127:0] desc;
+  logic [111:0] desc_q;  // the last two bytes, with what is next, are not kept
 
   // Where the walk is: in the descriptor table, or in an indirect one; in the block read ahead, or in one asked for.
   logic in_table_q, asked_q;
+  logic asks_q;  // for descriptors, when those asked for before are done with
   logic [63:0] base_q;
   logic [27:0] entries_q;
   logic [15:0] index_q;
-  logic [ 2:0] block_left_q;  // descriptors of the block from index_q on
+  logic [2:0] block_left_q;  // descriptors of the block from index_q on
 
   // The segment held back.
   logic held_q, held_writable_q;
@@ -101,6 +102,8 @@ module virtio_desc_walker #(
       desc_has_next,
       desc_writable,
       desc_indirect,
+      holds_first,
+      hold,
       empty,
       bad_table,
       bad_next,
@@ -108,14 +111,17 @@ module virtio_desc_walker #(
       other_list,
       malformed,
       stays,
-      stays_q,
       stored_q;
-  logic table_more, table_more_q;
+  // As found when it was loaded
+  logic empty_q, malformed_q, stays_q, has_next_q, writable_q, indirect_q;
+  logic [15:0] next_q;
+  logic [31:0] total_q;
+  logic table_more;
   logic [32:0] total;
   logic part_ends, chain_ends, give, store_ready;
 
-  logic [63:0] ask_addr;
-  logic [27:0] ask_left;
+  logic [63:0] ask_addr_q;
+  logic [27:0] ask_left_q;
   logic [15:0] ask_to_end;
   logic [2:0] ask_count, ask_size;
   logic [12:0] page_left;
@@ -164,7 +170,7 @@ module virtio_desc_walker #(
       .open_i      (open_asked),
       .open_beats_i(ask_beats),
       .open_size_i (ask_size),
-      .open_lane_i (ask_addr[LaneWidth-1:0]),
+      .open_lane_i (ask_addr_q[LaneWidth-1:0]),
       .busy_o      (asked_busy),
       .done_o      (asked_done),
       .desc_valid_o(asked_valid),
@@ -174,41 +180,46 @@ module virtio_desc_walker #(
       .close_i     (close)
   );
 
-  // What to ask for: descriptors in a row up to the end of their 64 bytes; of a table that is not aligned, one by one in the largest
+  // What to ask for, where the next descriptor is not at hand: descriptors in a row up to the end of their 64 bytes; of a table that is not aligned, one by one in the largest
   // beats that its alignment allows.
-  assign ask_addr = base_q + {44'd0, index_q, 4'd0};
-  assign unaligned = Indirect && ask_addr[3:0] != 4'd0;
-  assign ask_left = entries_q - {12'd0, index_q};
-  assign ask_to_end = 16'd4 - {14'd0, ask_addr[5:4]};
-  assign page_left = Page - {1'b0, ask_addr[11:0]};
+  always_ff @(posedge clk_i) begin
+    if (state_q == Check) begin
+      ask_addr_q <= indirect_q ? desc_q[63:0] : base_q + {44'd0, next_q, 4'd0};
+      ask_left_q <= indirect_q ? desc_q[95:68] : entries_q - {12'd0, next_q};
+    end
+  end
+  assign unaligned = Indirect && ask_addr_q[3:0] != 4'd0;
+  assign ask_to_end = 16'd4 - {14'd0, ask_addr_q[5:4]};
+  assign page_left = Page - {1'b0, ask_addr_q[11:0]};
   assign split = unaligned && page_left < 13'd16;
   always_comb begin
     ask_size = 3'(DescSize);
-    if (ask_addr[3] && DescSize > 3) ask_size = 3'd3;
-    if (ask_addr[2] && DescSize > 2) ask_size = 3'd2;
-    if (ask_addr[1]) ask_size = 3'd1;
-    if (ask_addr[0]) ask_size = 3'd0;
-    ask_count = (ask_left < {12'd0, ask_to_end}) ? ask_left[2:0] : ask_to_end[2:0];
+    if (ask_addr_q[3] && DescSize > 3) ask_size = 3'd3;
+    if (ask_addr_q[2] && DescSize > 2) ask_size = 3'd2;
+    if (ask_addr_q[1]) ask_size = 3'd1;
+    if (ask_addr_q[0]) ask_size = 3'd0;
+    ask_count = (ask_left_q < {12'd0, ask_to_end}) ? ask_left_q[2:0] : ask_to_end[2:0];
     if (unaligned) ask_count = 3'd1;
     ask_beats   = unaligned ? 5'(5'd16 >> ask_size) : 5'(ask_count) * 5'(DescBeats);
     first_beats = split ? 5'(page_left >> ask_size) : ask_beats;
   end
-  assign rd_req_valid_o = (state_q == Ask && !asked_busy) || state_q == AskRest;
-  assign rd_req_addr_o = (state_q == AskRest) ? ask_addr + {51'd0, page_left} : ask_addr;
+  assign rd_req_valid_o = asks_q;
+  assign rd_req_addr_o = (state_q == AskRest) ? ask_addr_q + {51'd0, page_left} : ask_addr_q;
   assign rd_req_len_o = ((state_q == AskRest) ? 8'(ask_beats) - 8'(first_beats) : 8'(first_beats)) - 8'd1;
   assign rd_req_size_o = ask_size;
 
-  assign desc_addr = desc_q[63:0];
-  assign desc_len = desc_q[95:64];
+  // What kind of descriptor is being loaded, and what is wrong with it.
+  assign desc = asked_q ? asked_desc : ahead_desc;
+  assign desc_addr = desc[63:0];
+  assign desc_len = desc[95:64];
   // Split: flags, next. Packed: id, flags; in a table only WRITE counts.
-  assign desc_flags = packed_i ? desc_q[127:112] : desc_q[111:96];
+  assign desc_flags = packed_i ? desc[127:112] : desc[111:96];
   assign table_more = {12'd0, index_q} + 28'd1 != entries_q;
   assign index_next = table_more ? index_q + 16'd1 : 16'd0;
-  assign desc_has_next = !(packed_i && in_table_q) ? desc_flags[DESC_NEXT_BIT] :
-                         (state_q == Check) ? table_more : table_more_q;
+  assign desc_has_next = (packed_i && in_table_q) ? table_more : desc_flags[DESC_NEXT_BIT];
   assign desc_writable = desc_flags[DESC_WRITE_BIT];
   assign desc_indirect = desc_flags[DESC_INDIRECT_BIT] && !(packed_i && in_table_q);
-  assign desc_next = packed_i ? index_next : desc_q[127:112];
+  assign desc_next = packed_i ? index_next : desc[127:112];
   assign empty = desc_len == 32'd0;
 
   // A buffer or table that passes the end of the address space can be reached by no bus; a part of more than 2^32 - 1 bytes by no
@@ -220,7 +231,7 @@ module virtio_desc_walker #(
   assign bad_buffer = (writable_seen_q && !desc_writable) || count_q > head_q.size || total[32];
   // A list that does not end where it did when it was found available was changed by its driver in the meantime.
   assign other_list = packed_i && !in_table_q && desc_has_next == (count_q == head_q.slots);
-  assign malformed = err_q || other_list || (!empty && out_of_reach(
+  assign malformed = (asked_q ? asked_err : ahead_err) || other_list || (!empty && out_of_reach(
       desc_addr, desc_len, AxiAddrWidth
   )) || (desc_has_next && bad_next) || (desc_indirect ? bad_table : bad_buffer);
 
@@ -231,12 +242,16 @@ module virtio_desc_walker #(
   assign open_asked = state_q == Ask && rd_req_valid_o && rd_req_ready_i;
   assign info_ready_o = open_ahead || (state_q == Idle && info_valid_i && info_i.fault);
   assign load = state_q == Load && (asked_q ? asked_valid : ahead_valid);
-  assign close = state_q == Check && (!stays || malformed);
+  assign close = state_q == Check && (!stays_q || malformed_q);
+
+  // Where none is held the new segment is at once.
+  assign holds_first = state_q == Check && !held_q && !empty_q && !indirect_q;
+  assign hold = holds_first || (state_q == Store && store_ready && (!chain_ends || chain_ready_i) && !empty_q && !stored_q);
 
   // Held segment: the last of its part if the chain ends or the next one belongs to the writable part. A chain is handed over with its
   // last segment.
-  assign part_ends = (!desc_has_next && (empty || stored_q)) || (!empty && desc_writable && !held_writable_q);
-  assign chain_ends = state_q == Store && !desc_has_next && (empty || stored_q);
+  assign part_ends = (!has_next_q && (empty_q || stored_q)) || (!empty_q && writable_q && !held_writable_q);
+  assign chain_ends = state_q == Store && !has_next_q && (empty_q || stored_q);
   assign give = state_q == Store && held_q && (!chain_ends || chain_ready_i);
   assign readable_valid_o = give && !held_writable_q;
   assign writable_valid_o = give && held_writable_q;
@@ -259,18 +274,18 @@ module virtio_desc_walker #(
       end
       Load: if (load) state_d = Check;
       Check: begin
-        // An empty buffer in mid-chain leaves the segment held back where it is; so does the way into a table.
+        // An empty buffer in mid-chain leaves the segment held back where it is; so does the way into a table. The first one is held now.
         state_d = Store;
-        if (desc_indirect) state_d = Ask;
-        else if (empty && stays) state_d = Load;
-        else if (empty && desc_has_next) state_d = Ask;
-        if (malformed) state_d = Fault;
+        if (indirect_q) state_d = Ask;
+        else if ((empty_q || holds_first) && stays_q) state_d = Load;
+        else if ((empty_q || holds_first) && has_next_q) state_d = Ask;
+        if (malformed_q) state_d = Fault;
       end
       Store: begin
         // First what is held, then what is new; a chain's last segment passes through twice.
         if (store_ready) begin
           if (stays_q) state_d = Load;
-          else if (desc_has_next) state_d = Ask;
+          else if (has_next_q) state_d = Ask;
           else if (chain_ends && chain_ready_i) state_d = Idle;
         end
       end
@@ -287,14 +302,20 @@ module virtio_desc_walker #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       state_q         <= Idle;
+      asks_q          <= 1'b0;
       head_q          <= '0;
       count_q         <= '0;
       id_q            <= '0;
       ahead_queue_q   <= '0;
       asked_queue_q   <= '0;
-      table_more_q    <= 1'b0;
+      has_next_q      <= 1'b0;
+      empty_q         <= 1'b0;
+      malformed_q     <= 1'b0;
+      writable_q      <= 1'b0;
+      indirect_q      <= 1'b0;
+      next_q          <= '0;
+      total_q         <= '0;
       desc_q          <= '0;
-      err_q           <= 1'b0;
       in_table_q      <= 1'b0;
       asked_q         <= 1'b0;
       base_q          <= '0;
@@ -312,6 +333,7 @@ module virtio_desc_walker #(
       stays_q         <= 1'b0;
     end else begin
       state_q <= state_d;
+      asks_q  <= (state_d == Ask && !asked_busy) || state_d == AskRest;
       if (open_ahead) ahead_queue_q <= info_i.queue_index;
       if (open_asked) asked_queue_q <= head_q.queue_index;
       case (state_q)
@@ -321,7 +343,7 @@ module virtio_desc_walker #(
           entries_q       <= {12'd0, info_i.size};
           index_q         <= info_i.head;
           block_left_q    <= info_i.count;
-          count_q         <= 16'd0;
+          count_q         <= 16'd1;
           in_table_q      <= 1'b0;
           asked_q         <= 1'b0;
           held_q          <= 1'b0;
@@ -330,39 +352,35 @@ module virtio_desc_walker #(
           writable_len_q  <= '0;
         end
         Load: begin
-          desc_q <= asked_q ? asked_desc : ahead_desc;
-          err_q  <= asked_q ? asked_err : ahead_err;
-          // A descriptor that points to a table has no buffer; it need not be told apart here, for the table starts the walk anew.
-          if (load) count_q <= count_q + 16'd1;
+          desc_q      <= desc[111:0];
+          writable_q  <= desc_writable;
+          indirect_q  <= desc_indirect;
+          next_q      <= desc_next;
+          total_q     <= total[31:0];
+          has_next_q  <= desc_has_next;
+          empty_q     <= empty;
+          malformed_q <= malformed;
+          stays_q     <= stays;
         end
         Check: begin
-          stored_q     <= 1'b0;
-          stays_q      <= stays;
+          stored_q     <= holds_first;
           block_left_q <= block_left_q - 3'd1;
-          index_q      <= desc_indirect ? 16'd0 : desc_next;
-          table_more_q <= table_more;
+          index_q      <= indirect_q ? 16'd0 : next_q;
           if (!in_table_q) id_q <= desc_q[111:96];
-          if (desc_indirect) begin
+          if (indirect_q) begin
+            // It has no buffer, so it does not count.
             in_table_q <= 1'b1;
-            base_q     <= desc_addr;
-            entries_q  <= desc_len[31:4];
-            count_q    <= count_q - 16'd1;
+            base_q     <= desc_q[63:0];
+            entries_q  <= desc_q[95:68];
           end else begin
-            writable_seen_q <= writable_seen_q || desc_writable;
+            writable_seen_q <= writable_seen_q || writable_q;
+            if (has_next_q) count_q <= count_q + 16'd1;
           end
         end
         Store: begin
           if (store_ready && (!chain_ends || chain_ready_i)) begin
             held_q   <= 1'b0;
             stored_q <= 1'b1;
-            if (!empty && !stored_q) begin
-              held_q          <= 1'b1;
-              held_writable_q <= desc_writable;
-              held_addr_q     <= desc_addr;
-              held_len_q      <= desc_len;
-              if (desc_writable) writable_len_q <= total[31:0];
-              else readable_len_q <= total[31:0];
-            end
           end
         end
         Ask: begin
@@ -371,6 +389,14 @@ module virtio_desc_walker #(
         end
         default: ;
       endcase
+      if (hold) begin
+        held_q          <= 1'b1;
+        held_writable_q <= writable_q;
+        held_addr_q     <= desc_q[63:0];
+        held_len_q      <= desc_q[95:64];
+        if (writable_q) writable_len_q <= total_q;
+        else readable_len_q <= total_q;
+      end
     end
   end
 

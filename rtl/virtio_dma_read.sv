@@ -45,15 +45,14 @@ module virtio_dma_read #(
 );
 
   localparam int ClientWidth = (Clients > 1) ? $clog2(Clients) : 1;
-
-  // Flat views: Icarus 11 takes no variable index on a packed array of vectors.
-  wire [Clients*64-1:0] req_addr = req_addr_i;
-  wire [ Clients*8-1:0] req_len = req_len_i;
-  wire [ Clients*3-1:0] req_size = req_size_i;
+  localparam int RequestWidth = ClientWidth + 64 + 8 + 3;
 
   logic room, accept, ar_free;
   logic [Clients-1:0] grant;
   logic [ClientWidth-1:0] req_client;
+  logic [63:0] first_addr;
+  logic [7:0] first_len;
+  logic [2:0] first_size;
 
   logic ar_valid_q;
   logic [AxiAddrWidth-1:0] ar_addr_q;
@@ -63,7 +62,7 @@ module virtio_dma_read #(
   logic flight_room, flight_valid;
   logic [ClientWidth-1:0] flight_client;
   logic [7:0] flight_len;
-  logic [$clog2(Outstanding):0] flight_count;
+  logic [$clog2(Outstanding):0] unused_flight_count;
 
   logic [8:0] beat_q;  // beats of the oldest burst already delivered
   logic pad_q, pad_d;
@@ -71,9 +70,14 @@ module virtio_dma_read #(
   logic beat, beat_final, burst_done;
 
   // Address channel.
-  function automatic logic [ClientWidth-1:0] index_of(input logic [Clients-1:0] one_hot);
-    index_of = '0;
-    for (int i = 0; i < Clients; i++) if (one_hot[i]) index_of = index_of | ClientWidth'(i);
+  // What the first client that asks says. One multiplexer after the other: the first client, whose turn it is at once, is the last of them.
+  function automatic logic [RequestWidth-1:0] first_request(
+      input logic [Clients-1:0] valid, input logic [Clients*64-1:0] addr, input logic [Clients*8-1:0] len,
+      input logic [Clients*3-1:0] size);
+    first_request = '0;
+    for (int i = Clients - 1; i >= 0; i--) begin
+      if (valid[i]) first_request = {ClientWidth'(i), addr[64*i+:64], len[8*i+:8], size[3*i+:3]};
+    end
   endfunction
 
   // The lowest client first: rings before buffers, for a ring is never asked about much at a time, and others wait for what it says.
@@ -81,11 +85,13 @@ module virtio_dma_read #(
     localparam logic [Clients-1:0] Before = (Clients'(1) << i) - Clients'(1);
     assign grant[i] = req_valid_i[i] && (req_valid_i & Before) == '0;
   end
-  assign req_client  = index_of(grant);
+  assign {req_client, first_addr, first_len, first_size} = first_request(
+      req_valid_i, req_addr_i, req_len_i, req_size_i
+  );
 
-  assign ar_free     = !ar_valid_q || m_axi_arready;
-  assign room        = ar_free && flight_room && !flush_i;
-  assign accept      = req_valid_i != '0 && room;
+  assign ar_free = !ar_valid_q || m_axi_arready;
+  assign room = ar_free && flight_room && !flush_i;
+  assign accept = req_valid_i != '0 && room;
   assign req_ready_o = grant & {Clients{room}};
 
   always_ff @(posedge clk_i) begin
@@ -97,9 +103,9 @@ module virtio_dma_read #(
     end else if (ar_free) begin
       ar_valid_q <= accept;
       if (accept) begin
-        ar_addr_q <= AxiAddrWidth'(req_addr[64*req_client+:64]);
-        ar_len_q  <= req_len[8*req_client+:8];
-        ar_size_q <= req_size[3*req_client+:3];
+        ar_addr_q <= AxiAddrWidth'(first_addr);
+        ar_len_q  <= first_len;
+        ar_size_q <= first_size;
       end
     end
   end
@@ -122,11 +128,11 @@ module virtio_dma_read #(
       .rollback_i (1'b0),
       .in_valid_i (accept),
       .in_ready_o (flight_room),
-      .in_data_i  ({req_client, req_len[8*req_client+:8]}),
+      .in_data_i  ({req_client, first_len}),
       .out_valid_o(flight_valid),
       .out_ready_i(burst_done),
       .out_data_o ({flight_client, flight_len}),
-      .count_o    (flight_count)
+      .count_o    (unused_flight_count)
   );
 
   assign m_axi_rready = !pad_q;
@@ -155,6 +161,8 @@ module virtio_dma_read #(
   assign rsp_data_o = m_axi_rdata;
   assign rsp_last_o = beat_final;
   assign rsp_err_o  = pad_q || lost_q || m_axi_rresp[1] || m_axi_rid != '0 || m_axi_rlast != rsp_last_o;
-  assign idle_o     = !ar_valid_q && flight_count == '0 && !pad_q;
+  assign idle_o     = !ar_valid_q && !flight_valid && !pad_q;
+
+  wire unused_ok = ^unused_flight_count;
 
 endmodule

@@ -76,7 +76,7 @@ module virtio_dma_write #(
   logic flight_room, flight_valid;
   logic [ClientWidth-1:0] flight_client;
   logic [TagWidth-1:0] flight_tag;
-  logic [$clog2(Outstanding):0] flight_count;
+  logic [$clog2(Outstanding):0] unused_flight_count;
   logic signed [$clog2(Outstanding)+1:0] whole_q;  // bursts written to the last beat and not answered
   logic answered;
 
@@ -166,7 +166,7 @@ module virtio_dma_write #(
       .out_valid_o(flight_valid),
       .out_ready_i(m_axi_bvalid),
       .out_data_o ({flight_client, flight_tag}),
-      .count_o    (flight_count)
+      .count_o    (unused_flight_count)
   );
 
   assign answered = m_axi_bvalid && flight_valid;
@@ -188,6 +188,8 @@ module virtio_dma_write #(
 
   assign done_tag_o    = flight_tag;
   assign done_err_o    = m_axi_bresp[1] || m_axi_bid != '0 || whole_q <= 0;
-  assign idle_o        = !aw_valid_q && !w_active_q && !w_valid_q && flight_count == '0;
+  assign idle_o        = !aw_valid_q && !w_active_q && !w_valid_q && !flight_valid;
+
+  wire unused_ok = ^unused_flight_count;
 
 endmodule

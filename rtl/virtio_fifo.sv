@@ -6,7 +6,9 @@
 // `commit_i`; `rollback_i` drops what was pushed since the last commit. Tie commit_i high for an ordinary FIFO.
 //
 // A shallow one reads its memory without a clock, for distributed RAM; one deeper than `ShallowDepth` reads into the output register of a
-// block RAM, so that a word comes out one cycle later.
+// block RAM, which is slow, and from there into one of its own, so that a word comes out two cycles later.
+//
+// Ready and valid come from registers, worked out with what changes them.
 
 module virtio_fifo #(
     parameter int Width = 8,
@@ -38,13 +40,18 @@ module virtio_fifo #(
   // No word is read in the cycle in which it is written, so a block RAM needs no bypass around it.
   (* no_rw_check *) logic [Width-1:0] mem[Depth];
   logic [CountWidth-1:0] head_q, tail_q, commit_q;  // free-running: one bit more than the address
-  logic push, pop;
+  logic [CountWidth-1:0] head_next, read_ptr, read_next, visible_end;
+  logic push, pop, read, commits;
+  logic room_q, unread_q;  // there is room for a word; there are words to be read
 
-  // Words written but not yet committed count against the space, not as content.
-  assign in_ready_o = (head_q ^ tail_q) != CountWidth'(Depth);
-  assign count_o    = commit_q - tail_q;
-  assign push       = in_valid_i && in_ready_o;
-  assign pop        = out_valid_o && out_ready_i;
+  assign in_ready_o  = room_q;
+  assign count_o     = commit_q - tail_q;
+  assign push        = in_valid_i && in_ready_o;
+  assign pop         = out_valid_o && out_ready_i;
+  assign commits     = commit_i && !rollback_i;
+  assign head_next   = head_q + 1'b1;
+  assign read_next   = read_ptr + 1'b1;
+  assign visible_end = commits ? head_q : commit_q;
 
   always_ff @(posedge clk_i) begin
     if (push) mem[head_q[AddrWidth-1:0]] <= in_data_i;
@@ -57,31 +64,58 @@ module virtio_fifo #(
       commit_q <= '0;
     end else begin
       if (rollback_i) head_q <= commit_q;
-      else if (push) head_q <= head_q + 1'b1;
-      if (commit_i && !rollback_i) commit_q <= push ? head_q + 1'b1 : head_q;
+      else if (push) head_q <= head_next;
+      if (commits) commit_q <= push ? head_next : head_q;
       if (pop) tail_q <= tail_q + 1'b1;
     end
   end
 
+  // Words written but not yet committed count against the space, not as content. The comparisons are ready before it is known who moves.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      room_q   <= 1'b1;
+      unread_q <= 1'b0;
+    end else begin
+      if (rollback_i) room_q <= pop || (commit_q ^ tail_q) != CountWidth'(Depth);
+      else if (push != pop) room_q <= pop || (head_next ^ tail_q) != CountWidth'(Depth);
+      if (commits && push) unread_q <= 1'b1;
+      else unread_q <= read ? visible_end != read_next : visible_end != read_ptr;
+    end
+  end
+
   if (Depth <= ShallowDepth) begin : g_shallow
-    assign out_valid_o = commit_q != tail_q;
+    assign read_ptr    = tail_q;
+    assign read        = pop;
+    assign out_valid_o = unread_q;
     assign out_data_o  = mem[tail_q[AddrWidth-1:0]];
   end else begin : g_deep
     // The next word is read as the one before leaves. What is read was written in an earlier cycle: it is committed.
-    logic valid_q, read;
-    logic [CountWidth-1:0] next;
-    logic [Width-1:0] data_q;
+    logic fetched_q, valid_q, advance;
+    logic [CountWidth-1:0] read_q;
+    logic [Width-1:0] fetched_data_q, data_q;
 
-    assign next = tail_q + {{(CountWidth - 1) {1'b0}}, valid_q};
-    assign read = (!valid_q || pop) && commit_q != next;
+    assign read_ptr = read_q;
+    assign advance  = !valid_q || pop;
+    assign read     = unread_q && (!fetched_q || advance);
 
     always_ff @(posedge clk_i) begin
-      if (read) data_q <= mem[next[AddrWidth-1:0]];
+      if (read) fetched_data_q <= mem[read_q[AddrWidth-1:0]];
     end
 
     always_ff @(posedge clk_i) begin
-      if (!rst_ni || clear_i) valid_q <= 1'b0;
-      else if (!valid_q || pop) valid_q <= read;
+      if (advance) data_q <= fetched_data_q;
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni || clear_i) begin
+        read_q    <= '0;
+        fetched_q <= 1'b0;
+        valid_q   <= 1'b0;
+      end else begin
+        if (read) read_q <= read_next;
+        if (advance) valid_q <= fetched_q;
+        fetched_q <= read || (fetched_q && !advance);
+      end
     end
 
     assign out_valid_o = valid_q;

@@ -209,7 +209,7 @@ module virtio_mmio_core #(
   logic [31:0] wr_data, rd_data;
   logic [3:0] wr_strb;
 
-  logic live, needs_reset, device_reset, flush, quiet, rd_idle, wr_idle, fatal, used_event;
+  logic live, device_reset, flush, quiet, rd_idle, wr_idle, fatal, used_event;
   logic [NumQueues-1:0] queue_ready, queue_enabled, queue_resetting, queue_busy, notify;
   logic [QueueWidth-1:0] read_queue, desc_queue, used_queue;
   queue_cfg_t read_cfg, desc_cfg, used_cfg;
@@ -240,13 +240,12 @@ module virtio_mmio_core #(
   logic writer_chain_valid, writer_chain_ready;
   chain_t device_chain, writer_chain;
   logic burst_issued, retire_valid, retire_ready, retire_tail, early_valid, cpl_valid, cpl_ready;
-  logic [TagWidth-1:0] burst_tag, retire_tag;
+  logic [TagWidth-1:0] burst_tag;
   logic [63:0] retire_tail_addr;
   logic [15:0] retire_tail_bytes;
   completion_t retire, early, cpl;
 
   // A device reset and DEVICE_NEEDS_RESET both stop the data path; the DMA engines finish what is on the bus.
-  assign flush          = device_reset || needs_reset;
   assign quiet          = rd_idle && wr_idle;
   assign device_reset_o = flush;
 
@@ -311,7 +310,7 @@ module virtio_mmio_core #(
       .fatal_i          (fatal),
       .quiet_i          (quiet),
       .live_o           (live),
-      .needs_reset_o    (needs_reset),
+      .flush_o          (flush),
       .queue_ready_o    (queue_ready),
       .queue_enabled_o  (queue_enabled),
       .queue_resetting_o(queue_resetting),
@@ -472,7 +471,6 @@ module virtio_mmio_core #(
       .retire_valid_o     (retire_valid),
       .retire_ready_i     (retire_ready && !skip_busy),
       .retire_o           (retire),
-      .retire_tag_o       (retire_tag),
       .retire_tail_o      (retire_tail),
       .retire_tail_addr_o (retire_tail_addr),
       .retire_tail_bytes_o(retire_tail_bytes)
@@ -493,7 +491,6 @@ module virtio_mmio_core #(
       .retire_valid_i     (retire_valid && !skip_busy),
       .retire_ready_o     (retire_ready),
       .retire_i           (retire),
-      .retire_tag_i       (retire_tag),
       .retire_tail_i      (retire_tail),
       .retire_tail_addr_i (retire_tail_addr),
       .retire_tail_bytes_i(retire_tail_bytes),
@@ -609,7 +606,7 @@ module virtio_mmio_core #(
     else if ((!m_axi_arvalid || m_axi_arready) && (!m_axi_awvalid || m_axi_awready)) cache_q <= cache_d;
   end
 
-  // Not every input carries meaning: protection bits of register accesses are not checked, only payload beats are popped.
-  wire unused_ok = ^{s_axil_awprot, s_axil_arprot, wr_pop[2], device_chain.fault, device_chain.head};
+  // Not every signal carries meaning: protection bits of register accesses are not checked, only payload beats are popped, `flush` says it all.
+  wire unused_ok = ^{s_axil_awprot, s_axil_arprot, wr_pop[2], device_chain.fault, device_chain.head, device_reset};
 
 endmodule

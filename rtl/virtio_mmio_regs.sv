@@ -41,7 +41,7 @@ module virtio_mmio_regs #(
     input  logic                                    fatal_i,
     input  logic                                    quiet_i,
     output logic                                    live_o,
-    output logic                                    needs_reset_o,
+    output logic                                    flush_o,             // the data path is to stop and forget
     output logic                   [ NumQueues-1:0] queue_ready_o,
     output logic                   [ NumQueues-1:0] queue_enabled_o,
     input  logic                   [ NumQueues-1:0] queue_busy_i,
@@ -95,7 +95,7 @@ module virtio_mmio_regs #(
       .driver_features_o,
       .live_o,
       .device_reset_o,
-      .needs_reset_o,
+      .flush_o,
       .config_event_o(needs_reset_event)
   );
 

@@ -637,7 +637,8 @@ module virtio_net #(
       .fill_o      (fill),
       .out_take_i  (sending_q && beat),
       .out_bytes_i (piece),
-      .out_offset_i({OffsetWidth{1'b0}}),
+      .aim_i       (1'b0),
+      .aim_offset_i({OffsetWidth{1'b0}}),
       .out_data_o  (split_data)
   );
 

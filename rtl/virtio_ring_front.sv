@@ -429,12 +429,24 @@ module virtio_ring_front #(
   assign chain_valid_o = walked && slots_room;
 
   // A queue is busy while it is being visited, has chains that were taken and not yet made used, or descriptors of it are still being read
-  // that nobody needs.
+  // that nobody needs. What is in flight is known a cycle late: a visit, and the writer, keep the queue busy for one more.
+  logic [NumQueues-1:0] in_flight_q, visited_q, writing_q, visited, writing;
   for (genvar i = 0; i < NumQueues; i++) begin : g_busy
-    assign busy_o[i] = (packed_rings ? in_flight_p[i] : in_flight_s[i]) ||
-                       (avail_active && read_queue_o == QueueWidth'(i)) ||
-                       (ahead_busy && ahead_queue == 16'(i)) || (asked_busy && asked_queue == 16'(i)) ||
-                       (used_active && used_queue_o == QueueWidth'(i));
+    assign visited[i] = avail_active && read_queue_o == QueueWidth'(i);
+    assign writing[i] = used_active && used_queue_o == QueueWidth'(i);
+    assign busy_o[i] = in_flight_q[i] || visited[i] || visited_q[i] || writing[i] || writing_q[i] ||
+                       (ahead_busy && ahead_queue == 16'(i)) || (asked_busy && asked_queue == 16'(i));
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni || clear_i) begin
+        in_flight_q[i] <= 1'b0;
+        visited_q[i]   <= 1'b0;
+        writing_q[i]   <= 1'b0;
+      end else begin
+        in_flight_q[i] <= packed_rings ? in_flight_p[i] : in_flight_s[i];
+        visited_q[i]   <= visited[i];
+        writing_q[i]   <= writing[i];
+      end
+    end
   end
 
   wire unused_ok = ^{features_i, wr_pop_i[1]};

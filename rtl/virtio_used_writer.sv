@@ -59,8 +59,9 @@ module virtio_used_writer #(
 
   localparam int LaneWidth = $clog2(Bytes);
 
-  typedef enum logic [3:0] {
+  typedef enum logic [4:0] {
     Idle,
+    Place,       // where the element goes
     Element,
     ElementPop,
     Rest,        // second half of a straddling element
@@ -72,6 +73,7 @@ module virtio_used_writer #(
     IdxWait,
     Wish,
     WishWait,
+    Judge,       // with EVENT_IDX: whether the driver wants the interrupt
     Drop,
     Fatal,
     Halted
@@ -88,22 +90,23 @@ module virtio_used_writer #(
   logic [QueueWidth-1:0] held_queue_q;
   logic [7:0] unanswered_q;
   logic failed_q, early_q;
+  logic asks_q;  // state_q is Wish: a register, for all other reads give way to this one
 
-  logic [15:0] slot, next_slot, next_idx, past_event;
-  logic [63:0] write_addr, wish_addr;
+  logic [15:0] slot, slot_now_q, next_slot, next_idx_q, past_event;
+  logic [63:0] write_addr_q, wish_addr_q;
   logic [19:0] write_offset;
-  logic dropped, goes_on, straddles, popped, written, confirmed, begin_early, joins, take, published;
+  logic place, dropped, goes_on, straddles, popped, written, confirmed, begin_early, joins, take, published;
   logic [AxiDataWidth-1:0] element_data;
-  logic [17:0] wish_offset;
-  logic [15:0] wish;
-  logic wanted;
+  logic [17:0] wish_offset_q;
+  logic [15:0] wish, wish_q;
+  logic judged;
+  logic wish_err_q, wished, wanted;
 
   assign slot      = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
-  assign next_slot = (slot + 16'd1 == cfg_i.size) ? 16'd0 : slot + 16'd1;
+  assign next_slot = (slot_now_q + 16'd1 == cfg_i.size) ? 16'd0 : slot_now_q + 16'd1;
   assign held      = (UsedTogether && held_queue_q == queue_q) ? held_q : 16'd0;
-  assign next_idx  = used_idx_q[queue_q] + held + count_q;
   // With 32 bits every element straddles; wider, one that starts in the last four bytes of a word.
-  assign straddles = write_addr[LaneWidth-1:0] == LaneWidth'(Bytes - 4);
+  assign straddles = write_addr_q[LaneWidth-1:0] == LaneWidth'(Bytes - 4);
 
   // id and len alternate over the 32-bit lanes, so that either half of the element lies where it belongs: elements start 4 bytes after a
   // multiple of 8 from the start of the area.
@@ -116,36 +119,53 @@ module virtio_used_writer #(
   end
 
   always_comb begin
-    // idx is at 2, the elements at 4 and every 8 bytes on, their second halves 4 bytes later.
-    write_offset = {1'b0, slot, 3'b100};
-    wr_data_o    = element_data;
-    wr_strb_o    = Bytes'(8'hff) << write_addr[LaneWidth-1:0];
+    wr_data_o = element_data;
+    wr_strb_o = Bytes'(8'hff) << write_addr_q[LaneWidth-1:0];
     case (state_q)
-      Rest, RestPop: begin
-        write_offset = {{1'b0, slot} + 17'd1, 3'b000};
-        wr_strb_o    = Bytes'(4'hf);
-      end
+      Rest, RestPop: wr_strb_o = Bytes'(4'hf);
       Idx, IdxWait: begin
-        write_offset = 20'd2;
-        wr_data_o    = {(Bytes / 2) {next_idx}};
-        wr_strb_o    = Bytes'(2'b11) << write_addr[LaneWidth-1:0];
+        wr_data_o = {(Bytes / 2) {next_idx_q}};
+        wr_strb_o = Bytes'(2'b11) << write_addr_q[LaneWidth-1:0];
       end
-      default: ;
+      default:       ;
     endcase
   end
-  assign write_addr = cfg_i.device_addr + {44'd0, write_offset};
+
+  // Where the next write goes, worked out before it is asked for: idx is at 2, the elements at 4 and every 8 bytes on, their second halves
+  // 4 bytes later.
+  always_comb begin
+    case (state_q)
+      Place:      write_offset = {1'b0, slot, 3'b100};
+      ElementPop: write_offset = {{1'b0, slot_now_q} + 17'd1, 3'b000};
+      default:    write_offset = 20'd2;
+    endcase
+  end
+  assign place = state_q == Place || (state_q == ElementPop && wr_pop_i) || state_q == Confirm || state_q == Next || state_q == Settle;
+
+  always_ff @(posedge clk_i) begin
+    if (place) write_addr_q <= cfg_i.device_addr + {44'd0, write_offset};
+    if (state_q == Place) slot_now_q <= slot;
+    next_idx_q <= used_idx_q[queue_q] + held + count_q;
+  end
 
   assign wr_req_valid_o = state_q == Element || state_q == Rest || state_q == Idx;
-  assign wr_req_addr_o = {write_addr[63:LaneWidth], {LaneWidth{1'b0}}};
+  assign wr_req_addr_o = {write_addr_q[63:LaneWidth], {LaneWidth{1'b0}}};
 
   // The driver's wish: used_event, or the flag in avail flags. Of a batch any element that reaches used_event counts.
-  assign wish_offset = event_idx_i ? {{1'b0, cfg_i.size} + 17'd2, 1'b0} : 18'd0;
-  assign wish_addr = cfg_i.driver_addr + {46'd0, wish_offset};
-  assign rd_req_valid_o = state_q == Wish;
-  assign rd_req_addr_o = wish_addr;
-  assign wish = 16'(rd_rsp_data_i >> {wish_addr[LaneWidth-1:0], 3'b000});
-  assign past_event = next_idx - wish - 16'd1;
-  assign wanted = event_idx_i ? past_event < held + count_q : !wish[0];
+  assign rd_req_valid_o = asks_q;
+  assign rd_req_addr_o = wish_addr_q;
+  assign past_event = next_idx_q - wish_q - 16'd1;
+  assign wanted = wish_err_q || past_event < held + count_q;
+  assign wished = rd_rsp_err_i || !wish[0];
+  assign wish = 16'(rd_rsp_data_i >> {wish_addr_q[LaneWidth-1:0], 3'b000});
+  assign judged = state_q == Judge || (state_q == WishWait && rd_rsp_valid_i && !event_idx_i);
+
+  always_ff @(posedge clk_i) begin
+    wish_offset_q <= event_idx_i ? {{1'b0, cfg_i.size} + 17'd2, 1'b0} : 18'd0;
+    wish_addr_q   <= cfg_i.driver_addr + {46'd0, wish_offset_q};
+    wish_q        <= wish;
+    wish_err_q    <= rd_rsp_err_i;
+  end
 
   assign goes_on = UsedTogether && cpl_q.more;
   // The next completion joins while it is there already and belongs to the same queue.
@@ -165,8 +185,9 @@ module virtio_used_writer #(
       Idle: begin
         if (cpl_valid_i && cpl_i.fault) state_d = Fatal;
         else if (cpl_valid_i && dropping_i[cpl_i.queue_index[QueueWidth-1:0]]) state_d = Drop;
-        else if (cpl_valid_i || begin_early) state_d = Element;
+        else if (cpl_valid_i || begin_early) state_d = Place;
       end
+      Place: state_d = Element;
       Element: if (wr_req_ready_i) state_d = ElementPop;
       ElementPop: begin
         if (wr_pop_i && straddles) state_d = Rest;
@@ -179,16 +200,17 @@ module virtio_used_writer #(
         else if (wr_pop_i) state_d = Next;
       end
       Confirm: begin
-        if (confirmed) state_d = Next;
+        if (confirmed && unanswered_q == '0 && !failed_q && !goes_on) state_d = Idx;
+        else if (confirmed) state_d = Next;
         else if (cpl_valid_i && cpl_i.fault) state_d = Fatal;
         else if (cpl_valid_i && dropping_i[queue_q]) state_d = Drop;
-        else if (cpl_valid_i) state_d = Element;
+        else if (cpl_valid_i) state_d = Place;
       end
       Next: begin
         state_d = Settle;
         if (unanswered_q == '0 && !failed_q) state_d = Idx;
         if (unanswered_q == '0 && !failed_q && goes_on) state_d = Idle;
-        if (joins) state_d = Element;
+        if (joins) state_d = Place;
       end
       Settle: begin
         if (unanswered_q == '0) state_d = Idx;
@@ -201,7 +223,11 @@ module virtio_used_writer #(
         if (wr_done_i && wr_done_err_i) state_d = Fatal;
       end
       Wish: if (rd_req_ready_i) state_d = WishWait;
-      WishWait: if (rd_rsp_valid_i) state_d = Idle;
+      WishWait: begin
+        if (rd_rsp_valid_i) state_d = Idle;
+        if (rd_rsp_valid_i && event_idx_i) state_d = Judge;
+      end
+      Judge: state_d = Idle;
       Drop: begin
         // An element written ahead of its completion has to be answered first: once the queue says that it is reset, nothing more comes.
         if (unanswered_q == '0) state_d = Idle;
@@ -224,8 +250,10 @@ module virtio_used_writer #(
       unanswered_q <= '0;
       failed_q     <= 1'b0;
       early_q      <= 1'b0;
+      asks_q       <= 1'b0;
     end else begin
       state_q <= state_d;
+      asks_q  <= state_d == Wish;
       if (take) begin
         cpl_q   <= cpl_i;
         queue_q <= cpl_i.queue_index[QueueWidth-1:0];
@@ -250,7 +278,7 @@ module virtio_used_writer #(
     end else if (goes_on && state_d == Idle && (state_q == Next || state_q == Settle)) begin
       held_q       <= held + count_q;
       held_queue_q <= queue_q;
-    end else if ((state_q == WishWait && rd_rsp_valid_i) || dropped) begin
+    end else if (judged || dropped) begin
       if (held_queue_q == queue_q) held_q <= '0;
     end
   end
@@ -262,7 +290,7 @@ module virtio_used_writer #(
     end else begin
       if (written) fresh_q[queue_q] <= 1'b0;
       // The count moves only after the last use of what it was before: with the wish, or after an element dropped.
-      if (state_q == WishWait && rd_rsp_valid_i) used_idx_q[queue_q] <= next_idx;
+      if (judged) used_idx_q[queue_q] <= next_idx_q;
       if (dropped) used_idx_q[queue_q] <= used_idx_q[queue_q] + held + 16'd1;
       for (int i = 0; i < NumQueues; i++) begin
         if (enabled_i[i]) begin
@@ -278,12 +306,12 @@ module virtio_used_writer #(
   end
 
   // Seen from outside, an idx counts as published from the moment its write is on its way: the driver may act on it then.
-  assign published = state_q == IdxWait || state_q == Wish || state_q == WishWait;
+  assign published = state_q == IdxWait || state_q == Wish || state_q == WishWait || state_q == Judge;
   for (genvar i = 0; i < NumQueues; i++) begin : g_used_idx
-    assign used_idx_o[i] = (published && queue_q == QueueWidth'(i)) ? next_idx : used_idx_q[i];
+    assign used_idx_o[i] = (published && queue_q == QueueWidth'(i)) ? next_idx_q : used_idx_q[i];
   end
 
-  assign used_event_o = state_q == WishWait && rd_rsp_valid_i && !dropping_i[queue_q] && (rd_rsp_err_i || wanted);
+  assign used_event_o = judged && !dropping_i[queue_q] && (event_idx_i ? wanted : wished);
   assign queue_o = queue_q;
   assign active_o = state_q != Idle && state_q != Halted;
   assign fatal_o = state_q == Fatal;

@@ -21,7 +21,7 @@ IDS = (
     "virtio_desc_block-f1cba3ef",
     "virtio_desc_walker-3564674c",
     "virtio_dma_write-a2772ae7",
-    "virtio_fifo-5c8498e3",
+    "virtio_fifo-96665d8f",
     "virtio_mmio_regs-0221405a",
     "virtio_queue_table-dfe299d4",
     "virtio_rng-01fc2ced",

@@ -25,7 +25,7 @@ FAULTS: Mapping[str, Fault] = {
         "64",
         ("REG-QUEUE", "QueueReady with area"),
         "queues.areas_above_the_bus_are_refused",
-        within="device_addr, device_length, AxiAddrWidth",
+        within="device_addr, device_length_q, AxiAddrWidth",
         parameters=_NARROW,
     ),
     "reads_a_beat_too_many": Chosen(
@@ -39,16 +39,16 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "failed_write_counted": Chosen(
         "virtio_chain_retire.sv",
-        "failed_q[tag]",
+        "failed_q[tag_q]",
         "1'b0",
         ("VQ-USED-LEN",),
         "faults.dma_error_in_entropy_written",
-        within="(failed_q[tag] ? 32'd0",
+        within="failed_q[tag_q] ? 32'd0",
     ),
     "failed_read_stored": Chosen(
         "virtio_blk.sv",
-        "!sector_bad_q && !pack_err",
-        "1'b1",
+        "sector_bad_q || pack_err",
+        "1'b0",
         ("VQ-DATA", "status"),
         "faults.dma_error_in_data_read",
         parameters=BLK,
@@ -74,7 +74,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "reset_does_not_wait_for_reads": Chosen(
         "virtio_dma_read.sv",
-        "!ar_valid_q && flight_count == '0 && !pad_q",
+        "!ar_valid_q && !flight_valid && !pad_q",
         "1'b1",
         ("DMA-", "VQ-", "REG-"),
         "reset.memory_that_never_answers descriptors",
@@ -180,6 +180,7 @@ FAULTS: Mapping[str, Fault] = {
         "!rst_ni",
         ("DeviceTimeout", "VQ-"),
         "reset.storm",
+        within="if (!rst_ni || clear_i) blocks_q",
     ),
     "stopped_queue_not_busy": Chosen(
         "virtio_ring_front.sv",

@@ -105,8 +105,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "discard_range_unchecked": Fault(
         "virtio_blk.sv",
-        "|| !seg_in_range;",
-        ";",
+        "|| !seg_in_range);",
+        ");",
         ("VQ-DATA",),
         "blk_features.ranges_beyond_the_limits",
         parameters=BLK_SEGMENTS,

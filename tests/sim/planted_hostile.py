@@ -10,15 +10,15 @@ from .fault import BLK, SPLIT, Fault
 FAULTS: Mapping[str, Fault] = {
     "avail_idx_not_checked": Fault(
         file="virtio_avail_reader.sv",
-        old="assign idx_bad = distance > cfg_i.size || in_flight > cfg_i.size;",
+        old="assign idx_bad = distance_q > cfg_i.size || in_flight_q > cfg_i.size;",
         new="assign idx_bad = 1'b0;",
         rules=("VQ-FAULT-IGNORED", "DMA-WRITE-OUTSIDE"),
         body="faults.avail_idx_out_of_range idx_far_ahead",
     ),
     "head_not_checked": Fault(
         file="virtio_avail_reader.sv",
-        old="assign head_bad = rd_rsp_err_i || value >= cfg_i.size;",
-        new="assign head_bad = rd_rsp_err_i;",
+        old="assign head_bad = came_err_q || value_q >= cfg_i.size;",
+        new="assign head_bad = came_err_q;",
         rules=("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED"),
         body="faults.head_outside_the_table head_0x8000",
     ),
@@ -31,8 +31,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "wish_of_an_error_believed": Fault(
         file="virtio_used_writer.sv",
-        old="(rd_rsp_err_i || wanted)",
-        new="(!rd_rsp_err_i && wanted)",
+        old="rd_rsp_err_i || !wish[0]",
+        new="!rd_rsp_err_i && !wish[0]",
         rules=("IRQ-MISSING", "no interrupt told of it"),
         body="faults.dma_error_on_the_suppression_flag as_offered",
     ),
@@ -61,14 +61,13 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "head_of_before_dropped": Fault(
         file="virtio_avail_reader.sv",
-        old="assign head_push = (state_q == Entries && rd_rsp_valid_i && !bad_q && !head_bad) || head_faulty;",
+        old="assign head_push = (came_q && !bad_q && !head_bad) || head_faulty;",
         new="""logic [16:0] before_q;
   always_ff @(posedge clk_i) begin
     if (state_q == CheckIdx) before_q <= '1;
-    else if (state_q == Entries && rd_rsp_valid_i) before_q <= {1'b0, value};
+    else if (came_q) before_q <= {1'b0, value_q};
   end
-  assign head_push = (state_q == Entries && rd_rsp_valid_i && !bad_q && !head_bad && {1'b0, value} != before_q) ||
-                     head_faulty;""",
+  assign head_push = (came_q && !bad_q && !head_bad && {1'b0, value_q} != before_q) || head_faulty;""",
         rules=("used elements", "VQ-UNUSED", "VQ-"),
         body="rings.same_head_twice_in_a_batch",
     ),

@@ -33,7 +33,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "area_past_the_end_taken": Chosen(
         "virtio_queue_table.sv",
-        "!out_of_reach(\n      driver_addr, driver_length, AxiAddrWidth\n  )",
+        "!out_of_reach(\n      driver_addr, driver_length_q, AxiAddrWidth\n  )",
         "1'b1",
         ("REG-QUEUE", "QueueReady with area"),
         "queues.areas_past_the_end_of_the_address_space_are_refused",
@@ -69,8 +69,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "ready_by_any_bit": Chosen(
         "virtio_queue_table.sv",
-        "wr_data_i[0] && usable",
-        "wr_data_i != 32'd0 && usable",
+        "wr_data_i[0] && usable_q",
+        "wr_data_i != 32'd0 && usable_q",
         ("REG-QUEUE", "QueueReady after writing"),
         "queues.only_bit_0_of_ready_counts",
     ),
@@ -170,7 +170,7 @@ FAULTS: Mapping[str, Fault] = {
         "1'b1",
         ("REG-QUEUE", "QueueRe"),
         "queues.queue_reset_without_the_feature",
-        within="exists && ring_reset_i",
+        within="exists_q && ring_reset_i",
     ),
     "notification_lost_when_busy": Chosen(
         "virtio_notify.sv",
@@ -220,7 +220,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "driver_ok_is_an_event": Chosen(
         "virtio_status.sv",
-        "fatal_i && !needs_reset_o && (status_q & STATUS_DRIVER_OK) != 8'd0",
+        "fatal_i && !needs_reset && (status_q & STATUS_DRIVER_OK) != 8'd0",
         "status_en_i && (wr_data_i[7:0] & STATUS_DRIVER_OK) != 8'd0",
         ("IRQ-UNDUE", "REG-ISR"),
         "interrupts.none_at_driver_ok",
