@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waits until every write of a chain has been answered, writes its tail byte, and reports the completion.
 //
-// Counts bursts per tag, so that the answers of later chains may already come in; tags count chains. A failed data write makes `written_len` 0 (the
-// bytes are not known to be there) and chooses the other tail byte; a failed tail write is a fault, for the driver could not
-// be told otherwise.
+// Counts bursts per tag, so that the answers of later chains may already come in; tags count chains. A failed data write makes
+// `written_len` 0 (the bytes are not known to be there) and chooses the other tail byte; a failed tail write is a fault, for the driver
+// could not be told otherwise.
 
 module virtio_chain_retire #(
     parameter int AxiDataWidth = 64,

@@ -215,7 +215,7 @@ FAULTS: Mapping[str, Fault] = {
         "virtio_irq.sv",
         "status_d | {config_event_i, used_event_i}",
         "status_d ^ {config_event_i, used_event_i}",
-        ("REG-ISR", "IRQ-"),
+        ("REG-ISR", "IRQ-", "interrupt line: expected True"),
         "interrupts.never_acknowledged",
     ),
     "driver_ok_is_an_event": Chosen(
