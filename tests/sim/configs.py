@@ -159,7 +159,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_axil_master", configs=("ends64",), icarus=("ends32",), timeout_s=180, memory="fast"),
     Plan("test_identity", configs=("rng", "blk"), icarus=("rng", "blk_one_queue")),
     Plan("test_refused", configs=("unknown_id",), icarus=("unknown_id", "net_id", "bad_version", "placeholder")),
-    Plan("test_negotiation", configs=("rng_split", "rng", "blk"), icarus=("blk",)),
+    Plan("test_negotiation", configs=("rng_split", "rng", "blk", "net", "console", "input"), icarus=("blk",)),
     Plan("test_status", configs=("rng", "blk", "net", "console", "input"), icarus=("rng",)),
     Plan(
         "test_features",
@@ -178,7 +178,7 @@ PLANS: tuple[Plan, ...] = (
     Plan("test_speed_net", configs=("net",), timeout_s=300, memory="fast"),
     Plan("test_speed_blk", configs=("blk",), timeout_s=300, memory="fast"),
     Plan("test_bursts", configs=("blk", "blk_split", "blk_full512"), memory="fast"),
-    Plan("test_registers", configs=("rng", "rng_split", "blk"), icarus=("blk",)),
+    Plan("test_registers", configs=("rng", "rng_split", "blk", "net", "console", "input"), icarus=("blk",)),
     Plan(
         "test_queues",
         configs=("rng_packed", "rng_split", "rng", "rng_oddsize", "blk", "net", "console", "input"),
@@ -186,16 +186,33 @@ PLANS: tuple[Plan, ...] = (
     ),
     Plan(
         "test_rings",
-        configs=("rng_packed", "rng_split", "rng", "rng32", "rng_oddsize", "blk", "blk_wrap"),
+        configs=(
+            "rng_packed",
+            "rng_split",
+            "rng",
+            "rng32",
+            "rng_oddsize",
+            "blk",
+            "blk_wrap",
+            "net",
+            "console",
+            "input",
+        ),
         icarus=("rng_wrap",),
     ),
     Plan("test_memory", configs=("rng_packed", "rng_split", "rng", "rng32", "blk", "blk128"), icarus=("blk",)),
     Plan("test_library", configs=("rng", "blk"), icarus=("rng",), memory="axiram"),
     Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="fast", compared=True),
     Plan("test_memories", configs=("rng", "blk", "blk128"), icarus=("rng",), memory="axiram", compared=True),
-    Plan("test_interrupts", configs=("rng_packed", "rng_split", "rng", "blk", "console"), icarus=("rng",)),
-    Plan("test_faults", configs=("rng_packed", "rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
-    Plan("test_races", configs=("rng_split", "rng", "rng32", "blk"), icarus=("rng",)),
+    Plan(
+        "test_interrupts", configs=("rng_packed", "rng_split", "rng", "blk", "console", "net", "input"), icarus=("rng",)
+    ),
+    Plan(
+        "test_faults",
+        configs=("rng_packed", "rng_split", "rng", "rng32", "blk", "net", "console", "input"),
+        icarus=("rng",),
+    ),
+    Plan("test_races", configs=("rng_split", "rng", "rng32", "blk", "net", "console", "input"), icarus=("rng",)),
     Plan("test_overlaps", configs=("rng_split", "rng", "rng32", "blk"), icarus=("blk",)),
     Plan(
         "test_malformed",
@@ -203,7 +220,11 @@ PLANS: tuple[Plan, ...] = (
         icarus=("rng",),
         memory="fast",
     ),
-    Plan("test_fuzz", configs=("rng", "rng_packed", "rng_split", "blk", "blk_split", "blk_packed128"), icarus=("rng",)),
+    Plan(
+        "test_fuzz",
+        configs=("rng", "rng_packed", "rng_split", "blk", "blk_split", "blk_packed128", "net", "console", "input"),
+        icarus=("rng",),
+    ),
     Plan("test_reset", configs=("rng_packed", "rng_split", "rng", "blk", "net", "console", "input"), icarus=("rng",)),
     Plan(
         "test_resets",
