@@ -53,6 +53,10 @@ module virtio_byte_split #(
   for (genvar i = 0; i < Bytes; i++) begin : g_lane
     logic [7:0] mem[Words];
     logic [WordWidth-1:0] word;
+`ifndef SYNTHESIS
+    // Lanes that carry no byte show what was stored before: at first what an FPGA's RAM starts with, not X on the bus.
+    initial for (int w = 0; w < Words; w++) mem[w] = 8'd0;
+`endif
     always_ff @(posedge clk_i) begin
       if (push) mem[wr_word_q] <= in_data_i[8*i+:8];
     end

@@ -221,8 +221,9 @@ class ClassDriver:
         """Start a small request of random content that any device of this type serves, on one of the `work_queues`.
 
         Where its length is free it is about `length` bytes, by default 64 to 128. What is writable of it is written as
-        a whole. Raises QueueFull.
+        a whole. Raises QueueFull, and NotImplementedError where a class driver has no such request.
         """
+        # Not abstract: a driver of one's own without it runs the bodies of its type, which do not ask.
         raise NotImplementedError(f"{type(self).__name__}: requests that any device serves expected, none known")
 
     async def kick(self, queue: int = 0) -> bool:
