@@ -59,6 +59,15 @@ class Port(NamedTuple):
     width: int
 
 
+def literal(value: object) -> object:
+    """A parameter's value in HDL: numbers that do not fit an integer have a size; strings are HDL already."""
+    if isinstance(value, bool):
+        return f"1'b{value:d}"
+    if isinstance(value, int) and value >= 1 << 31:
+        return f"{max(64, value.bit_length())}'h{value:x}"
+    return value
+
+
 def ports_of(device: Description) -> dict[str, Port]:
     """The ports of the device's top, elaborated. Raises DescriptionError for what cannot be read."""
     session = pyslang.driver.Driver()
@@ -66,7 +75,7 @@ def ports_of(device: Description) -> dict[str, Port]:
     words = ["slang", "--top", device.top, *map(str, device.sources)]
     words += [f"-I{path}" for path in device.include]
     words += [f"-D{name}={value}" for name, value in device.defines.items()]
-    words += [f"-G{name}={value}" for name, value in device.parameters.items()]
+    words += [f"-G{name}={literal(value)}" for name, value in device.parameters.items()]
     command = " ".join(f'"{word}"' for word in words)
     if not session.parseCommandLine(command, pyslang.driver.CommandLineOptions()) or not session.processOptions():
         raise DescriptionError(f"{device.path}: sources or options that the reader does not take: {command}")
@@ -120,7 +129,7 @@ class _Wrapper:
             raise DescriptionError(
                 f"{device.path}: inputs of {device.top} without a value: {', '.join(loose)}; name them in [ties]"
             )
-        parameters = ", ".join(f".{name}({value})" for name, value in device.parameters.items())
+        parameters = ", ".join(f".{name}({literal(value)})" for name, value in device.parameters.items())
         outputs = [port.name for port in self.ports.values() if port.direction == "out"]
         connections = [f".{name}({value})" for name, value in self.inputs.items()]
         connections += [f".{name}({f'w_{name}' if name in self.taken else ''})" for name in outputs]
