@@ -143,7 +143,7 @@ def test_parameters_of_any_size(tmp_path: Path) -> None:
     device = DEVICE.replace("output [31:0] rdata", "output [F == 64'h15e_3000_0000 && ON ? SIZE * 8 - 1 : 0:0] rdata")
     device = device.replace("SIZE = 1", "SIZE = 1, parameter [63:0] F = 0, parameter [0:0] ON = 0")
     text = GOOD + "[ties]\ntest = 1\n"
-    text = text.replace("[clock]", "parameters = { F = 0x15e_3000_0000, ON = true, SIZE = \"3'd4\" }\n[clock]")
+    text = text.replace("[clock]", 'parameters = { F = 0x15e_3000_0000, ON = true, SIZE = "3\'d4" }\n[clock]')
     assert ".F(64'h15e30000000), .ON(1'b1), .SIZE(3'd4)" in ports(tmp_path, text, device)
     assert ports_of(load(describe(tmp_path, text, device)))["rdata"] == Port("rdata", "out", 32)
 
