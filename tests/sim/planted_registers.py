@@ -120,6 +120,14 @@ FAULTS: Mapping[str, Fault] = {
         "negotiation.driver_without_acknowledge",
         within="&& acceptable",
     ),
+    "driver_ok_without_features_ok": Chosen(
+        "virtio_status.sv",
+        "features_ok",
+        "(features_ok || (wr_data_i[7:0] & STATUS_FEATURES_OK) == 8'd0)",
+        ("REG-STATUS", "Status after DRIVER_OK alone"),
+        "status.driver_ok_needs_features_ok",
+        within="if (features_ok) begin",
+    ),
     "reset_by_a_low_byte": Chosen(
         "virtio_status.sv",
         "wr_data_i == 32'd0",
