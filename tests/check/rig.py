@@ -34,6 +34,8 @@ from .verdict import Verdict, begin, end
 
 DEVICE: Description = load(Path(os.environ["VIRTIO_DESCRIPTION"]))
 LAST_CYCLES = 8
+#: How often it is looked, when a device has become idle, whether an interrupt that is due has come.
+IRQ_LOOKS = 80
 #: What test bodies take a queue to have at least.
 ENTRIES = 64
 
@@ -130,6 +132,13 @@ class ForeignRig(SimRig):
     async def finish(self, min_used: int = 1) -> None:
         # A small queue takes fewer requests at once than a body was written for.
         await super().finish(min(min_used, 1 + min(DEVICE.queue_size_max) // 4))
+
+    async def _become_quiet(self) -> None:
+        await super()._become_quiet()
+        for _ in range(IRQ_LOOKS):  # a driver that polls may be done long before the last interrupt
+            if not self.lockstep.interrupt_due:
+                return
+            await super()._become_quiet()
 
     async def _whole(self, body: Body, *arguments: Any) -> None:
         try:

@@ -18,7 +18,7 @@ from cocotbext.virtio.observed import (
     UncertainStorage,
     WrittenBytes,
 )
-from cocotbext.virtio.violation import Violation
+from cocotbext.virtio.violation import ScoreboardError, Violation
 from virtio_model import Console, MemoryFault, MemoryStorage, Port
 from virtio_model.spec import Reg
 from virtio_model.storage import StorageError
@@ -340,6 +340,29 @@ class Wire:
     def isr(self, start: int, end: int, value: int) -> None:
         self.checker.tick(end)
         self.checker.status_read(RegisterRead(start, end, Reg.INTERRUPT_STATUS, value))
+
+
+def test_interrupt_that_takes_its_time() -> None:
+    """The standard sets no bound to it; ours is prompt. One that never comes is missed."""
+    rig = rng_device()
+    rig.add([(BUFFERS, 8, True)])
+    rig.kick()
+    at = find(rig.events, IrqChange)
+    late = [*rig.events[:at], *rig.events[at + 1 :]]
+    rig.events = list(late)
+    rig.pass_time(700)
+    rig.events.append(IrqChange(rig.now + 1, True))
+    rig.now += 1
+    rig.handle_interrupt()
+    rig.events.append(IrqChange(rig.now - 18, False))
+    assert broken_rules(rig, rig.events, strict=False) == set()
+    assert broken_rules(rig, rig.events) == {"IRQ-MISSING"}
+    board = scoreboard(rig, strict=False, fail_fast=False)
+    for event in late:
+        board.feed(event)
+    assert board.interrupt_due
+    with pytest.raises(ScoreboardError, match="IRQ-MISSING"):
+        board.finish()
 
 
 def test_event_lost_in_the_acknowledge_race() -> None:

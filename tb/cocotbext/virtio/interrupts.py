@@ -18,6 +18,7 @@ from .violation import Report, Violation
 
 _BITS = (Interrupt.USED_BUFFER, Interrupt.CONFIG_CHANGE)
 _PIN_LAG = 8  # cycles between InterruptStatus and the pin
+_FALL = 64  # cycles from an acknowledgement or a reset until the line falls, at most
 
 
 @dataclass(eq=False)
@@ -58,6 +59,7 @@ class InterruptChecker:
     def __init__(self, report: Report, irq_bound: int, flags_bound: int) -> None:
         self._report = report
         self._irq_bound = irq_bound
+        self._fall_bound = min(irq_bound, _FALL)
         self._flags_bound = flags_bound
         self.level = False
         self.risen = 0
@@ -77,9 +79,14 @@ class InterruptChecker:
         self.config_seen = False
         self._acknowledged = cycle
         self._acknowledging = dict.fromkeys(_BITS, -1)
-        self._low_by = cycle + self._irq_bound if self.level and not resetting else None
+        self._low_by = cycle + self._fall_bound if self.level and not resetting else None
         self._high_by: int | None = None
         self._suppressed = ""
+
+    @property
+    def due(self) -> bool:
+        """Whether something has to take the line up that is low."""
+        return not self.level and any(cause.must and not cause.checked for cause in self._causes)
 
     def reset_done(self, cycle: int) -> None:
         """The reset is complete: the line has to fall, and to stay low."""
@@ -179,7 +186,7 @@ class InterruptChecker:
                     self._causes.remove(cause)
         self._acknowledged = event.cycle
         if not self._causes and self.level:
-            self._low_by = event.cycle + self._irq_bound
+            self._low_by = event.cycle + self._fall_bound
 
     def status_read(self, event: RegisterRead) -> None:
         """InterruptStatus was read."""
