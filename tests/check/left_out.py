@@ -24,6 +24,9 @@ SIGNAL_POWERS: Mapping[str, str] = {"link_up": "set_link", "cols": "set_size", "
 _CHOICE = "the standard leaves it to the device: "
 _STORES = f"{_CHOICE}whether it stores "
 _FATAL = f"{_CHOICE}what it does after an error of the bus"
+_MISPLACED = f"{_CHOICE}whether a readable buffer behind a writable one is fatal or fails its request"
+_REFUSED = f"{_CHOICE}whether QueueReady refuses a set-up that no driver may make"
+_LADDER = f"{_CHOICE}what it makes of bits that no driver may set, or clear, in Status"
 _NO_WISH = f"{_CHOICE}what an event suppression structure means that no driver may write"
 #: Bodies, or single cases of them, that hold a device to a decision of this project where the standard leaves a choice.
 DECISIONS: Mapping[str, str] = {
@@ -62,6 +65,11 @@ DECISIONS: Mapping[str, str] = {
     "packed.malformed_list/table_longer_than_the_queue": f"{_CHOICE}whether it serves tables longer than the queue",
     "packed.notifications_stay_enabled": f"{_CHOICE}when it asks for notifications, if ever",
     "data.requests_of_several_pages": f"{_CHOICE}how much entropy it gives at once",
+    "faults.chains_before_a_malformed_one_complete": f"{_CHOICE}what becomes of chains ahead of a malformed one",
+    "faults.malformed_chain/readable_after_writable": _MISPLACED,
+    "features.malformed_table/readable_after_writable": _MISPLACED,
+    "packed.malformed_list/readable_after_writable": _MISPLACED,
+    "packed.lists_before_a_malformed_one_complete": f"{_CHOICE}what becomes of lists ahead of a malformed one",
     "faults.dma_error_in_data_written": _FATAL,
     "faults.dma_error_in_entropy_written": _FATAL,
     "faults.dma_error_in_the_header": _FATAL,
@@ -69,7 +77,19 @@ DECISIONS: Mapping[str, str] = {
     "faults.malformed_chain/readable_part_too_long": f"{_CHOICE}chains of more than 4 GiB break the driver's rule",
     "faults.malformed_chain/writable_part_too_long": f"{_CHOICE}chains of more than 4 GiB break the driver's rule",
     "negotiation.missing_version_1_is_refused": f"{_CHOICE}whether it works without VERSION_1",
-    "queues.areas_past_the_end_of_the_address_space_are_refused": f"{_CHOICE}whether QueueReady refuses them",
+    "queues.areas_past_the_end_of_the_address_space_are_refused": _REFUSED,
+    "queues.areas_above_the_bus_are_refused": _REFUSED,
+    "queues.bad_sizes_are_refused": _REFUSED,
+    "queues.misaligned_areas_are_refused": _REFUSED,
+    "queues.only_bit_0_of_ready_counts": f"{_CHOICE}what any other value than 0 and 1 makes of QueueReady",
+    "registers.configuration_past_its_end": f"{_CHOICE}what reads where no field is",
+    "registers.partial_writes_are_ignored": f"{_CHOICE}whether it ignores or merges writes that are not whole words",
+    "registers.unlisted_offsets": f"{_CHOICE}what reads where no register is",
+    "registers.write_only_registers_read_zero": f"{_CHOICE}whether what may only be written reads 0 or as written last",
+    "rings.same_head_twice_in_a_batch": f"{_CHOICE}whether it serves a head twice or takes it for an error",
+    "status.bits_accumulate": _LADDER,
+    "status.driver_ok_needs_features_ok": _LADDER,
+    "status.undefined_bits_are_ignored": _LADDER,
     "status.failed_stops_work": f"{_CHOICE}FAILED is for the driver to say, not for the device to act upon",
 }
 

@@ -171,6 +171,26 @@ def test_lists_name_tests_that_exist() -> None:
         assert not case or case in names[body].cases
 
 
+@pytest.mark.parametrize(
+    ("test", "case"),
+    [
+        ("registers.write_only_registers_read_zero", "HOST-065: 0 or as last written"),
+        ("registers.configuration_past_its_end", "HOST-068: 0 or all ones"),
+        ("registers.partial_writes_are_ignored", "HOST-066: ignored or merged"),
+        ("status.bits_accumulate", "HOST-070: ignored or stored"),
+        ("queues.bad_sizes_are_refused", "HOST-057, 058: refused, or DEVICE_NEEDS_RESET on first use"),
+        ("queues.only_bit_0_of_ready_counts", "HOST-064: bit 0, or the value 1"),
+        ("rings.same_head_twice_in_a_batch", "HOST-006: served twice, or DEVICE_NEEDS_RESET"),
+        ("faults.chains_before_a_malformed_one_complete", "HOST-005: they may complete first"),
+        ("faults.malformed_chain/readable_after_writable", "HOST-029: DEVICE_NEEDS_RESET, or the request fails"),
+    ],
+)
+def test_of_several_right_answers_none_is_demanded(tmp_path: Path, test: str, case: str) -> None:
+    chosen, absent = select(load(describe(tmp_path)), "")
+    assert test not in chosen, case
+    assert "leaves it to the device" in absent[test]
+
+
 def chosen_with(folder: Path, *bits: int) -> list[str]:
     offered = ", ".join(map(str, (32, *bits)))
     return select(load(describe(folder, GOOD.replace("features = [32]", f"features = [{offered}]"))), "")[0]
