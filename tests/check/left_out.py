@@ -51,6 +51,7 @@ DECISIONS: Mapping[str, str] = {
     "net.frames_over_too_few_buffers": f"{_CHOICE}what becomes of a frame that finds too few buffers",
     "net.full_speed": f"{_CHOICE}how fast it is",
     "net.no_buffers": f"{_STORES}frames that come in and find no buffer",
+    "data.requests_without_room": f"{_CHOICE}whether a request without room is given back or an error",
     "features.idle_queue_asks_for_the_next_notification": f"{_CHOICE}when it asks for notifications, if ever",
     "features.malformed_table/more_than_the_size": f"{_CHOICE}whether it serves tables longer than the queue",
     "features.queue_reset_of_what_is_not_ready": f"{_CHOICE}what becomes of a queue that was never set up",

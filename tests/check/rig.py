@@ -77,6 +77,8 @@ class ForeignRig(SimRig):
     The description's hook is started with it.
     """
 
+    fills_entropy = False
+
     #: The model's storage; it goes on from test to test, as the device's does.
     kept: MemoryStorage | None = None
 
