@@ -261,6 +261,38 @@ def test_ring_full_and_refilled_before_the_response_to_used_idx() -> None:
     assert "VQ-FAULT-IGNORED" in broken_rules(rig, [*rig.events, too_far])
 
 
+def test_slow_chain_that_a_whole_ring_overtakes() -> None:
+    """Used out of order, a chain may be in flight when the driver needs its slot of the available ring again."""
+    rig = rng_device()
+    rig.suppress(True)
+    for head in range(QUEUE.size):
+        rig.add([(BUFFERS + 8 * head, 8, True)], head)
+    used = 0
+
+    def use(head: int) -> None:
+        nonlocal used
+        rig.write(BUFFERS + 8 * head, bytes(8))
+        rig.write(QUEUE.used_element_address(used % QUEUE.size), bytes([head, 0, 0, 0, 8, 0, 0, 0]))
+        used += 1
+        rig.write(QUEUE.used_idx_address, used.to_bytes(2, "little"))
+        rig.read(QUEUE.avail_flags_address, 2)
+
+    rig.read(QUEUE.driver_addr, 4 + 2 * QUEUE.size)
+    rig.read(QUEUE.desc_addr, 16 * QUEUE.size)
+    for head in range(1, QUEUE.size):
+        use(head)
+    rig.put_head(1)
+    rig.read(QUEUE.driver_addr, 4 + 2 * QUEUE.size)
+    rig.read(QUEUE.desc_addr, 16 * QUEUE.size)
+    use(1)
+    use(0)
+    board = scoreboard(rig, strict=False, fail_fast=False, entropy_observed=False)
+    for event in rig.events:
+        board.feed(event)
+    board.finish(QUEUE.size + 1)
+    assert not board.lost_sight
+
+
 def test_receive_buffers_held_ready() -> None:
     """A device may take buffers before it has something to put into them; ours does not. What came in is due."""
     rig = RecordingDevice(Console(Port()))

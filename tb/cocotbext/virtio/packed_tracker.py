@@ -107,7 +107,8 @@ class PackedTracker(QueueTracker[PackedQueue]):
         assert isinstance(what, list)
         for slot in what:
             firsts = [chain.position % self.queue.size for chain in self.in_flight]
-            if slot not in firsts:
+            # Only in order is the next place the beginning of a list: one used out of order goes over another's.
+            if slot not in firsts and (self._strict or self.queue.has(Feature.IN_ORDER)):
                 self._violate(
                     "VQ-USED-SLOT", "not the first descriptor of a list", None, f"one of {firsts}", slot, event
                 )
@@ -120,6 +121,9 @@ class PackedTracker(QueueTracker[PackedQueue]):
     def describe(data: bytes) -> tuple[int, int, int]:
         address, length, _, flags = PackedDescriptor.unpack(data)
         return address, length, flags
+
+    def _done(self, chain: Chain) -> bool:
+        return chain.overtaken
 
     def _own(self, address: int, old: bytes, event: DmaRead) -> bool:
         """A used descriptor, or a new one in its place, may be read before the answer to its write has come. That is so
@@ -146,7 +150,8 @@ class PackedTracker(QueueTracker[PackedQueue]):
             return
         before = self.describe(data)[2]
         changed = before ^ int.from_bytes(event.data[address + _FLAGS - event.address :][:2], "little")
-        taken = any((slot - chain.position) % size < chain.slots for chain in self.in_flight)
+        holders = [chain for chain in self.in_flight if not chain.overtaken]
+        taken = any((slot - chain.position) % size < chain.slots for chain in holders)
         if taken:
             odd = bool(changed & DescFlag.NEXT) and not self._own(address, data, event)
         else:
@@ -190,6 +195,8 @@ class PackedTracker(QueueTracker[PackedQueue]):
         for chain in chains:
             self.queue.use(chain.slots)
             self.used += 1
+        for chain in self.in_flight:  # used descriptors, and new ones, come to lie where it was
+            chain.overtaken |= 0 < (self.queue.next_used - chain.position) % (2 * self.queue.size) < self.queue.size
 
     def _event_write(self, address: int, data: bytes, event: DmaWrite) -> None:
         """The device's event suppression structure, which goes in one write here."""
