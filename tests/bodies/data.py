@@ -112,7 +112,7 @@ async def _exchange(rig: Rig, address: int, length: int) -> None:
         queue.add([(address, length, True)])
         await rig.transport.kick(0)
         await rig.drain()
-        filled = not rig.fills_entropy or _random(rig.memory.read(address, length))
+        filled = not rig.exact or _random(rig.memory.read(address, length))
         expect_true(filled, f"poison left in {length} bytes at {address:#x}")
         return
     data = rig.rng.randbytes(length)

@@ -77,7 +77,7 @@ class ForeignRig(SimRig):
     The description's hook is started with it.
     """
 
-    fills_entropy = False
+    exact = False
 
     #: The model's storage; it goes on from test to test, as the device's does.
     kept: MemoryStorage | None = None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import pytest
 
@@ -148,6 +149,39 @@ def test_read_error_of_data_makes_the_model_fail_the_request() -> None:
         e if not isinstance(e, DmaRead) or e.ok else DmaRead(e.start, e.cycle, e.address, e.data) for e in rig.events
     ]
     assert broken_rules(rig, rig.events) == {"VQ-DATA"}
+
+
+@pytest.mark.parametrize(
+    ("written", "length", "rules"),
+    [
+        (0, 0, set()),
+        (0, 1, set()),
+        (512, 513, set()),
+        (512, 1, set()),
+        (512, 514, {"VQ-USED-LEN"}),
+        (0, 2, {"VQ-USED-LEN"}),
+    ],
+)
+def test_length_of_a_request_that_fails(written: int, length: int, rules: set[str]) -> None:
+    """A device may have written data before it failed, or not know how much of it (2.7.8.2)."""
+    rig = blk_device()
+    rig.guest.write(HEADER, bytes(8) + (99).to_bytes(8, "little"))  # beyond the capacity
+    rig.add([(HEADER, 16, False), (DATA, 512, True), (STATUS, 1, True)])
+    rig.kick()
+    rig.handle_interrupt()
+    events = list(rig.events)
+    used = find(events, DmaWrite, writes_to(QUEUE.used_element_address(0)))
+    element = events[used]
+    assert isinstance(element, DmaWrite)
+    events[used] = replace(element, pieces=((element.pieces[0][0], bytes(4) + length.to_bytes(4, "little")),))
+    status = find(events, DmaWrite, writes_to(STATUS))
+    answer = events[status]
+    assert isinstance(answer, DmaWrite)
+    if written:
+        events[status] = replace(answer, pieces=((DATA, bytes(written)), *answer.pieces))
+    assert broken_rules(rig, events, strict=False) == rules
+    if written or length != 1:
+        assert broken_rules(rig, events) & {"VQ-USED-LEN", "VQ-DATA-EXTRA"}
 
 
 def test_write_error_of_payload() -> None:
