@@ -18,6 +18,7 @@ from cocotbext.virtio.bench import DriverT
 from cocotbext.virtio.check.description import Description, load
 from cocotbext.virtio.drivers import BlkDriver
 from cocotbext.virtio.errors import ChainTooLong, QueueFull, QueueNotAvailable
+from cocotbext.virtio.events import DmaRead, Event
 from cocotbext.virtio.identity import QueueRequest
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.timing import Timing
@@ -28,7 +29,7 @@ from virtio_model.spec import SECTOR, BlkFeature, DeviceType, NetFeature, Reg, f
 from ..bodies import every_body, work
 from ..bodies.rig import Body
 from ..conformance.record import FAILED, NOT_APPLICABLE, PASSED, WEDGED, Finding
-from ..sim.harness import SimRig
+from ..sim.harness import QUIET_CYCLES_NET, SimRig
 from .left_out import READ_BACK
 from .verdict import Verdict, begin, end
 
@@ -78,6 +79,7 @@ class ForeignRig(SimRig):
     """
 
     exact = False
+    patience = 20
 
     #: The model's storage; it goes on from test to test, as the device's does.
     kept: MemoryStorage | None = None
@@ -134,6 +136,12 @@ class ForeignRig(SimRig):
     async def finish(self, min_used: int = 1) -> None:
         # A small queue takes fewer requests at once than a body was written for.
         await super().finish(min(min_used, 1 + min(DEVICE.queue_size_max) // 4))
+
+    quiet_cycles = QUIET_CYCLES_NET
+
+    def is_work(self, event: Event) -> bool:
+        # A device may look for new chains all the time, instead of waiting for a notification (2.7.13.3).
+        return super().is_work(event) and not (isinstance(event, DmaRead) and self.lockstep.reads_rings(event))
 
     async def _become_quiet(self) -> None:
         await super()._become_quiet()

@@ -327,6 +327,17 @@ def test_slow_chain_that_a_whole_ring_overtakes() -> None:
     assert not board.lost_sight
 
 
+def test_looking_for_chains_is_no_work() -> None:
+    """A device that polls its rings, a little beyond their ends, is idle; one that moves data is not."""
+    rig = rng_device()
+    board = scoreboard(rig, strict=False)
+    for event in rig.events:
+        board.feed(event)
+    assert board.reads_rings(DmaRead(rig.now, rig.now, QUEUE.avail_idx_address, bytes(2)))
+    assert board.reads_rings(DmaRead(rig.now, rig.now, QUEUE.desc_addr, bytes(16 * QUEUE.size + 32)))
+    assert not board.reads_rings(DmaRead(rig.now, rig.now, BUFFERS, bytes(16)))
+
+
 def test_receive_buffers_held_ready() -> None:
     """A device may take buffers before it has something to put into them; ours does not. What came in is due."""
     rig = RecordingDevice(Console(Port()))

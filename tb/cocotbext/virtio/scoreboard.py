@@ -211,6 +211,10 @@ class Scoreboard:
         """How often a driver was read to want an interrupt for what was used, or none."""
         return self._interrupts.wishes
 
+    def reads_rings(self, event: DmaRead) -> bool:
+        """Whether a burst lies in the rings of a queue that is ready, as one does that looks for new chains."""
+        return self._queues.in_rings(event)
+
     @property
     def interrupt_due(self) -> bool:
         """Whether an interrupt has to come that has not."""
