@@ -301,6 +301,5 @@ class PackedTracker(QueueTracker[PackedQueue]):
             chain.waiting_at = missing.address
             return
         except RingError as error:
-            chain.fault = error
-            self.fault = error
+            self._malformed(chain, error)
         self._incomplete.remove(chain)

@@ -279,6 +279,5 @@ class SplitTracker(QueueTracker[SplitQueue]):
             chain.waiting_at = missing.address
             return
         except RingError as error:
-            chain.fault = error
-            self.fault = error
+            self._malformed(chain, error)
         self._incomplete.remove(chain)
