@@ -419,6 +419,29 @@ class Wire:
         self.checker.status_read(RegisterRead(start, end, Reg.INTERRUPT_STATUS, value))
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("interrupts", [True, False])
+def test_wish_that_changes_while_it_is_read_twice(first: bool, interrupts: bool) -> None:
+    """avail flags lie beside the avail idx, which another part of the device may read: it may go by either."""
+    rig = rng_device()
+    rig.suppress(not first)
+    rig.add([(BUFFERS, 8, True)])
+    rig.kick()
+    at = find(rig.events, DmaWrite, writes_to(QUEUE.used_idx_address))
+    rig.events = rig.events[: at + 1]
+    rig._level = rig.device.irq
+    rig.read(QUEUE.avail_flags_address, 4)
+    if first and not interrupts:
+        assert broken_rules(rig, rig.events, strict=False) == {"IRQ-MISSING"}
+    rig.suppress(first)
+    rig.read(QUEUE.avail_flags_address, 2)
+    if interrupts:
+        rig.events.append(IrqChange(rig.now + 30, True))
+    assert broken_rules(rig, rig.events, strict=False) == set()
+    if first is not interrupts:
+        assert broken_rules(rig, rig.events) == {"IRQ-UNDUE" if interrupts else "IRQ-MISSING"}
+
+
 def test_interrupt_that_takes_its_time() -> None:
     """The standard sets no bound to it; ours is prompt. One that never comes is missed."""
     rig = rng_device()

@@ -75,6 +75,7 @@ class InterruptChecker:
         self._resetting = resetting
         self._causes: list[Cause] = []
         self._undecided: dict[int, _Undecided] = {}
+        self._decided: dict[int, bool] = {}
         self._forgiven: set[int] = set()
         self.config_seen = False
         self._acknowledged = cycle
@@ -96,6 +97,7 @@ class InterruptChecker:
     def published(self, queue: int, cycle: int) -> None:
         """The device's used idx of `queue` was answered in `cycle`."""
         deadline = cycle + self._flags_bound
+        self._decided.pop(queue, None)
         if queue in self._undecided:
             self._undecided[queue].published = cycle
             self._undecided[queue].deadline = deadline
@@ -115,6 +117,7 @@ class InterruptChecker:
         undecided = self._undecided.pop(queue)
         if wanted is not None:
             self.wishes[wanted] += 1
+            self._decided[queue] = wanted
         if wanted is None or undecided.cause.set_by is not None:
             return
         if undecided.cause in self._causes:
@@ -122,6 +125,19 @@ class InterruptChecker:
         self._suppressed = "" if wanted else f"; the driver of queue {queue} was read to want none in cycle {cycle}"
         if wanted:
             self._add(Interrupt.USED_BUFFER, cycle, cycle + self._irq_bound, True, "used idx", queue)
+
+    def wish_read_again(self, queue: int, cycle: int, wanted: bool) -> None:
+        """That was read once more, for no further used buffers: the driver has changed it meanwhile, or the first read
+        was for something that lies beside it. The device may go by either.
+        """
+        if queue not in self._decided or self._decided[queue] is wanted:
+            return
+        del self._decided[queue]
+        if wanted:
+            self._add(Interrupt.USED_BUFFER, cycle, cycle + self._irq_bound, False, "used idx", queue)
+        for cause in self._causes:
+            if cause.queue == queue and cause.set_by is None:
+                cause.must = False
 
     def forgive(self, queue: int) -> None:
         """Queue `queue` is being reset: nothing is due for it any more, nor for what it still makes used."""

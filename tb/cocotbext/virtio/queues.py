@@ -242,6 +242,10 @@ class LiveQueues:
             self._interrupts.wish_read(tracker.index, event.cycle, wanted)
             if self._witness is not None:
                 self._witness.wish(tracker, wanted, self._interrupts.level)
+        elif not self._strict and tracker.reads_wish(event):
+            again = tracker.interrupt_wanted_again(event)
+            if again is not None:
+                self._interrupts.wish_read_again(tracker.index, event.cycle, again)
         if tracker.fault is not None and not had_fault:
             self._fault(tracker, event.cycle)
         elif tracker.suspect is not None:

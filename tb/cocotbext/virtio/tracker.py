@@ -63,6 +63,7 @@ class QueueTracker(ABC, Generic[QueueT]):
         self._strict = strict
         self._since = since
         self._unclear: RingError | None = None
+        self._asked: QueueT | None = None
         self._incomplete: list[Chain] = []
         self._superseded: deque[bytes] = deque(maxlen=2 * queue.size)
         self._log = logging.getLogger("virtio.scoreboard")
@@ -218,8 +219,15 @@ class QueueTracker(ABC, Generic[QueueT]):
 
     def interrupt_wanted(self, event: DmaRead) -> bool | None:
         """What that said of the used buffers since it was asked for last; None if it could not be read."""
+        self._asked = copy.copy(self.queue)
         wanted = self.queue.interrupt_wanted(self.view(event.start))
         return wanted if event.ok else None
+
+    def interrupt_wanted_again(self, event: DmaRead) -> bool | None:
+        """What a further read of that says of the same used buffers; None if nothing was asked before."""
+        if self._asked is None or not event.ok:
+            return None
+        return copy.copy(self._asked).interrupt_wanted(self.view(event.start))
 
     def view(self, since: int) -> ChainView:
         """The observed memory from cycle `since` on."""
