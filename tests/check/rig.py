@@ -29,12 +29,14 @@ from virtio_model.spec import SECTOR, BlkFeature, DeviceType, NetFeature, Reg, f
 from ..bodies import every_body, work
 from ..bodies.rig import Body
 from ..conformance.record import FAILED, NOT_APPLICABLE, PASSED, WEDGED, Finding
-from ..sim.harness import QUIET_CYCLES_NET, SimRig
+from ..sim.harness import SimRig
 from .left_out import READ_BACK
 from .verdict import Verdict, begin, end
 
 DEVICE: Description = load(Path(os.environ["VIRTIO_DESCRIPTION"]))
 LAST_CYCLES = 8
+#: A device of other people is idle when it has done nothing for so many cycles: a long frame may leave byte by byte.
+QUIET = 2000
 #: How often it is looked, when a device has become idle, whether an interrupt that is due has come.
 IRQ_LOOKS = 80
 #: What test bodies take a queue to have at least.
@@ -137,7 +139,7 @@ class ForeignRig(SimRig):
         # A small queue takes fewer requests at once than a body was written for.
         await super().finish(min(min_used, 1 + min(DEVICE.queue_size_max) // 4))
 
-    quiet_cycles = QUIET_CYCLES_NET
+    quiet_cycles = QUIET
 
     def is_work(self, event: Event) -> bool:
         # A device may look for new chains all the time, instead of waiting for a notification (2.7.13.3).

@@ -378,12 +378,12 @@ class SimRig(SimBench, Rig):
 
     def is_work(self, event: Event) -> bool:
         """Whether what was seen says that the device has something to do."""
-        return isinstance(event, DmaRead | DmaWrite | PortOut)
+        return isinstance(event, DmaRead | DmaWrite | PortOut | FrameSent)
 
     async def _become_quiet(self) -> None:
         """Wait until the device has nothing more to do, and take its last interrupts."""
         for _ in range(QUIET_ATTEMPTS):
-            await self.cycles(self.quiet_cycles if self.net is None else QUIET_CYCLES_NET)
+            await self.cycles(max(self.quiet_cycles, 0 if self.net is None else QUIET_CYCLES_NET))
             busy = any(self.is_work(event) for event in self.collect())
             if self.transport.live and self.irq.level:
                 await self.transport.handle_interrupt()

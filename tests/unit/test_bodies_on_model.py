@@ -92,6 +92,29 @@ class PartialRig(ModelRig):
         self.device.function.request_max = most
 
 
+class LateRig(ModelRig):
+    """A rig on a device of which nothing leaves before it was looked for twice."""
+
+    patience = 3
+    looked = 0
+
+    def frames_sent(self) -> list[bytes]:
+        self.looked += 1
+        return super().frames_sent() if self.looked > 2 else []
+
+    def given_out(self) -> list[int]:
+        self.looked += 1
+        return super().given_out() if self.looked > 2 else []
+
+
+@pytest.mark.parametrize(("name", "config"), [("net.frames_are_sent", "net"), ("console.bytes_are_sent", "console")])
+def test_what_is_sent_may_leave_late(name: str, config: str) -> None:
+    body = next(body for body in BODIES if body.name == name)
+    rig = LateRig(CONFIGS[config], seed=1)
+    run(body(rig))
+    assert rig.looked >= 3
+
+
 def test_entropy_may_come_in_part() -> None:
     """All that an entropy device of other people is judged by takes one that does not fill its buffers."""
     device = load(ROOT / "tests" / "hdl" / "foreign" / "tiny_rng.toml")
