@@ -256,6 +256,27 @@ def test_interrupt_that_is_due() -> None:
     assert first_broken(rig, [*silent], device_features=EVENTS) == "IRQ-MISSING"
 
 
+@pytest.mark.parametrize(
+    ("writes", "rules"),
+    [
+        ([(2, b"\1\0")], set()),
+        ([(2, b"\1\0"), (2, b"\0\0")], set()),
+        ([(0, b"\2\x80"), (2, b"\0\0")], set()),
+        ([(2, b"\3\0")], {"VQ-EVENT"}),
+        ([(2, b"\2\0")], {"VQ-EVENT"}),  # which is for EVENT_IDX
+        ([(0, b"\4\x80"), (2, b"\0\0")], {"VQ-EVENT"}),
+    ],
+)
+def test_structure_written_in_part(writes: Sequence[tuple[int, bytes]], rules: set[str]) -> None:
+    """A device may write the flags of its structure alone, or the place before them; ours writes it as a whole."""
+    rig = run()
+    for at, data in writes:
+        rig.write(LAYOUT.device_addr + at, data)
+    rig.read(LAYOUT.flags_address(rig.position % LAYOUT.size), 2)
+    assert broken_rules(rig, rig.events, strict=False, device_features=PLAIN) == rules
+    assert broken_rules(rig, rig.events, device_features=PLAIN) == {"VQ-EVENT"}
+
+
 def test_no_look_after_the_structure_was_written() -> None:
     rig = PackedDevice(EVENTS)
     told = find(rig.events, DmaWrite, writes_to(LAYOUT.device_addr), -1)

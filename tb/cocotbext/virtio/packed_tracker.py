@@ -56,6 +56,7 @@ class PackedTracker(QueueTracker[PackedQueue]):
         self.layout = queue.layout
         self._shown: tuple[int, int] | None = None  # position of the next list, and since when its descriptors count
         self._written: dict[int, _UsedDescriptor] = {}
+        self._event = bytearray(EVENT_BYTES)  # the device's structure, 0 as the driver leaves it
         self._flagged: dict[int, DmaWrite] = {}  # by slot, where flags were written before it was its turn
 
     @property
@@ -199,19 +200,23 @@ class PackedTracker(QueueTracker[PackedQueue]):
             chain.overtaken |= 0 < (self.queue.next_used - chain.position) % (2 * self.queue.size) < self.queue.size
 
     def _event_write(self, address: int, data: bytes, event: DmaWrite) -> None:
-        """The device's event suppression structure, which goes in one write here."""
-        if address != self.layout.device_addr or len(data) != EVENT_BYTES:
+        """The device's event suppression structure, which our own writes as a whole; others may write a part of it, as
+        the flags alone.
+        """
+        if self._strict and (address != self.layout.device_addr or len(data) != EVENT_BYTES):
             text = f"{len(data)} bytes of the event suppression structure written"
             self._violate("VQ-EVENT", text, None, EVENT_BYTES, len(data), event)
             return
-        suppression = EventSuppression.unpack(data)
+        at = address - self.layout.device_addr
+        self._event[at : at + len(data)] = data
+        suppression = EventSuppression.unpack(bytes(self._event))
         if suppression.flags == RingEventFlag.DESC:
             if self.queue.free_slots:
                 self.event_written = event.cycle
             if not self.queue.has(Feature.EVENT_IDX):
                 self._violate("VQ-EVENT", "descriptor event asked for without EVENT_IDX", None, None, None, event)
-        if data[2] & ~3 or data[3] or suppression.flags == 3 or suppression.offset >= self.queue.size:
-            self._violate("VQ-EVENT", "reserved value", None, None, data, event)
+        if self._event[2] & ~3 or self._event[3] or suppression.flags == 3 or suppression.offset >= self.queue.size:
+            self._violate("VQ-EVENT", "reserved value", None, None, bytes(self._event), event)
 
     def _look(self, event: DmaRead) -> None:
         # The device may be on its way to lists that it has shown already, by reading ahead.
