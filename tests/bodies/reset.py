@@ -159,8 +159,8 @@ async def by_wire(rig: Rig) -> None:
 
 
 def _some_of(rig: Rig, kind: type[ClassDriver], offered: int) -> int:
-    """VERSION_1 and half of the other features."""
-    return kind.consistent(offered & (rig.rng.getrandbits(64) | 1 << Feature.VERSION_1))
+    """What a device may insist on and half of the other features."""
+    return kind.consistent(offered & rig.rng.getrandbits(64) | work.insisted_on(rig, offered))
 
 
 async def _any_workload(rig: Rig) -> None:

@@ -89,6 +89,12 @@ async def start_as(
     return await rig.start(kind, requests, **options)
 
 
+def insisted_on(rig: Rig, offered: int) -> int:
+    """The features offered that a device may insist on (RSVD-DEV-002, 004, 006); ours insists on VERSION_1 alone."""
+    platform = () if rig.exact else (Feature.ACCESS_PLATFORM, Feature.ORDER_PLATFORM)
+    return offered & features(Feature.VERSION_1, *platform)
+
+
 def without(*bits: int) -> Callable[[int], int]:
     """An `accept` that takes everything offered but these features."""
     return lambda offered: offered & ~features(*bits)

@@ -18,6 +18,8 @@ from tests.bodies.rig import EVERY, Body
 from tests.check.__main__ import select
 from tests.sim.configs import CONFIGS, ROOT
 from virtio_model import Rng
+from virtio_model.spec import Feature, features
+from virtio_model.status import DeviceStatus
 
 BODIES = every_body()
 #: The rules on drivers that each body broke, of those bodies that have run, and how many runs there were.
@@ -113,6 +115,17 @@ def test_what_is_sent_may_leave_late(name: str, config: str) -> None:
     rig = LateRig(CONFIGS[config], seed=1)
     run(body(rig))
     assert rig.looked >= 3
+
+
+@pytest.mark.parametrize("name", ["negotiation.every_subset_is_accepted", "reset.at_any_cycle"])
+def test_a_device_may_insist_on_its_platform(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may refuse a driver that does not accept ACCESS_PLATFORM or ORDER_PLATFORM (RSVD-DEV-004, 006)."""
+    wanted = features(Feature.VERSION_1, Feature.ACCESS_PLATFORM, Feature.ORDER_PLATFORM)
+    insists = property(lambda status: not wanted & ~status.driver_features)
+    monkeypatch.setattr(DeviceStatus, "_acceptable", insists)
+    rig = ModelRig(CONFIGS["rng_split"], seed=1)
+    rig.exact = False
+    run(next(body for body in BODIES if body.name == name)(rig))
 
 
 def test_entropy_may_come_in_part() -> None:
