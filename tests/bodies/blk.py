@@ -31,6 +31,8 @@ async def _fails(rig: Rig, status: BlkStatus, readable: list[bytes], writable: l
     """The request ends with `status` in its last byte, and nothing else is written (BLK-DEV-030, BLK-DEV-033)."""
     written = await _outcome(rig, readable, writable)
     expect(written.data[-1], status, f"status of {what}")
+    if not rig.exact:  # then the scoreboard says whether the length fits what was written
+        return
     expect(written.written_len, 1, f"used length of {what}")
     expect_true(not written.data[:-1].strip(_POISON), f"{what} wrote {written.data[:-1].hex()}")
 

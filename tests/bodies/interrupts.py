@@ -32,7 +32,7 @@ async def rises_once_for_each_event(rig: Rig) -> None:
         expect(await rig.bus.read(Reg.INTERRUPT_STATUS), 0, "InterruptStatus after the acknowledgement")
         expect(rig.irq.level, False, "interrupt line after the acknowledgement")
         rig.transport.deliver_used()
-        work.check_served(pending)
+        work.check_served(rig, pending)
     expect(rig.transport.interrupts, 0, "interrupts left for the transport")
 
 
@@ -128,7 +128,7 @@ async def never_acknowledged(rig: Rig) -> None:
             if pending.done:
                 break
             await rig.delay(100)
-        work.check_served(pending)
+        work.check_served(rig, pending)
         expect(rig.irq.level, True, "interrupt line")
 
 

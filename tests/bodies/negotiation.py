@@ -42,12 +42,13 @@ async def offered_features_are_accepted(rig: Rig) -> None:
 
 @body(used=0)
 async def every_subset_is_accepted(rig: Rig) -> None:
-    """Any choice among the offered bits that includes VERSION_1 is accepted (FEAT-DEV-002)."""
+    """Any choice among the offered bits that includes what a device may insist on is accepted (FEAT-DEV-002)."""
     offered = await work.offered_features(rig)
     kind = await work.driver_class(rig)
-    for subset in _subsets(kind.consistent(offered) & ~_VERSION_1, rig.rng):
+    always = work.insisted_on(rig, offered)
+    for subset in _subsets(kind.consistent(offered) & ~always, rig.rng):
         if kind.consistent(subset) == subset:
-            expect(await _negotiate(rig, subset | _VERSION_1), NEGOTIATED, f"Status with features {subset:#x}")
+            expect(await _negotiate(rig, subset | always), NEGOTIATED, f"Status with features {subset | always:#x}")
 
 
 @body(used=0)

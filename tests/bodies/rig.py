@@ -28,6 +28,11 @@ BodyFunction = Callable[Concatenate["Rig", P], Coroutine[Any, Any, None]]
 class Rig(Bench, ABC):
     """A bench with what bodies turn or have to know besides registers and memory."""
 
+    #: Whether a device writes all that is asked for and nothing else: others may give entropy in part, but not nothing
+    #: (5.4.6.1), and write something for a request that fails (2.7.8.2).
+    exact: bool = True
+    #: How many times longer than our own a device may take for what the standard sets no bound to.
+    patience: int = 1
     #: Where the device's ring indices start; 0 but for tests of their wrap.
     index_init: int = 0
     #: Width of the DMA data bus, and of its addresses in bits.

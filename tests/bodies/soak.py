@@ -252,7 +252,7 @@ class _Soak:
             self.disk.check(wanted, result.data)
             counted.count("outcomes", wanted.status.name)
         else:
-            expect(len(result), pending.buffers.writable_length, f"bytes of {pending!r}")
+            work.expect_filled(self.rig, len(result), pending.buffers.writable_length, f"bytes of {pending!r}")
             counted.count("outcomes", "filled")
         self.served += 1
         counted.count("chains", f"{self._name} {wanted.kind}")

@@ -18,6 +18,7 @@ from cocotbext.virtio.bench import DriverT
 from cocotbext.virtio.check.description import Description, load
 from cocotbext.virtio.drivers import BlkDriver
 from cocotbext.virtio.errors import ChainTooLong, QueueFull, QueueNotAvailable
+from cocotbext.virtio.events import DmaRead, Event
 from cocotbext.virtio.identity import QueueRequest
 from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.sim.timing import Timing
@@ -34,6 +35,10 @@ from .verdict import Verdict, begin, end
 
 DEVICE: Description = load(Path(os.environ["VIRTIO_DESCRIPTION"]))
 LAST_CYCLES = 8
+#: A device of other people is idle when it has done nothing for so many cycles: a long frame may leave byte by byte.
+QUIET = 2000
+#: How often it is looked, when a device has become idle, whether an interrupt that is due has come.
+IRQ_LOOKS = 80
 #: What test bodies take a queue to have at least.
 ENTRIES = 64
 
@@ -74,6 +79,9 @@ class ForeignRig(SimRig):
 
     The description's hook is started with it.
     """
+
+    exact = False
+    patience = 20
 
     #: The model's storage; it goes on from test to test, as the device's does.
     kept: MemoryStorage | None = None
@@ -130,6 +138,19 @@ class ForeignRig(SimRig):
     async def finish(self, min_used: int = 1) -> None:
         # A small queue takes fewer requests at once than a body was written for.
         await super().finish(min(min_used, 1 + min(DEVICE.queue_size_max) // 4))
+
+    quiet_cycles = QUIET
+
+    def is_work(self, event: Event) -> bool:
+        # A device may look for new chains all the time, instead of waiting for a notification (2.7.13.3).
+        return super().is_work(event) and not (isinstance(event, DmaRead) and self.lockstep.reads_rings(event))
+
+    async def _become_quiet(self) -> None:
+        await super()._become_quiet()
+        for _ in range(IRQ_LOOKS):  # a driver that polls may be done long before the last interrupt
+            if not self.lockstep.interrupt_due:
+                return
+            await super()._become_quiet()
 
     async def _whole(self, body: Body, *arguments: Any) -> None:
         try:

@@ -100,6 +100,7 @@ class SimRig(SimBench, Rig):
     driver_checker: DriverChecker
     #: Whether a body fails for what the driver does; not on a device that may have led it there.
     judges_driver = False
+    quiet_cycles = QUIET_CYCLES
     #: What holds the sectors of the scoreboard's disk.
     storage_type: type[MemoryStorage] = MemoryStorage
     #: A clock edge: its number as the tap counts, and its simulated time in ns.
@@ -375,11 +376,15 @@ class SimRig(SimBench, Rig):
             self.collect()
         raise TimeoutError(f"{body.name}: expected to end within {body.limit_us} us, seen it running")
 
+    def is_work(self, event: Event) -> bool:
+        """Whether what was seen says that the device has something to do."""
+        return isinstance(event, DmaRead | DmaWrite | PortOut | FrameSent)
+
     async def _become_quiet(self) -> None:
         """Wait until the device has nothing more to do, and take its last interrupts."""
         for _ in range(QUIET_ATTEMPTS):
-            await self.cycles(QUIET_CYCLES if self.net is None else QUIET_CYCLES_NET)
-            busy = any(isinstance(event, DmaRead | DmaWrite | PortOut) for event in self.collect())
+            await self.cycles(max(self.quiet_cycles, 0 if self.net is None else QUIET_CYCLES_NET))
+            busy = any(self.is_work(event) for event in self.collect())
             if self.transport.live and self.irq.level:
                 await self.transport.handle_interrupt()
             elif not busy and not self.tap.open_transfers:

@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
+from cocotbext.virtio.check.description import load
 from cocotbext.virtio.model_bench import run
 from tests.bodies import every_body, reference
 from tests.bodies.judged import check_driver, on_purpose
 from tests.bodies.model_rig import ModelRig
 from tests.bodies.rig import EVERY, Body
-from tests.sim.configs import CONFIGS
+from tests.check.__main__ import select
+from tests.sim.configs import CONFIGS, ROOT
+from virtio_model import Rng
+from virtio_model.spec import Feature, features
+from virtio_model.status import DeviceStatus
 
 BODIES = every_body()
 #: The rules on drivers that each body broke, of those bodies that have run, and how many runs there were.
@@ -76,6 +81,65 @@ def test_body(body: Body, config: str, case: str) -> None:
     check_driver(rig.driver_checker, body.name)
     RAN.append(body.name)
     BROKEN[body.name] |= {rule for rule, verdict in verdicts.items() if verdict.findings}
+
+
+class PartialRig(ModelRig):
+    """A rig on an entropy device that gives so many bytes at once and no more, as the standard lets it."""
+
+    exact = False
+
+    def __init__(self, most: int) -> None:
+        super().__init__(CONFIGS["rng_addr32"], seed=1)
+        assert isinstance(self.device.function, Rng)
+        self.device.function.request_max = most
+
+
+class LateRig(ModelRig):
+    """A rig on a device of which nothing leaves before it was looked for twice."""
+
+    patience = 3
+    looked = 0
+
+    def frames_sent(self) -> list[bytes]:
+        self.looked += 1
+        return super().frames_sent() if self.looked > 2 else []
+
+    def given_out(self) -> list[int]:
+        self.looked += 1
+        return super().given_out() if self.looked > 2 else []
+
+
+@pytest.mark.parametrize(("name", "config"), [("net.frames_are_sent", "net"), ("console.bytes_are_sent", "console")])
+def test_what_is_sent_may_leave_late(name: str, config: str) -> None:
+    body = next(body for body in BODIES if body.name == name)
+    rig = LateRig(CONFIGS[config], seed=1)
+    run(body(rig))
+    assert rig.looked >= 3
+
+
+@pytest.mark.parametrize("name", ["negotiation.every_subset_is_accepted", "reset.at_any_cycle"])
+def test_a_device_may_insist_on_its_platform(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may refuse a driver that does not accept ACCESS_PLATFORM or ORDER_PLATFORM (RSVD-DEV-004, 006)."""
+    wanted = features(Feature.VERSION_1, Feature.ACCESS_PLATFORM, Feature.ORDER_PLATFORM)
+    insists = property(lambda status: not wanted & ~status.driver_features)
+    monkeypatch.setattr(DeviceStatus, "_acceptable", insists)
+    rig = ModelRig(CONFIGS["rng_split"], seed=1)
+    rig.exact = False
+    run(next(body for body in BODIES if body.name == name)(rig))
+
+
+def test_entropy_may_come_in_part() -> None:
+    """All that an entropy device of other people is judged by takes one that does not fill its buffers."""
+    device = load(ROOT / "tests" / "hdl" / "foreign" / "tiny_rng.toml")
+    bodies = {body.name: body for body in BODIES}
+    for name in select(device, "")[0]:
+        body, _, case = name.partition("/")
+
+        async def whole(rig: ModelRig, body: Body = bodies[body], case: str = case) -> None:
+            await body(rig, *([case] if case else []))
+            await rig.finish(body.used)
+
+        run(whole(PartialRig(20)))
 
 
 def test_bodies_break_what_they_are_said_to() -> None:

@@ -11,7 +11,7 @@ from cocotbext.virtio.check.description import DescriptionError, load
 from cocotbext.virtio.check.wrapper import Port, ports_of, wrapper
 from tests.bodies import every_body
 from tests.check.__main__ import arguments, blocked, findings, main, select
-from tests.check.left_out import DECISIONS, NEEDS, READ_BACK
+from tests.check.left_out import DECISIONS, NEEDS, READ_BACK, THEME_NEEDS
 from tests.check.request import parameters
 from tests.check.verdict import BLOCKED, Verdict
 from tests.conformance.record import FAILED, PASSED, Finding
@@ -175,10 +175,56 @@ def test_parameters() -> None:
 
 def test_lists_name_tests_that_exist() -> None:
     names = {body.name: body for body in every_body()}
-    for name in (*DECISIONS, *NEEDS, *READ_BACK):
+    for name in (*DECISIONS, *NEEDS, *READ_BACK, *THEME_NEEDS):
         body, _, case = name.partition("/")
         assert body in names
         assert not case or case in names[body].cases
+
+
+@pytest.mark.parametrize(
+    ("test", "case"),
+    [
+        ("registers.write_only_registers_read_zero", "HOST-065: 0 or as last written"),
+        ("registers.configuration_past_its_end", "HOST-068: 0 or all ones"),
+        ("registers.partial_writes_are_ignored", "HOST-066: ignored or merged"),
+        ("status.bits_accumulate", "HOST-070: ignored or stored"),
+        ("queues.bad_sizes_are_refused", "HOST-057, 058: refused, or DEVICE_NEEDS_RESET on first use"),
+        ("queues.only_bit_0_of_ready_counts", "HOST-064: bit 0, or the value 1"),
+        ("rings.same_head_twice_in_a_batch", "HOST-006: served twice, or DEVICE_NEEDS_RESET"),
+        ("faults.chains_before_a_malformed_one_complete", "HOST-005: they may complete first"),
+        ("faults.malformed_chain/readable_after_writable", "HOST-029: DEVICE_NEEDS_RESET, or the request fails"),
+    ],
+)
+def test_of_several_right_answers_none_is_demanded(tmp_path: Path, test: str, case: str) -> None:
+    chosen, absent = select(load(describe(tmp_path)), "")
+    assert test not in chosen, case
+    assert "leaves it to the device" in absent[test]
+
+
+def chosen_with(folder: Path, *bits: int) -> list[str]:
+    offered = ", ".join(map(str, (32, *bits)))
+    return select(load(describe(folder, GOOD.replace("features = [32]", f"features = [{offered}]"))), "")[0]
+
+
+def test_tests_of_a_feature_need_no_other(tmp_path: Path) -> None:
+    """Our own devices have all of them; others may have any."""
+    both = {body.name for body in every_body() if body.name.startswith(("features.", "packed."))}
+    assert both == {name.partition("/")[0] for name in THEME_NEEDS}
+    plain, indirect, events, reset, packed = (
+        set(chosen_with(tmp_path, *bits)) for bits in ((), (28,), (29,), (40,), (34,))
+    )
+    assert not [name for name in plain if name.startswith(("features.", "packed."))]
+    assert "features.malformed_table/nested" in indirect
+    assert {name.partition("/")[0] for name in indirect - plain} == {
+        name for name, needed in THEME_NEEDS.items() if needed == 1 << 28
+    }
+    assert "features.poisoned_used_event" in events - indirect
+    assert {"features.queue_reset", "features.queue_reset_under_load"} == reset - plain
+    assert {"packed.rings_wrap", "packed.malformed_list/address_wraps"} <= packed
+    assert "packed.interrupts_at_every_place" not in packed
+    assert "packed.malformed_list/table_with_next" not in packed
+    assert "packed.interrupts_at_every_place" in chosen_with(tmp_path, 29, 34)
+    assert "packed.malformed_list/table_with_next" in chosen_with(tmp_path, 28, 34)
 
 
 def test_every_defect_names_a_test_that_runs() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ from cocotbext.virtio.observed import (
     UncertainStorage,
     WrittenBytes,
 )
-from cocotbext.virtio.violation import Violation
+from cocotbext.virtio.violation import ScoreboardError, Violation
 from virtio_model import Console, MemoryFault, MemoryStorage, Port
 from virtio_model.spec import Reg
 from virtio_model.storage import StorageError
@@ -150,6 +151,39 @@ def test_read_error_of_data_makes_the_model_fail_the_request() -> None:
     assert broken_rules(rig, rig.events) == {"VQ-DATA"}
 
 
+@pytest.mark.parametrize(
+    ("written", "length", "rules"),
+    [
+        (0, 0, set()),
+        (0, 1, set()),
+        (512, 513, set()),
+        (512, 1, set()),
+        (512, 514, {"VQ-USED-LEN"}),
+        (0, 2, {"VQ-USED-LEN"}),
+    ],
+)
+def test_length_of_a_request_that_fails(written: int, length: int, rules: set[str]) -> None:
+    """A device may have written data before it failed, or not know how much of it (2.7.8.2)."""
+    rig = blk_device()
+    rig.guest.write(HEADER, bytes(8) + (99).to_bytes(8, "little"))  # beyond the capacity
+    rig.add([(HEADER, 16, False), (DATA, 512, True), (STATUS, 1, True)])
+    rig.kick()
+    rig.handle_interrupt()
+    events = list(rig.events)
+    used = find(events, DmaWrite, writes_to(QUEUE.used_element_address(0)))
+    element = events[used]
+    assert isinstance(element, DmaWrite)
+    events[used] = replace(element, pieces=((element.pieces[0][0], bytes(4) + length.to_bytes(4, "little")),))
+    status = find(events, DmaWrite, writes_to(STATUS))
+    answer = events[status]
+    assert isinstance(answer, DmaWrite)
+    if written:
+        events[status] = replace(answer, pieces=((DATA, bytes(written)), *answer.pieces))
+    assert broken_rules(rig, events, strict=False) == rules
+    if written or length != 1:
+        assert broken_rules(rig, events) & {"VQ-USED-LEN", "VQ-DATA-EXTRA"}
+
+
 def test_write_error_of_payload() -> None:
     rig = rng_device()
     rig.add([(BUFFERS, 4, True), (BUFFERS + 0x100, 4, True)])
@@ -261,6 +295,49 @@ def test_ring_full_and_refilled_before_the_response_to_used_idx() -> None:
     assert "VQ-FAULT-IGNORED" in broken_rules(rig, [*rig.events, too_far])
 
 
+def test_slow_chain_that_a_whole_ring_overtakes() -> None:
+    """Used out of order, a chain may be in flight when the driver needs its slot of the available ring again."""
+    rig = rng_device()
+    rig.suppress(True)
+    for head in range(QUEUE.size):
+        rig.add([(BUFFERS + 8 * head, 8, True)], head)
+    used = 0
+
+    def use(head: int) -> None:
+        nonlocal used
+        rig.write(BUFFERS + 8 * head, bytes(8))
+        rig.write(QUEUE.used_element_address(used % QUEUE.size), bytes([head, 0, 0, 0, 8, 0, 0, 0]))
+        used += 1
+        rig.write(QUEUE.used_idx_address, used.to_bytes(2, "little"))
+        rig.read(QUEUE.avail_flags_address, 2)
+
+    rig.read(QUEUE.driver_addr, 4 + 2 * QUEUE.size)
+    rig.read(QUEUE.desc_addr, 16 * QUEUE.size)
+    for head in range(1, QUEUE.size):
+        use(head)
+    rig.put_head(1)
+    rig.read(QUEUE.driver_addr, 4 + 2 * QUEUE.size)
+    rig.read(QUEUE.desc_addr, 16 * QUEUE.size)
+    use(1)
+    use(0)
+    board = scoreboard(rig, strict=False, fail_fast=False, entropy_observed=False)
+    for event in rig.events:
+        board.feed(event)
+    board.finish(QUEUE.size + 1)
+    assert not board.lost_sight
+
+
+def test_looking_for_chains_is_no_work() -> None:
+    """A device that polls its rings, a little beyond their ends, is idle; one that moves data is not."""
+    rig = rng_device()
+    board = scoreboard(rig, strict=False)
+    for event in rig.events:
+        board.feed(event)
+    assert board.reads_rings(DmaRead(rig.now, rig.now, QUEUE.avail_idx_address, bytes(2)))
+    assert board.reads_rings(DmaRead(rig.now, rig.now, QUEUE.desc_addr, bytes(16 * QUEUE.size + 32)))
+    assert not board.reads_rings(DmaRead(rig.now, rig.now, BUFFERS, bytes(16)))
+
+
 def test_receive_buffers_held_ready() -> None:
     """A device may take buffers before it has something to put into them; ours does not. What came in is due."""
     rig = RecordingDevice(Console(Port()))
@@ -340,6 +417,52 @@ class Wire:
     def isr(self, start: int, end: int, value: int) -> None:
         self.checker.tick(end)
         self.checker.status_read(RegisterRead(start, end, Reg.INTERRUPT_STATUS, value))
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("interrupts", [True, False])
+def test_wish_that_changes_while_it_is_read_twice(first: bool, interrupts: bool) -> None:
+    """avail flags lie beside the avail idx, which another part of the device may read: it may go by either."""
+    rig = rng_device()
+    rig.suppress(not first)
+    rig.add([(BUFFERS, 8, True)])
+    rig.kick()
+    at = find(rig.events, DmaWrite, writes_to(QUEUE.used_idx_address))
+    rig.events = rig.events[: at + 1]
+    rig._level = rig.device.irq
+    rig.read(QUEUE.avail_flags_address, 4)
+    if first and not interrupts:
+        assert broken_rules(rig, rig.events, strict=False) == {"IRQ-MISSING"}
+    rig.suppress(first)
+    rig.read(QUEUE.avail_flags_address, 2)
+    if interrupts:
+        rig.events.append(IrqChange(rig.now + 30, True))
+    assert broken_rules(rig, rig.events, strict=False) == set()
+    if first is not interrupts:
+        assert broken_rules(rig, rig.events) == {"IRQ-UNDUE" if interrupts else "IRQ-MISSING"}
+
+
+def test_interrupt_that_takes_its_time() -> None:
+    """The standard sets no bound to it; ours is prompt. One that never comes is missed."""
+    rig = rng_device()
+    rig.add([(BUFFERS, 8, True)])
+    rig.kick()
+    at = find(rig.events, IrqChange)
+    late = [*rig.events[:at], *rig.events[at + 1 :]]
+    rig.events = list(late)
+    rig.pass_time(700)
+    rig.events.append(IrqChange(rig.now + 1, True))
+    rig.now += 1
+    rig.handle_interrupt()
+    rig.events.append(IrqChange(rig.now - 18, False))
+    assert broken_rules(rig, rig.events, strict=False) == set()
+    assert broken_rules(rig, rig.events) == {"IRQ-MISSING"}
+    board = scoreboard(rig, strict=False, fail_fast=False)
+    for event in late:
+        board.feed(event)
+    assert board.interrupt_due
+    with pytest.raises(ScoreboardError, match="IRQ-MISSING"):
+        board.finish()
 
 
 def test_event_lost_in_the_acknowledge_race() -> None:

@@ -20,6 +20,7 @@ from tests.unit.lockstep import (
     find,
     first_broken,
     reads_at,
+    scoreboard,
     without,
     writes_to,
 )
@@ -196,6 +197,38 @@ def test_fault_is_named(name: str) -> None:
     assert first_broken(rig, plant(rig.events), device_features=PLAIN) == rule
 
 
+def test_lists_used_out_of_order() -> None:
+    """A used descriptor goes to the next place, whose list it may be (2.8.6): over one of another length, still in
+    flight, whose places the driver fills again.
+    """
+    rig = PackedDevice()
+    rig.guest.write(LAYOUT.driver_addr + 2, b"\1\0")  # no interrupts
+    for id_, lengths in ((0, [64, 32]), (1, [48]), (2, [16])):
+        rig.add_list(lengths, id_)
+    rig.read(BASE, 64)
+
+    def use(id_: int, place: int, *buffers: tuple[int, int]) -> None:
+        for slot, length in buffers:
+            rig.write(BUFFERS + 0x1000 * slot, bytes(length))
+        marks = _W | (DescFlag.AVAIL | DescFlag.USED if place < LAYOUT.size else 0)
+        content = PackedDescriptor(0, sum(length for _, length in buffers), id_, marks).pack()[8:]
+        rig.write(LAYOUT.used_address(place % LAYOUT.size), content)
+        rig.read(LAYOUT.driver_addr, 4)
+
+    use(1, 0, (2, 48))
+    rig.add_list([40], 1)  # where the first list begins
+    rig.read(BASE, 64)
+    use(0, 1, (0, 64), (1, 32))
+    use(2, 3, (3, 16))
+    use(1, 4, (0, 40))
+    board = scoreboard(rig, strict=False, fail_fast=False, device_features=PLAIN, entropy_observed=False)
+    for event in rig.events:
+        board.feed(event)
+    board.finish(4)
+    assert not board.lost_sight
+    assert "VQ-USED-SLOT" in broken_rules(rig, rig.events, device_features=PLAIN)
+
+
 def test_descriptors_read_with_their_flags_are_judged_by_strictness() -> None:
     """One burst with flags and address is what this device never relies on; others may."""
     rig = run()
@@ -221,6 +254,27 @@ def test_interrupt_that_is_due() -> None:
     rig.kick()
     silent = without(rig.events, find(rig.events, IrqChange))
     assert first_broken(rig, [*silent], device_features=EVENTS) == "IRQ-MISSING"
+
+
+@pytest.mark.parametrize(
+    ("writes", "rules"),
+    [
+        ([(2, b"\1\0")], set()),
+        ([(2, b"\1\0"), (2, b"\0\0")], set()),
+        ([(0, b"\2\x80"), (2, b"\0\0")], set()),
+        ([(2, b"\3\0")], {"VQ-EVENT"}),
+        ([(2, b"\2\0")], {"VQ-EVENT"}),  # which is for EVENT_IDX
+        ([(0, b"\4\x80"), (2, b"\0\0")], {"VQ-EVENT"}),
+    ],
+)
+def test_structure_written_in_part(writes: Sequence[tuple[int, bytes]], rules: set[str]) -> None:
+    """A device may write the flags of its structure alone, or the place before them; ours writes it as a whole."""
+    rig = run()
+    for at, data in writes:
+        rig.write(LAYOUT.device_addr + at, data)
+    rig.read(LAYOUT.flags_address(rig.position % LAYOUT.size), 2)
+    assert broken_rules(rig, rig.events, strict=False, device_features=PLAIN) == rules
+    assert broken_rules(rig, rig.events, device_features=PLAIN) == {"VQ-EVENT"}
 
 
 def test_no_look_after_the_structure_was_written() -> None:

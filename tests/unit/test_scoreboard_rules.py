@@ -470,6 +470,24 @@ def test_faulty_chain_used() -> None:
     assert first_broken(rig, [*rig.events[:at], *used]) == "VQ-FAULT-USED"
 
 
+@pytest.mark.parametrize("behind", [False, True])
+def test_readable_buffer_behind_a_writable_one(behind: bool) -> None:
+    """No driver may make such a chain, and a device may serve it; what it writes it must not read, nor the reverse."""
+    rig = rng_device()
+    rig.add([(BUFFERS, 8, True), (BUFFERS + 16, 8, False), (BUFFERS + 32, 8, True)])
+    rig.read(QUEUE.driver_addr, 4 + 2 * QUEUE.size)
+    rig.read(QUEUE.desc_addr, 16)
+    rig.read(QUEUE.desc_addr + 16, 32)
+    rig.write(BUFFERS, bytes(8))
+    rig.write(BUFFERS + 16 if behind else BUFFERS + 32, bytes(8))
+    rig.write(ELEMENT_0, element(0, 16)[0][1])
+    rig.write(USED_IDX, b"\1\0")
+    rig.read(QUEUE.avail_flags_address, 2)
+    expected = {"VQ-WRITE-READABLE"} if behind else set()
+    assert broken_rules(rig, rig.events, strict=False, entropy_observed=False) == expected
+    assert "VQ-FAULT-USED" in broken_rules(rig, rig.events, entropy_observed=False)
+
+
 def test_too_few_used() -> None:
     rig = rng_run()
     assert broken_rules(rig, rig.events, min_used=4) == {"BENCH-IDLE"}

@@ -24,7 +24,8 @@ class Chain:
     that covers it had come. `segments` grows as descriptors are read; `parsed` is set once all have been, or `fault` if
     the chain is malformed. The walk is at descriptor `next_index` of the table of `entries` at `table`; `tables` are
     the indirect ones that it has come to (first address, end). In a packed ring the chain takes up `slots` from
-    `position` on; in a split one `position` is its slot in the available ring. `last_response` is the cycle of the last
+    `position` on, no longer its own once it is `overtaken` by chains used before it; in a split one `position` is its
+    slot in the available ring, and `number` chains were taken before it. `last_response` is the cycle of the last
     response to a burst into it; `failed_writes` are those answered with an error.
 
     `walked` holds the descriptors that were followed, by address. Of a queue that was lost sight of, chains are
@@ -44,6 +45,8 @@ class Chain:
     entries: int = 0
     slots: int = 1
     position: int = 0
+    number: int = 0
+    overtaken: bool = False
     tables: list[tuple[int, int]] = field(default_factory=list)
     totals: list[int] = field(default_factory=lambda: [0, 0])
     walked: dict[int, bytes] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from .violation import Report, Violation
 
 _BITS = (Interrupt.USED_BUFFER, Interrupt.CONFIG_CHANGE)
 _PIN_LAG = 8  # cycles between InterruptStatus and the pin
+_FALL = 64  # cycles from an acknowledgement or a reset until the line falls, at most
 
 
 @dataclass(eq=False)
@@ -58,6 +59,7 @@ class InterruptChecker:
     def __init__(self, report: Report, irq_bound: int, flags_bound: int) -> None:
         self._report = report
         self._irq_bound = irq_bound
+        self._fall_bound = min(irq_bound, _FALL)
         self._flags_bound = flags_bound
         self.level = False
         self.risen = 0
@@ -73,13 +75,19 @@ class InterruptChecker:
         self._resetting = resetting
         self._causes: list[Cause] = []
         self._undecided: dict[int, _Undecided] = {}
+        self._decided: dict[int, bool] = {}
         self._forgiven: set[int] = set()
         self.config_seen = False
         self._acknowledged = cycle
         self._acknowledging = dict.fromkeys(_BITS, -1)
-        self._low_by = cycle + self._irq_bound if self.level and not resetting else None
+        self._low_by = cycle + self._fall_bound if self.level and not resetting else None
         self._high_by: int | None = None
         self._suppressed = ""
+
+    @property
+    def due(self) -> bool:
+        """Whether something has to take the line up that is low."""
+        return not self.level and any(cause.must and not cause.checked for cause in self._causes)
 
     def reset_done(self, cycle: int) -> None:
         """The reset is complete: the line has to fall, and to stay low."""
@@ -89,6 +97,7 @@ class InterruptChecker:
     def published(self, queue: int, cycle: int) -> None:
         """The device's used idx of `queue` was answered in `cycle`."""
         deadline = cycle + self._flags_bound
+        self._decided.pop(queue, None)
         if queue in self._undecided:
             self._undecided[queue].published = cycle
             self._undecided[queue].deadline = deadline
@@ -108,6 +117,7 @@ class InterruptChecker:
         undecided = self._undecided.pop(queue)
         if wanted is not None:
             self.wishes[wanted] += 1
+            self._decided[queue] = wanted
         if wanted is None or undecided.cause.set_by is not None:
             return
         if undecided.cause in self._causes:
@@ -115,6 +125,19 @@ class InterruptChecker:
         self._suppressed = "" if wanted else f"; the driver of queue {queue} was read to want none in cycle {cycle}"
         if wanted:
             self._add(Interrupt.USED_BUFFER, cycle, cycle + self._irq_bound, True, "used idx", queue)
+
+    def wish_read_again(self, queue: int, cycle: int, wanted: bool) -> None:
+        """That was read once more, for no further used buffers: the driver has changed it meanwhile, or the first read
+        was for something that lies beside it. The device may go by either.
+        """
+        if queue not in self._decided or self._decided[queue] is wanted:
+            return
+        del self._decided[queue]
+        if wanted:
+            self._add(Interrupt.USED_BUFFER, cycle, cycle + self._irq_bound, False, "used idx", queue)
+        for cause in self._causes:
+            if cause.queue == queue and cause.set_by is None:
+                cause.must = False
 
     def forgive(self, queue: int) -> None:
         """Queue `queue` is being reset: nothing is due for it any more, nor for what it still makes used."""
@@ -179,7 +202,7 @@ class InterruptChecker:
                     self._causes.remove(cause)
         self._acknowledged = event.cycle
         if not self._causes and self.level:
-            self._low_by = event.cycle + self._irq_bound
+            self._low_by = event.cycle + self._fall_bound
 
     def status_read(self, event: RegisterRead) -> None:
         """InterruptStatus was read."""

@@ -168,6 +168,11 @@ class WrittenBytes:
         data = self._runs[run][offset : offset + length]
         return bytes(data) if len(data) == length else None
 
+    @property
+    def count(self) -> int:
+        """How many bytes were written."""
+        return sum(map(len, self._runs))
+
     def missing_or_wrong(self, seen: WrittenBytes, values: bool = True) -> tuple[int, int, int | None] | None:
         """First (address, byte, byte in `seen` or None) at which `seen` does not hold a byte of this.
 

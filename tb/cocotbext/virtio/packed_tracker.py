@@ -56,6 +56,7 @@ class PackedTracker(QueueTracker[PackedQueue]):
         self.layout = queue.layout
         self._shown: tuple[int, int] | None = None  # position of the next list, and since when its descriptors count
         self._written: dict[int, _UsedDescriptor] = {}
+        self._event = bytearray(EVENT_BYTES)  # the device's structure, 0 as the driver leaves it
         self._flagged: dict[int, DmaWrite] = {}  # by slot, where flags were written before it was its turn
 
     @property
@@ -107,7 +108,8 @@ class PackedTracker(QueueTracker[PackedQueue]):
         assert isinstance(what, list)
         for slot in what:
             firsts = [chain.position % self.queue.size for chain in self.in_flight]
-            if slot not in firsts:
+            # Only in order is the next place the beginning of a list: one used out of order goes over another's.
+            if slot not in firsts and (self._strict or self.queue.has(Feature.IN_ORDER)):
                 self._violate(
                     "VQ-USED-SLOT", "not the first descriptor of a list", None, f"one of {firsts}", slot, event
                 )
@@ -120,6 +122,9 @@ class PackedTracker(QueueTracker[PackedQueue]):
     def describe(data: bytes) -> tuple[int, int, int]:
         address, length, _, flags = PackedDescriptor.unpack(data)
         return address, length, flags
+
+    def _done(self, chain: Chain) -> bool:
+        return chain.overtaken
 
     def _own(self, address: int, old: bytes, event: DmaRead) -> bool:
         """A used descriptor, or a new one in its place, may be read before the answer to its write has come. That is so
@@ -146,7 +151,8 @@ class PackedTracker(QueueTracker[PackedQueue]):
             return
         before = self.describe(data)[2]
         changed = before ^ int.from_bytes(event.data[address + _FLAGS - event.address :][:2], "little")
-        taken = any((slot - chain.position) % size < chain.slots for chain in self.in_flight)
+        holders = [chain for chain in self.in_flight if not chain.overtaken]
+        taken = any((slot - chain.position) % size < chain.slots for chain in holders)
         if taken:
             odd = bool(changed & DescFlag.NEXT) and not self._own(address, data, event)
         else:
@@ -190,21 +196,27 @@ class PackedTracker(QueueTracker[PackedQueue]):
         for chain in chains:
             self.queue.use(chain.slots)
             self.used += 1
+        for chain in self.in_flight:  # used descriptors, and new ones, come to lie where it was
+            chain.overtaken |= 0 < (self.queue.next_used - chain.position) % (2 * self.queue.size) < self.queue.size
 
     def _event_write(self, address: int, data: bytes, event: DmaWrite) -> None:
-        """The device's event suppression structure, which goes in one write here."""
-        if address != self.layout.device_addr or len(data) != EVENT_BYTES:
+        """The device's event suppression structure, which our own writes as a whole; others may write a part of it, as
+        the flags alone.
+        """
+        if self._strict and (address != self.layout.device_addr or len(data) != EVENT_BYTES):
             text = f"{len(data)} bytes of the event suppression structure written"
             self._violate("VQ-EVENT", text, None, EVENT_BYTES, len(data), event)
             return
-        suppression = EventSuppression.unpack(data)
+        at = address - self.layout.device_addr
+        self._event[at : at + len(data)] = data
+        suppression = EventSuppression.unpack(bytes(self._event))
         if suppression.flags == RingEventFlag.DESC:
             if self.queue.free_slots:
                 self.event_written = event.cycle
             if not self.queue.has(Feature.EVENT_IDX):
                 self._violate("VQ-EVENT", "descriptor event asked for without EVENT_IDX", None, None, None, event)
-        if data[2] & ~3 or data[3] or suppression.flags == 3 or suppression.offset >= self.queue.size:
-            self._violate("VQ-EVENT", "reserved value", None, None, data, event)
+        if self._event[2] & ~3 or self._event[3] or suppression.flags == 3 or suppression.offset >= self.queue.size:
+            self._violate("VQ-EVENT", "reserved value", None, None, bytes(self._event), event)
 
     def _look(self, event: DmaRead) -> None:
         # The device may be on its way to lists that it has shown already, by reading ahead.
@@ -294,6 +306,5 @@ class PackedTracker(QueueTracker[PackedQueue]):
             chain.waiting_at = missing.address
             return
         except RingError as error:
-            chain.fault = error
-            self.fault = error
+            self._malformed(chain, error)
         self._incomplete.remove(chain)

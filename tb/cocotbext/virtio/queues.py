@@ -10,7 +10,7 @@ from typing import Any
 from virtio_model import Blk, DeviceFunction, MmioDevice, PackedQueue, SplitQueue, Virtqueue
 from virtio_model.spec import BLK_HEADER_BYTES
 
-from .dma import DmaRules
+from .dma import FETCH_BYTES, DmaRules
 from .events import DmaRead, DmaWrite
 from .inflight import Chain
 from .interrupts import InterruptChecker
@@ -121,6 +121,12 @@ class LiveQueues:
         """The driver notified a queue while live: the device has to look at its avail idx afterwards."""
         if index in self.trackers and not self.trackers[index].stopping:
             self._notified[index] = cycle
+
+    def in_rings(self, event: DmaRead) -> bool:
+        """Whether a burst lies in an area of a queue that is ready."""
+        end = event.address + len(event.data)
+        areas = (area for tracker in self.trackers.values() for area in tracker.areas)
+        return any(first - FETCH_BYTES < event.address and end < last + FETCH_BYTES for _, first, last in areas)
 
     def live(self, cycle: int) -> None:
         """DRIVER_OK was set by a write of `cycle`: queues are to be looked at once."""
@@ -236,6 +242,10 @@ class LiveQueues:
             self._interrupts.wish_read(tracker.index, event.cycle, wanted)
             if self._witness is not None:
                 self._witness.wish(tracker, wanted, self._interrupts.level)
+        elif not self._strict and tracker.reads_wish(event):
+            again = tracker.interrupt_wanted_again(event)
+            if again is not None:
+                self._interrupts.wish_read_again(tracker.index, event.cycle, again)
         if tracker.fault is not None and not had_fault:
             self._fault(tracker, event.cycle)
         elif tracker.suspect is not None:

@@ -40,6 +40,10 @@ from .violation import RULES, ScoreboardError, Violation
 from .witness import Witness
 
 _ALL_LANES = 0xF
+#: Cycles from an event to the interrupt line, and from a change of the configuration to its registers, of our device.
+_PROMPT = 64
+#: The same of any device: the standard sets no bound, and a device may collect events before it interrupts.
+_PATIENT = 10_000
 _REGISTER_ACCESSES = (RegisterRead, RegisterWrite)
 
 
@@ -49,10 +53,10 @@ class Scoreboard:
     `function` belongs to the scoreboard from then on: a storage must hold what the device's holds at the start.
     `strict` adds what this project's device promises beyond the standard. Without `entropy_observed` the contents of
     entropy buffers are not compared; with `flushes_observed` a block device's flushes are demanded of its storage.
-    Bounds are in cycles: from an event to the interrupt line, from a used idx to the read of the suppression flag, from
-    a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored; of the registers `learned` the
-    first value read stands. Of a network device `net_store_bytes` are how much of received frames it holds at least, in
-    words of `bus_bytes`.
+    Bounds are in cycles: from an event to the interrupt line (by default as `strict` says), from a used idx to the read
+    of the suppression flag, from a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored; of
+    the registers `learned` the first value read stands. Of a network device `net_store_bytes` are how much of received
+    frames it holds at least, in words of `bus_bytes`.
 
     With `fail_fast` the first violation raises `ScoreboardError` out of `feed`; otherwise `finish` raises it, with the
     first violation of each rule. Raises `ValueError` for an unknown rule.
@@ -66,7 +70,7 @@ class Scoreboard:
         fail_fast: bool = True,
         entropy_observed: bool = True,
         flushes_observed: bool = False,
-        irq_bound: int = 64,
+        irq_bound: int | None = None,
         flags_bound: int = 20000,
         fault_bound: int = 50000,
         waived: Collection[str] = (),
@@ -84,7 +88,7 @@ class Scoreboard:
         # The options are typed where they belong, in MmioDevice.
         self.model = MmioDevice(function, Memory(0, 0), autorun=False, **device_options)  # type: ignore[arg-type]
         self._log = logging.getLogger("virtio.scoreboard")
-        self._irq_bound = irq_bound
+        self._irq_bound = irq_bound = irq_bound or (_PROMPT if strict else _PATIENT)
         self._entropy = ObservedEntropy() if entropy_observed else None
         self._frames: ObservedFrames | None = None
         if isinstance(function, Net):
@@ -94,7 +98,7 @@ class Scoreboard:
         self._port = observed_port(function, self.report, self._takes_input, strict)
         self._flushes: deque[int] | None = deque() if flushes_observed else None
         self._interrupts = InterruptChecker(self.report, irq_bound, flags_bound)
-        self._registers = RegisterChecker(self.model, self.report, strict, irq_bound, fault_bound, learned)
+        self._registers = RegisterChecker(self.model, self.report, strict, _PROMPT, fault_bound, learned)
         self._queues = LiveQueues(
             self.model,
             function,
@@ -206,6 +210,15 @@ class Scoreboard:
     def wishes(self) -> Counter[bool]:
         """How often a driver was read to want an interrupt for what was used, or none."""
         return self._interrupts.wishes
+
+    def reads_rings(self, event: DmaRead) -> bool:
+        """Whether a burst lies in the rings of a queue that is ready, as one does that looks for new chains."""
+        return self._queues.in_rings(event)
+
+    @property
+    def interrupt_due(self) -> bool:
+        """Whether an interrupt has to come that has not."""
+        return self._interrupts.due
 
     @property
     def needs_reset_seen(self) -> bool:

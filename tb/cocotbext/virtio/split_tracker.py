@@ -184,6 +184,9 @@ class SplitTracker(QueueTracker[SplitQueue]):
         entry = self.layout.avail_entry_address(chain.position)
         if not covers(event, entry, 2) or self._done(chain):
             return False
+        # As soon as more chains were used than were taken before this one, the slot may hold one of the next round.
+        if self.used + sum(element.complete for element in self.elements.values()) > chain.number:
+            return False
         return int.from_bytes(event.data[entry - event.address :][:2], "little") != chain.head
 
     def _done(self, chain: Chain) -> bool:
@@ -238,9 +241,9 @@ class SplitTracker(QueueTracker[SplitQueue]):
             except RingAccessError as error:
                 self.fault = error
                 return
-            self._taken += 1
             early = window.start < stamp <= window.cycle
-            chain = Chain(self.index, head, window.start, early, next_index=head, position=slot)
+            chain = Chain(self.index, head, window.start, early, next_index=head, position=slot, number=self._taken)
+            self._taken += 1
             chain.table, chain.entries = self.layout.desc_addr, self.layout.size
             self.in_flight.append(chain)
             self._incomplete.append(chain)
@@ -276,6 +279,5 @@ class SplitTracker(QueueTracker[SplitQueue]):
             chain.waiting_at = missing.address
             return
         except RingError as error:
-            chain.fault = error
-            self.fault = error
+            self._malformed(chain, error)
         self._incomplete.remove(chain)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import ClassVar, Generic, TypeVar
 
-from virtio_model import MemoryFault, RingError, RingLayout, Segment, Virtqueue
+from virtio_model import MemoryFault, ReadableAfterWritable, RingError, RingLayout, Segment, Virtqueue
 from virtio_model.spec import DESC_BYTES, DescFlag, Feature
 
 from .events import DmaRead, DmaWrite
@@ -62,6 +62,8 @@ class QueueTracker(ABC, Generic[QueueT]):
         self._report = report
         self._strict = strict
         self._since = since
+        self._unclear: RingError | None = None
+        self._asked: QueueT | None = None
         self._incomplete: list[Chain] = []
         self._superseded: deque[bytes] = deque(maxlen=2 * queue.size)
         self._log = logging.getLogger("virtio.scoreboard")
@@ -107,7 +109,19 @@ class QueueTracker(ABC, Generic[QueueT]):
         for chain in list(self._incomplete):
             if chain.waiting_at - len(event.data) < event.address < chain.waiting_at + DESC_BYTES:
                 self._walk(chain)
+        if self._unclear is not None:
+            self.lose(str(self._unclear))
         return self.in_flight[known:]
+
+    def _malformed(self, chain: Chain, error: RingError) -> None:
+        """A chain cannot be served, or not as it is: a device of other people may take the parts of one that are in the
+        wrong order for what they are, fail the request or ask for a reset (HOST-029).
+        """
+        chain.fault = error
+        if isinstance(error, ReadableAfterWritable) and not self._strict:
+            self._unclear = error
+        else:
+            self.fault = error
 
     def lose(self, why: str) -> None:
         """Nobody can tell any more which chains the device works on: from now on it is only watched where it goes.
@@ -117,16 +131,19 @@ class QueueTracker(ABC, Generic[QueueT]):
         """
         self._log.info("queue %d: lost sight of: %s", self.index, why)
         self.lost = True
-        self.fault = self.suspect = None
+        self.fault = self.suspect = self._unclear = None
         self._incomplete.clear()
         self.in_flight.append(Chain(self.index, -1, 0))
         for chain in self.in_flight:
             chain.doubtful = True
         _, table, end = self.areas[0]
+        tables = [(table, end), *(place for chain in self.in_flight for place in chain.tables)]
         for data in self._superseded:
             self._widen_by(data)
-        for _, data in self._descriptors(DmaRead(0, 0, table, bytes(end - table))):  # it may have read ahead
-            self._widen_by(data)
+        for first, last in tables:  # it may have read ahead
+            known = min(last - first, DESC_BYTES * self.queue.size)
+            for _, data in list(self._descriptors(DmaRead(0, 0, first, bytes(known)))):
+                self._widen_by(data)
 
     def about_to_read(self, event: DmaRead) -> None:
         """A burst comes, not yet recorded: of descriptors that it shows to have changed, the old ones are kept."""
@@ -202,8 +219,15 @@ class QueueTracker(ABC, Generic[QueueT]):
 
     def interrupt_wanted(self, event: DmaRead) -> bool | None:
         """What that said of the used buffers since it was asked for last; None if it could not be read."""
+        self._asked = copy.copy(self.queue)
         wanted = self.queue.interrupt_wanted(self.view(event.start))
         return wanted if event.ok else None
+
+    def interrupt_wanted_again(self, event: DmaRead) -> bool | None:
+        """What a further read of that says of the same used buffers; None if nothing was asked before."""
+        if self._asked is None or not event.ok:
+            return None
+        return copy.copy(self._asked).interrupt_wanted(self.view(event.start))
 
     def view(self, since: int) -> ChainView:
         """The observed memory from cycle `since` on."""

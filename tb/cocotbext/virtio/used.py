@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from virtio_model import Blk, Console, DeviceFunction, Input, MemoryFault, Net, RingError, Rng
-from virtio_model.spec import SECTOR
+from virtio_model.spec import SECTOR, BlkStatus
 
 from .dma import DmaRules
 from .events import DmaWrite
@@ -178,11 +178,25 @@ class UsedChecker:
         if isinstance(self._function, Rng) and not self._strict and 1 <= seen_len < expected_len:
             self._compare(tracker, chain, _first_bytes(chain, view.expected, seen_len), view.expected, event)
             return
-        if seen_len != expected_len:
+        if seen_len != expected_len and not self._fits_failure(chain, seen_len, view.expected):
             self._violate("VQ-USED-LEN", "", tracker, chain, expected_len, seen_len, event)
         if self.witness is not None:
             self.witness.used(tracker, chain)
         self._compare(tracker, chain, view.expected, view.expected, event)
+
+    def _fits_failure(self, chain: Chain, seen_len: int, expected: WrittenBytes) -> bool:
+        """Whether a request that fails may report this length: of all that was written, or of less that is there from
+        the buffer's start on, for a device might not know what is (2.7.8.2).
+        """
+        if self._strict or not isinstance(self._function, Blk):
+            return False
+        assert chain.parsed is not None
+        if not chain.parsed.writable_len:
+            return False
+        ((status_at, _),) = chain.parsed.pieces(True, chain.parsed.writable_len - 1, 1)
+        if expected.get(status_at, 1) == bytes([BlkStatus.OK]):
+            return False
+        return seen_len == chain.written.count or self._first_written(chain, seen_len) is not None
 
     def _compare(
         self, tracker: QueueTracker[Any], chain: Chain, expected: WrittenBytes, allowed: WrittenBytes, event: DmaWrite

@@ -104,7 +104,7 @@ _ANY = (
     Bug(
         "status_not_accumulated",
         "Status reads only the bits that the last write added",
-        "status.bits_accumulate",
+        "status.resets_at_each_rung",
         "REG-STATUS",
         "STATUS-DEV-005",
     ),
