@@ -21,12 +21,14 @@ from cocotbext.virtio.scoreboard import Scoreboard
 from cocotbext.virtio.violation import ScoreboardError
 from virtio_model import (
     Blk,
+    Console,
     Descriptor,
     DeviceFunction,
     Memory,
     MemoryFault,
     MemoryStorage,
     MmioDevice,
+    Port,
     Rng,
     SplitLayout,
 )
@@ -213,7 +215,11 @@ def blk_device(**options: Any) -> RecordingDevice:
 def scoreboard(rig: RecordingDevice, **options: Any) -> Scoreboard:
     """A scoreboard for the device of `rig`."""
     model = rig.device.function
-    function: DeviceFunction = Blk(blk_storage(), serial=b"serial") if isinstance(model, Blk) else Rng(bytes)
+    function: DeviceFunction = Rng(bytes)
+    if isinstance(model, Blk):
+        function = Blk(blk_storage(), serial=b"serial")
+    elif isinstance(model, Console):
+        function = Console(Port())
     return Scoreboard(
         function, **{"device_features": features(Feature.VERSION_1) | function.device_features, **options}
     )

@@ -31,9 +31,9 @@ def chain(data: bytes, since: int = 0) -> Chain:
 class Console:
     """An observed console."""
 
-    def __init__(self) -> None:
+    def __init__(self, fills: bool = True) -> None:
         self.violations: list[Violation] = []
-        self.port = ObservedConsole(self.violations.append, lambda: True)
+        self.port = ObservedConsole(self.violations.append, lambda: True, fills)
 
     def out(self, data: bytes, mark: int = 0) -> None:
         """Bytes come out."""
@@ -171,6 +171,16 @@ def test_a_chain_holds_what_had_come_and_may_hold_more() -> None:
     console.come(b"gh", cycle=40)
     assert console.take(b"", since=30) == b"g"  # not nothing
     assert console.take(b"h", room=1) == b"h"
+    assert not console.rules()
+
+
+def test_a_device_that_does_not_fill_chains() -> None:
+    """The standard wants nothing but that no byte waits for others."""
+    console = Console(fills=False)
+    console.come(b"abcd", cycle=10)
+    assert console.take(b"a", since=15) == b"a"
+    assert console.take(b"bc", since=15) == b"bc"
+    assert console.take(b"", since=15) == b"d"  # not nothing
     assert not console.rules()
 
 

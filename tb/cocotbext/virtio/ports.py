@@ -196,11 +196,13 @@ class ObservedPort(Port, ABC):
 class ObservedConsole(ObservedPort):
     """The port of a console: bytes, those of the emergency write marked.
 
-    A chain holds what had come in when it became known to the device, and may hold what has come since.
+    A chain holds at least one byte; from a device that `fills` chains what had come in when it became known to the
+    device, and may hold what has come since.
     """
 
-    def __init__(self, report: Report, live: Callable[[], bool]) -> None:
+    def __init__(self, report: Report, live: Callable[[], bool], fills: bool = True) -> None:
         super().__init__(report, live)
+        self._fills = fills
         self._emergency = Expected()
         self._unseen = 0  # emergency bytes written and not seen, the lost ones included
         self._came: deque[PortIn] = deque()
@@ -233,7 +235,7 @@ class ObservedConsole(ObservedPort):
             return []
         if not self._came:
             return self._nothing_came()
-        certain = sum(event.cycle < self._since for event in self._came)
+        certain = sum(event.cycle < self._since for event in self._came) if self._fills else 0
         count = min(room, len(self._came), max(1, certain, len(self._given)))
         return [self._came.popleft().value & 0xFF for _ in range(count)]
 
@@ -298,10 +300,15 @@ class ObservedEvents(ObservedPort, EventPort):
         self._events = Expected()
 
 
-def observed_port(function: DeviceFunction, report: Report, live: Callable[[], bool]) -> ObservedPort | None:
-    """Let the model of a console or input device hang on what is seen at the port; None for other device types."""
+def observed_port(
+    function: DeviceFunction, report: Report, live: Callable[[], bool], strict: bool
+) -> ObservedPort | None:
+    """Let the model of a console or input device hang on what is seen at the port; None for other device types.
+
+    `strict`: a console fills the chains that it is given.
+    """
     if isinstance(function, Console):
-        port: ObservedPort = ObservedConsole(report, live)
+        port: ObservedPort = ObservedConsole(report, live, fills=strict)
         function.port = port
         return port
     if isinstance(function, Input):

@@ -91,7 +91,7 @@ class Scoreboard:
             self._frames = ObservedFrames(function, self.report, net_store_bytes, bus_bytes, filters=strict)
             function.wire = self._frames
             self._frames.wanted = lambda frame: self._wants(function, frame)
-        self._port = observed_port(function, self.report, self._takes_input)
+        self._port = observed_port(function, self.report, self._takes_input, strict)
         self._flushes: deque[int] | None = deque() if flushes_observed else None
         self._interrupts = InterruptChecker(self.report, irq_bound, flags_bound)
         self._registers = RegisterChecker(self.model, self.report, strict, irq_bound, fault_bound, learned)
