@@ -11,7 +11,7 @@ from cocotbext.virtio.check.description import DescriptionError, load
 from cocotbext.virtio.check.wrapper import Port, ports_of, wrapper
 from tests.bodies import every_body
 from tests.check.__main__ import arguments, blocked, findings, main, select
-from tests.check.left_out import DECISIONS, NEEDS, READ_BACK
+from tests.check.left_out import DECISIONS, NEEDS, READ_BACK, STORED
 from tests.check.request import parameters
 from tests.check.verdict import BLOCKED, Verdict
 from tests.conformance.record import FAILED, PASSED, Finding
@@ -165,7 +165,7 @@ def test_parameters() -> None:
 
 def test_lists_name_tests_that_exist() -> None:
     names = {body.name: body for body in every_body()}
-    for name in (*DECISIONS, *NEEDS, *READ_BACK):
+    for name in (*DECISIONS, *NEEDS, *READ_BACK, *STORED):
         body, _, case = name.partition("/")
         assert body in names
         assert not case or case in names[body].cases

@@ -687,6 +687,6 @@ module tiny_input_queue #(
     if ((state == LINK) & d_write)
       for (n = 0; n < 8; n = n + 1)
       if ((n >= {28'd0, places}) & (n < {28'd0, places} + {28'd0, d_places}))
-        place[n] <= buffer[39:0] + n[39:0] - {36'd0, places};
+        place[n] <= buffer[39:0] + {36'd0, n[3:0]} - {36'd0, places};
 
 endmodule
