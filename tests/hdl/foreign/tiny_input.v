@@ -675,7 +675,7 @@ module tiny_input_queue #(
       endcase
 
       // Nothing is begun any more; what is under way at the memory comes to its end.
-      if (halt & (state != BUS) & ~kept) state <= REST;
+      if (halt & (state != BUS) & ~kept) {state, publishing} <= {REST, 1'b0};
       if (halt & (state == BUS) & done) state <= REST;
       if (forget & (BUG != 6)) {taken, slot} <= 0;
       if (forget) again <= 1'b0;
