@@ -43,8 +43,9 @@ DECISIONS: Mapping[str, str] = {
     "input.failing_memory": _FATAL,
     "input.sequences_that_are_too_long": f"{_STORES}events of a sequence",
     "input.stalled_status_port": f"{_STORES}status events",
-    "input.too_few_buffers": f"{_STORES}events that come in and find no buffer",
+    "input.sequences_come_whole": f"{_CHOICE}whether it waits for the end of a sequence",
     "input.window": f"{_CHOICE}what it says about itself",
+    "input.window_accesses": f"{_CHOICE}what it says about itself",
     "input.window_without_information": f"{_CHOICE}what it says about itself",
     "net.buffers_of_any_kind": f"{_CHOICE}what becomes of a frame that finds a buffer too small",
     "net.failing_memory": _FATAL,
@@ -94,6 +95,9 @@ DECISIONS: Mapping[str, str] = {
     "status.undefined_bits_are_ignored": _LADDER,
     "status.failed_stops_work": f"{_CHOICE}FAILED is for the driver to say, not for the device to act upon",
 }
+
+#: Bodies that give an input device so many events before there are buffers for them, and expect them later.
+STORED: Mapping[str, int] = {"input.buffers_end_in_a_sequence": 5, "input.queue_reset": 2}
 
 #: Bodies that look at the disk from its other side, and do with what the device reads of it at their end.
 READ_BACK = frozenset(
@@ -180,6 +184,8 @@ def why(body: Body, device: Description, case: str = "") -> str:
             return f"a known limit: {device.waived_tests[wanted]}"
     if NEEDS.get(body.name, 0) & ~device.features:
         return "needs a feature that is not offered"
+    if STORED.get(body.name, 0) > device.store_events:
+        return f"{_STORES}events that come in and find no buffer"
     offered = device.features
     if needed := THEME_NEEDS.get(name, THEME_NEEDS.get(body.name, 0)):
         if missing := [bit.name or "" for bit in Feature if features(bit) & needed & ~offered]:

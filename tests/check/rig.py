@@ -101,6 +101,7 @@ class ForeignRig(SimRig):
             entropy_observed=False,
             bus_bytes=DEVICE.memory.data_width // 8,
             net_store_bytes=DEVICE.store_bytes,
+            store_events=DEVICE.store_events,
             waived=DEVICE.waived,
             learned=() if DEVICE.vendor_id is not None else (Reg.VENDOR_ID,),
             device_features=DEVICE.features,

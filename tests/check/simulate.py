@@ -149,7 +149,10 @@ def _share(bench: Bench, names: list[str], directory: Path) -> list[Verdict]:
 
 
 def _process(bench: Bench, names: Sequence[str], directory: Path) -> list[Verdict]:
-    """The verdicts of one simulator process, at least one."""
+    """The verdicts of one simulator process, at least one.
+
+    A test that had not all of the time for itself, as others ran before it, is begun again in the next one.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / FILE
     file.unlink(missing_ok=True)
@@ -158,6 +161,8 @@ def _process(bench: Bench, names: Sequence[str], directory: Path) -> list[Verdic
     )
     log = directory / LOG
     verdicts, begun = read(file)
+    if outcome.timed_out and verdicts:
+        return verdicts
     if begun or not verdicts:
         said = last_error(log.read_text(errors="replace")) if log.exists() else ""
         if outcome.status or outcome.timed_out or not said:

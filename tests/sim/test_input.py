@@ -22,6 +22,11 @@ async def window_without_information(dut: Any) -> None:
 
 
 @cocotb.test()
+async def window_in_either_order(dut: Any) -> None:
+    await on_device(dut, bodies.window_in_either_order)
+
+
+@cocotb.test()
 async def window_accesses(dut: Any) -> None:
     await on_device(dut, bodies.window_accesses)
 

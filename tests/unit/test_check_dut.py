@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,16 @@ import pytest
 from cocotbext.virtio.check.description import DescriptionError, load
 from cocotbext.virtio.check.wrapper import Port, ports_of, wrapper
 from tests.bodies import every_body
+from tests.check import simulate
 from tests.check.__main__ import arguments, blocked, findings, main, select
-from tests.check.left_out import DECISIONS, NEEDS, READ_BACK, THEME_NEEDS
+from tests.check.left_out import DECISIONS, NEEDS, READ_BACK, STORED, THEME_NEEDS
 from tests.check.request import parameters
-from tests.check.verdict import BLOCKED, Verdict
-from tests.conformance.record import FAILED, PASSED, Finding
+from tests.check.simulate import Bench
+from tests.check.verdict import BLOCKED, Verdict, begin, end
+from tests.conformance.record import FAILED, PASSED, WEDGED, Finding
 from tests.hdl.foreign.bugs import BUGS
 from tests.hdl.foreign.proof import descriptions
+from tests.sim.process import Outcome
 from tests.sim.selection import UsageError
 
 GOOD = """[device]
@@ -175,7 +180,7 @@ def test_parameters() -> None:
 
 def test_lists_name_tests_that_exist() -> None:
     names = {body.name: body for body in every_body()}
-    for name in (*DECISIONS, *NEEDS, *READ_BACK, *THEME_NEEDS):
+    for name in (*DECISIONS, *NEEDS, *READ_BACK, *STORED, *THEME_NEEDS):
         body, _, case = name.partition("/")
         assert body in names
         assert not case or case in names[body].cases
@@ -239,6 +244,28 @@ def test_a_start_that_fails_as_before_is_not_judged() -> None:
     verdicts = blocked([Verdict("a", FAILED, text), Verdict("b", FAILED, text), Verdict("c", FAILED, "other")])
     assert [verdict.verdict for verdict in verdicts] == [FAILED, BLOCKED, FAILED]
     assert verdicts[1].message == f"as in a: {text}"
+
+
+def test_no_test_pays_for_the_time_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three tests in a simulator that has time for one, the last of which does not end."""
+    started = []
+
+    def start(bench: Bench, module: str, directory: Path, env: Mapping[str, str]) -> Outcome:
+        monkeypatch.setenv("VIRTIO_VERDICTS", env["VIRTIO_VERDICTS"])
+        names = json.loads(env["VIRTIO_BODIES"])
+        started.append(names)
+        begin(names[0])
+        if len(started) < 3:
+            end(Verdict(names[0], PASSED))
+            begin(names[1])
+        (directory / simulate.LOG).write_text("")
+        return Outcome(-9, 1.0, timed_out=True)
+
+    monkeypatch.setattr(simulate, "start", start)
+    bench = Bench(load(describe(tmp_path, GOOD)), "verilator", tmp_path, 1, 1)
+    verdicts = simulate.run(bench, ["a", "b", "c"], 1)
+    assert [(verdict.name, verdict.verdict) for verdict in verdicts] == [("a", PASSED), ("b", PASSED), ("c", WEDGED)]
+    assert started == [["a", "b", "c"], ["b", "c"], ["c"]]
 
 
 def test_a_rule_is_found_once_with_its_count() -> None:

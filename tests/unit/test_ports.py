@@ -204,10 +204,10 @@ def test_bytes_of_before_a_reset_are_forgotten() -> None:
 class Events:
     """Observed events of a device that is live."""
 
-    def __init__(self) -> None:
+    def __init__(self, strict: bool = True, held: int = EVENTS_HELD) -> None:
         self.violations: list[Violation] = []
         self.live = True
-        self.port = ObservedEvents(self.violations.append, lambda: self.live)
+        self.port = ObservedEvents(self.violations.append, lambda: self.live, strict, held)
 
     def come(self, *items: int, cycle: int = 100) -> None:
         """Events come in."""
@@ -290,6 +290,64 @@ def test_events_of_before_a_reset_are_forgotten() -> None:
     assert not events.port.ready
     events.come(key(3), SYN, cycle=140)
     assert events.take(key(3)) == [key(3)]
+
+
+def test_sequence_after_a_power_cycle() -> None:
+    events = Events()
+    events.come(key(1), cycle=100)
+    events.port.power_cycle()
+    events.port.forget(110)
+    events.come(key(2), SYN, cycle=120)
+    assert events.take(key(2)) == [key(2)]
+
+
+def test_other_device_may_deliver_before_the_end() -> None:
+    events = Events(strict=False)
+    events.come(key(1), key(2))
+    assert not events.port.ready
+    assert events.take(key(1)) == [key(1)]
+    assert events.port.ready  # not one event out of a sequence
+    assert events.take(key(2)) == [key(2)]
+    assert not events.port.ready
+    events.come(SYN)
+    assert events.port.ready
+    assert events.take(SYN) == [SYN]
+    assert not events.port.ready
+    assert not events.violations
+    assert events.take(SYN) == []
+    assert [violation.rule for violation in events.violations] == ["PORT-IN"]
+
+
+@pytest.mark.parametrize(("held", "due"), [(0, False), (2, False), (3, True)])
+def test_other_device_stores_what_it_says(held: int, due: bool) -> None:
+    events = Events(strict=False, held=held)
+    events.come(key(1), key(2), SYN)
+    assert events.port.ready is due
+    events.come(key(3), SYN)
+    for item in (key(1), key(2), SYN) if due else (key(3), SYN):
+        assert events.take(item) == [item]
+    assert not events.violations
+
+
+def test_other_device_may_keep_what_comes_before_its_driver() -> None:
+    for item in (key(1), key(2)):
+        events = Events(strict=False, held=8)
+        events.live = False
+        events.come(key(1), SYN, cycle=100)
+        events.live = True
+        events.come(key(2), SYN, cycle=200)
+        assert events.take(item) == [item]
+        assert events.take(SYN) == [SYN]
+
+
+def test_other_device_forgets_the_rest_of_what_a_reset_cut() -> None:
+    events = Events(strict=False)
+    events.come(key(1), cycle=100)
+    events.port.forget(110)
+    events.come(key(2), SYN, cycle=120)
+    assert not events.port.ready
+    events.come(key(3), SYN, cycle=130)
+    assert events.take(key(2)) == [key(3)]
 
 
 def test_records_of_the_port() -> None:

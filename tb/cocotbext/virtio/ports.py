@@ -16,7 +16,7 @@ from .inflight import Chain
 from .observed import WrittenBytes
 from .violation import Report, Violation
 
-#: Emergency bytes that the device holds, and events that may come in before they are dropped.
+#: Emergency bytes that our device holds, and events that may come in before they are dropped.
 EMERGENCY_BYTES = 16
 EVENTS_HELD = 64
 #: A run of so many items that has come whole is taken for the one that was expected.
@@ -45,6 +45,14 @@ class Expected:
     def add(self, items: Sequence[int], need: Need = Need.ALL) -> None:
         """A further run, not empty."""
         self._runs.append((list(items), need))
+
+    def extend(self, item: int) -> None:
+        """One more item of the last run."""
+        self._runs[-1][0].append(item)
+
+    def settle(self, need: Need) -> None:
+        """The last run has come to its end; this much of it has to come."""
+        self._runs[-1] = (self._runs[-1][0], need)
 
     def add_anything(self) -> None:
         """Any items may come next, or none."""
@@ -255,30 +263,44 @@ class ObservedConsole(ObservedPort):
 class ObservedEvents(ObservedPort, EventPort):
     """The port of an input device: events, in sequences that are delivered whole or not at all.
 
-    A sequence has to be delivered if the device was live when it began and all that it may hold leaves room for it.
+    A sequence has to be delivered if the device was live when it began and all that it may hold leaves room for it,
+    `held` events. Our own device (`strict`) drops what it has no room for, and delivers nothing before the end of the
+    sequence, or of what begins while it is not live.
     """
 
-    def __init__(self, report: Report, live: Callable[[], bool]) -> None:
+    def __init__(self, report: Report, live: Callable[[], bool], strict: bool = True, held: int = EVENTS_HELD) -> None:
         super().__init__(report, live)
+        self._strict = strict
+        self._held = held
         self._events = Expected()
         self._begun: list[PortIn] = []
+        self._open = False  # its first events are among those expected
         self._taken = Need.ALL  # how the sequence that has begun is expected
         self._changed = -1
 
     def arrived(self, event: PortIn) -> None:
         if not self._begun:
-            self._taken = Need.ALL if self._live() else Need.PREFIX
+            self._taken = Need.ALL if self._live() else Need.PREFIX if self._strict else Need.WHOLE
             if event.cycle <= self._changed + SETTLE_CYCLES:
                 self._taken = Need.WHOLE
+            self._open = not self._strict and event.cycle > self._deaf_until
+            if self._open:
+                self._events.add([], Need.WHOLE)
         self._begun.append(event)
+        if self._open:
+            self._events.extend(event.value)
         if not InputEvent.of(event.value).ends_sequence:
             return
         sequence, self._begun = self._begun, []
         if self._taken is Need.PREFIX or sequence[0].cycle <= self._deaf_until:
             return
-        if self._events.most_left + len(sequence) > EVENTS_HELD:
+        before = 0 if self._open else len(sequence)  # counted already
+        if self._events.most_left + before > self._held:
             self._taken = Need.WHOLE
-        if len(sequence) <= EVENTS_HELD:
+        if self._open:
+            self._events.settle(self._taken)
+            self._open = False
+        elif self._strict and len(sequence) <= self._held:
             self._events.add([entry.value for entry in sequence], self._taken)
 
     @property
@@ -298,21 +320,27 @@ class ObservedEvents(ObservedPort, EventPort):
     def forget(self, cycle: int) -> None:
         super().forget(cycle)
         self._events = Expected()
+        self._open = False
+
+    def power_cycle(self) -> None:
+        super().power_cycle()
+        self._begun = []  # what comes in now begins a sequence
 
 
 def observed_port(
-    function: DeviceFunction, report: Report, live: Callable[[], bool], strict: bool
+    function: DeviceFunction, report: Report, live: Callable[[], bool], strict: bool, held: int
 ) -> ObservedPort | None:
     """Let the model of a console or input device hang on what is seen at the port; None for other device types.
 
-    `strict`: a console fills the chains that it is given.
+    `strict`: it does what our own device does where the standard leaves a choice; `held` events an input device has
+    room for.
     """
     if isinstance(function, Console):
         port: ObservedPort = ObservedConsole(report, live, fills=strict)
         function.port = port
         return port
     if isinstance(function, Input):
-        port = ObservedEvents(report, live)
+        port = ObservedEvents(report, live, strict, held)
         function.port = port
         return port
     return None

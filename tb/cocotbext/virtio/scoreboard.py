@@ -33,7 +33,7 @@ from .events import (
 from .frames import ObservedFrames
 from .interrupts import InterruptChecker
 from .observed import ObservedEntropy
-from .ports import observed_port
+from .ports import EVENTS_HELD, observed_port
 from .queues import LiveQueues
 from .register_checks import RegisterChecker
 from .violation import RULES, ScoreboardError, Violation
@@ -56,7 +56,7 @@ class Scoreboard:
     Bounds are in cycles: from an event to the interrupt line (by default as `strict` says), from a used idx to the read
     of the suppression flag, from a malformed ring to DEVICE_NEEDS_RESET. Violations of `waived` rules are ignored; of
     the registers `learned` the first value read stands. Of a network device `net_store_bytes` are how much of received
-    frames it holds at least, in words of `bus_bytes`.
+    frames it holds at least, in words of `bus_bytes`; an input device holds `store_events` events at least.
 
     With `fail_fast` the first violation raises `ScoreboardError` out of `feed`; otherwise `finish` raises it, with the
     first violation of each rule. Raises `ValueError` for an unknown rule.
@@ -77,6 +77,7 @@ class Scoreboard:
         learned: Collection[int] = (),
         net_store_bytes: int = 16384,
         bus_bytes: int = 8,
+        store_events: int = EVENTS_HELD,
         **device_options: object,
     ) -> None:
         if unknown := set(waived) - set(RULES):
@@ -95,7 +96,7 @@ class Scoreboard:
             self._frames = ObservedFrames(function, self.report, net_store_bytes, bus_bytes, filters=strict)
             function.wire = self._frames
             self._frames.wanted = lambda frame: self._wants(function, frame)
-        self._port = observed_port(function, self.report, self._takes_input, strict)
+        self._port = observed_port(function, self.report, self._takes_input, strict, store_events)
         self._flushes: deque[int] | None = deque() if flushes_observed else None
         self._interrupts = InterruptChecker(self.report, irq_bound, flags_bound)
         self._registers = RegisterChecker(self.model, self.report, strict, _PROMPT, fault_bound, learned)

@@ -41,7 +41,10 @@ RULES: dict[str, Rule] = {
     "REG-QUEUE": Rule("queue registers", ("MMIO-DEV-011", "MMIO-DEV-014", "MMIO-DEV-029")),
     "REG-ISR": Rule("InterruptStatus shows events until acknowledged", ("MMIO-DEV-027", "MMIO-DEV-028")),
     "REG-SHM": Rule("shared memory regions that do not exist have length -1", ("MMIO-DEV-022", "MMIO-DEV-023")),
-    "REG-CONFIG": Rule("configuration space", ("MMIO-DEV-026", "CONFIG-DEV-002", "CONFIG-DEV-004")),
+    "REG-CONFIG": Rule(
+        "configuration space",
+        ("MMIO-DEV-026", "CONFIG-DEV-002", "CONFIG-DEV-004", "INPUT-DEV-002", "INPUT-DEV-003"),
+    ),
     "REG-GENERATION": Rule("ConfigGeneration changes with the configuration only", ("MMIO-DEV-025", "MMIO-DEV-030")),
     "REG-UNDEFINED": Rule("write-only and unlisted registers read 0 (project decision)"),
     "IRQ-MISSING": Rule(
@@ -91,7 +94,9 @@ RULES: dict[str, Rule] = {
     "VQ-NOTIFY-LOST": Rule("a notified queue is looked at", ("MMIO-DEV-015", "INIT-DEV-001")),
     "MAC-KEEP": Rule("beats at the MAC port are full from lane 0 on, but for the last of a frame"),
     "NET-SENT": Rule("frames sent are those of the transmit queues, in order", ("NET-DEV-011",)),
-    "PORT-OUT": Rule("what is given out is what transmit or status chains hold, in order", ("CON-DEV-007",)),
+    "PORT-OUT": Rule(
+        "what is given out is what transmit or status chains hold, in order", ("CON-DEV-007", "INPUT-DEV-007")
+    ),
     "PORT-EMERGENCY": Rule("what is written to emerg_wr comes out, in order", ("CON-DEV-005", "CON-DEV-006")),
     "PORT-IN": Rule("a chain is used when something has come in for it", ("CON-DEV-008", "INPUT-DEV-006")),
     "NET-TOGETHER": Rule("all buffers of a frame become used together", ("NET-DEV-046", "PACKED-DEV-021")),

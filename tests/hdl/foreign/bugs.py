@@ -250,6 +250,80 @@ _NET = (
     ),
 )
 
+_INPUT = (
+    *(bug for bug in _RNG if bug.name == "next_ignored"),
+    Bug(
+        "used_len_counts_reads",
+        "the used length of a status chain counts the bytes that were read",
+        "input.status_events",
+        "VQ-USED-LEN",
+        "SPLIT-DEV-007",
+    ),
+    Bug(
+        "sequence_in_part",
+        "of a sequence that finds no room the events are dropped that do not fit, and the others delivered",
+        "input.too_few_buffers",
+        "VQ-DATA",
+        "SPLIT-DEV-034",
+    ),
+    Bug(
+        "event_written_twice",
+        "an event is written into two buffers, one after the other",
+        "input.events_are_delivered",
+        "VQ-DATA",
+        "SPLIT-DEV-034",
+    ),
+    Bug(
+        "select_ignored",
+        "whatever select asks for, the answer is the name",
+        "input.window_in_either_order",
+        "REG-CONFIG",
+        "INPUT-DEV-002",
+    ),
+    Bug(
+        "subsel_ignored",
+        "subsel is not looked at: key codes are the answer for each type of event",
+        "input.window_in_either_order",
+        "REG-CONFIG",
+        "INPUT-DEV-002",
+    ),
+    Bug(
+        "size_without_information",
+        "size is not 0 for a select of which nothing is known",
+        "input.window_in_either_order",
+        "REG-CONFIG",
+        "INPUT-DEV-003",
+    ),
+    Bug(
+        "status_event_lost",
+        "the last event of a status chain that holds several is not given out",
+        "input.status_events",
+        "PORT-OUT",
+        "INPUT-DEV-007",
+    ),
+    Bug(
+        "stale_entries",
+        "ring entries read along with one that is available are gone by before an index covers them",
+        "rings.batches_of_any_size",
+        "DMA-READ-OUTSIDE",
+        "SPLIT-DEV-045",
+    ),
+    Bug(
+        "event_kept",
+        "an event stored before a reset is delivered after it",
+        "input.resets_at_any_time",
+        "VQ-DATA",
+        "SPLIT-DEV-034",
+    ),
+    Bug(
+        "buffer_kept",
+        "a buffer taken before a reset is written after it",
+        "input.rest_of_a_sequence_after_a_reset",
+        "DMA-WRITE-OUTSIDE",
+        "SPLIT-DEV-003",
+    ),
+)
+
 #: Of the general defects those that the devices with streams have too, which the bodies of their types do not look for.
 _GENERAL = "status_kept queue_size_ignored index_kept suppression_ignored"
 
@@ -296,6 +370,14 @@ NET: Bugs = {
     **_numbered((*_ANY, *_NET), _GENERAL, 10),
 }
 
+#: What the input device can have.
+INPUT: Bugs = _numbered(
+    (*_INPUT, *(bug for bug in _ANY if bug.name not in {own.name for own in _INPUT})),
+    "status_kept irq_before_element idx_before_element next_ignored queue_size_ignored index_kept suppression_ignored "
+    "used_len_counts_reads features_kept sequence_in_part event_written_twice select_ignored subsel_ignored "
+    "size_without_information status_event_lost stale_entries event_kept buffer_kept",
+)
+
 #: By the name of the top module.
 BUGS: Mapping[str, Bugs] = {
     "tiny_rng": _numbered(
@@ -313,5 +395,6 @@ BUGS: Mapping[str, Bugs] = {
         "used_len_counts_reads unsupported_ok capacity_in_bytes range_unchecked framing_assumed",
     ),
     "tiny_console": CONSOLE,
+    "tiny_input": INPUT,
     "tiny_net": NET,
 }

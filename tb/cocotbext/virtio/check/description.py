@@ -71,7 +71,15 @@ _KEYS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
         "config": dict,
         "serial": str,
     },
-    "backend": {"kind": str, "sectors": int, "fill": int, "image": str, "hook": str, "store_bytes": int},
+    "backend": {
+        "kind": str,
+        "sectors": int,
+        "fill": int,
+        "image": str,
+        "hook": str,
+        "store_bytes": int,
+        "store_events": int,
+    },
     "limits": {"known": list},
 }
 _REQUIRED = {
@@ -120,8 +128,8 @@ class Stream:
 @dataclass(frozen=True)
 class Description:
     """A device under test. `sectors` are the size of a block device's storage, `image` what it holds at first; of what
-    comes in from its MAC a network device holds `store_bytes` at least; `window` is an input device's, by (select,
-    subsel).
+    comes in from its MAC a network device holds `store_bytes` at least, and an input device `store_events` events for
+    which there is no buffer yet; `window` is an input device's, by (select, subsel).
     """
 
     path: Path
@@ -155,6 +163,7 @@ class Description:
     image: Path | None
     hook: str
     store_bytes: int
+    store_events: int
     waived: Mapping[str, str]
     waived_tests: Mapping[str, str]
 
@@ -308,6 +317,7 @@ def load(path: Path) -> Description:
         image=_image(source),
         hook=hook,
         store_bytes=source.number("backend", "store_bytes", _ONE_FRAME, 0, 1 << 24),
+        store_events=source.number("backend", "store_events", 0, 0, 1 << 16),
         waived={entry["rule"]: str(entry["reason"]) for entry in known if "rule" in entry},
         waived_tests={str(entry["test"]): str(entry["reason"]) for entry in known if "test" in entry},
     )
