@@ -61,10 +61,12 @@ module virtio_queue_table #(
   logic written_q;  // what was written in the cycle before goes into its memory
   logic [Words-1:0] write_q;  // the words that are written, or cleared
 
-  // Worked out ahead, in two cycles: `sel_i` and the words change only with a write, and writes are at least four cycles apart.
+  // Worked out ahead, in two cycles from the memories: `sel_i` and the words change only with a write, and writes are at
+  // least four cycles apart.
   logic exists_q, open_q;
   logic size_ok_q, aligned_q, desc_far_q, driver_far_q, device_far_q;
-  logic [31:0] driver_length_q, device_length_q;
+  logic [63:0] desc_addr_q, driver_addr_q, device_addr_q;
+  logic [31:0] desc_length_q, driver_length_q, device_length_q;
 
   logic writable, aligned, usable;
   logic [QueueWidth-1:0] sel, sel_q;
@@ -88,13 +90,17 @@ module virtio_queue_table #(
     sel_q           <= sel;
     exists_q        <= sel_i < NumQueues;
     open_q          <= exists_q && !ready_q[sel_q] && !busy_q[sel_q] && !resetting_q[sel_q];
+    desc_addr_q     <= desc_addr;
+    driver_addr_q   <= driver_addr;
+    device_addr_q   <= device_addr;
+    desc_length_q   <= {12'd0, size[15:0], 4'd0};
     driver_length_q <= packed_i ? 32'd4 : {15'd0, size[15:0], 1'd0} + 32'd6;
     device_length_q <= packed_i ? 32'd4 : {13'd0, size[15:0], 3'd0} + 32'd6;
     size_ok_q       <= size != 32'd0 && size <= {16'd0, size_max_o};
     aligned_q       <= aligned;
-    desc_far_q      <= out_of_reach(desc_addr, {12'd0, size[15:0], 4'd0}, AxiAddrWidth);
-    driver_far_q    <= out_of_reach(driver_addr, driver_length_q, AxiAddrWidth);
-    device_far_q    <= out_of_reach(device_addr, device_length_q, AxiAddrWidth);
+    desc_far_q      <= out_of_reach(desc_addr_q, desc_length_q, AxiAddrWidth);
+    driver_far_q    <= out_of_reach(driver_addr_q, driver_length_q, AxiAddrWidth);
+    device_far_q    <= out_of_reach(device_addr_q, device_length_q, AxiAddrWidth);
   end
   assign aligned = desc_addr[3:0] == 4'd0 && driver_addr[0] == 1'b0 && !(packed_i && driver_addr[1]) &&
                    device_addr[1:0] == 2'd0;

@@ -25,7 +25,7 @@ FAULTS: Mapping[str, Fault] = {
         "64",
         ("REG-QUEUE", "QueueReady with area"),
         "queues.areas_above_the_bus_are_refused",
-        within="device_addr, device_length_q, AxiAddrWidth",
+        within="device_addr_q, device_length_q, AxiAddrWidth",
         parameters=_NARROW,
     ),
     "reads_a_beat_too_many": Chosen(
