@@ -180,5 +180,6 @@ FAULTS: Mapping[str, Fault] = {
         "1'b1",
         ("VQ-USED-ID", "VQ-USED-"),
         "rings.many_outstanding_on_two_queues",
+        "heavy",
     ),
 }
