@@ -81,7 +81,7 @@ module virtio_avail_reader #(
   logic [15:0] start_slot, start_slot_q, batch_q;
   logic [CountWidth-1:0] asked_q, got_q, count_q, count;  // of this visit's entries
   logic asking_q, asking_d;  // entries are still to be asked for
-  logic asks_q;  // so is anything
+  logic asks_q, asks_d;  // so is anything
   logic [15:0] ask_slot_q, got_slot_q;
   logic bad_q;
   logic more_q;  // buffers are left behind
@@ -89,9 +89,10 @@ module virtio_avail_reader #(
   logic [63:0] entries_q, ask_addr_q, event_addr_q;
 
   logic [15:0] distance_q, in_flight_q, value, value_q, last_slot_q;
+  logic [15:0] size_q;  // of the queue, a cycle late: the state after Idle does not look at it
   logic [LaneWidth-1:0] lane_q;  // of the next value to come
   logic
-      ask_wraps,
+      ask_wraps_q,  // the next entry to be asked for is the ring's last
       came_wraps,
       entry_asked,
       entry_came,
@@ -102,7 +103,7 @@ module virtio_avail_reader #(
   logic all_got, idx_bad, more;
 
   // Of a queue of 32768 idx may be that far ahead: the distances are 16 bits, the comparison is "more than".
-  assign idx_bad = distance_q > cfg_i.size || in_flight_q > cfg_i.size;
+  assign idx_bad = distance_q > size_q || in_flight_q > size_q;
   assign more = told_q ? distance_q != 16'd0 : distance_q > batch_q;
   assign count = CountWidth'((distance_q > batch_q) ? batch_q : distance_q);
   assign all_got = got_q == count_q;
@@ -111,7 +112,7 @@ module virtio_avail_reader #(
   // The 16-bit value asked for lies in the lanes of its address.
   assign value = 16'(rd_rsp_data_i >> {lane_q, 3'b000});
   assign entry_came = state_q == Entries && rd_rsp_valid_i;
-  assign head_bad = came_err_q || value_q >= cfg_i.size;
+  assign head_bad = came_err_q || value_q >= size_q;
   assign head_push = (came_q && !bad_q && !head_bad) || head_faulty;
   assign head_faulty = state_q == Fault;
 
@@ -119,13 +120,23 @@ module virtio_avail_reader #(
   assign visit_ready_o = state_q == Idle && roomy_q;
   assign rd_req_valid_o = asks_q;
   assign rd_req_addr_o = ask_addr_q;
-  assign entry_asked = state_q == Entries && asking_q && rd_req_ready_i;
+  assign entry_asked = state_q == Entries && rd_req_ready_i;
   always_comb begin
     asking_d = asking_q;
     if (state_q == CheckIdx) asking_d = 1'b1;
     else if (entry_asked) asking_d = asked_q + 1'b1 != count_q;
   end
-  assign ask_wraps = ask_slot_q == last_slot_q;
+  // Worked out without the next state, of which it is a part. All that was asked for comes before Entries is left.
+  always_comb begin
+    case (state_q)
+      Idle:     asks_d = visit_valid_i && visit_ready_o && visit_queue_i == queue_q;
+      Prepare:  asks_d = 1'b1;
+      AskIdx:   asks_d = !rd_req_ready_i;
+      CheckIdx: asks_d = state_d == Entries;
+      Entries:  asks_d = asking_d;
+      default:  asks_d = 1'b0;
+    endcase
+  end
   assign came_wraps = got_slot_q == last_slot_q;
 
   assign wr_req_valid_o = state_q == Event;
@@ -195,7 +206,7 @@ module virtio_avail_reader #(
     end else begin
       state_q  <= state_d;
       asking_q <= asking_d;
-      asks_q   <= state_d == AskIdx || (state_d == Entries && asking_d);
+      asks_q   <= asks_d;
       if (state_q == Idle) begin
         if (visit_valid_i && visit_ready_o) queue_q <= visit_queue_i;
         batch_q <= (visit_limit_i < 8'(Batch)) ? {8'd0, visit_limit_i} : 16'(Batch);
@@ -213,7 +224,7 @@ module virtio_avail_reader #(
       if (state_q == EventWait && wr_done_i) told_q <= 1'b1;
       if (entry_asked) begin
         asked_q    <= asked_q + 1'b1;
-        ask_slot_q <= ask_wraps ? 16'd0 : ask_slot_q + 16'd1;
+        ask_slot_q <= ask_wraps_q ? 16'd0 : ask_slot_q + 16'd1;
       end
       came_q     <= entry_came;
       came_err_q <= rd_rsp_err_i;
@@ -230,6 +241,7 @@ module virtio_avail_reader #(
   always_ff @(posedge clk_i) begin
     value_q      <= value;
     event_addr_q <= cfg_i.device_addr + {45'd0, cfg_i.size, 3'b100};
+    size_q       <= cfg_i.size;
     last_slot_q  <= cfg_i.size - 16'd1;
     if (state_q == Idle || state_q == Prepare) begin
       entries_q  <= cfg_i.driver_addr + 64'd4;
@@ -244,7 +256,9 @@ module virtio_avail_reader #(
     else if (state_q == CheckIdx) lane_q <= entries_q[LaneWidth-1:0] + LaneWidth'({start_slot_q, 1'b0});
     else if (entry_came) lane_q <= came_wraps ? entries_q[LaneWidth-1:0] : lane_q + LaneWidth'(2);
     if (state_q == CheckIdx) ask_addr_q <= entries_q + {47'd0, start_slot_q, 1'b0};
-    else if (entry_asked) ask_addr_q <= ask_wraps ? entries_q : ask_addr_q + 64'd2;
+    else if (entry_asked) ask_addr_q <= ask_wraps_q ? entries_q : ask_addr_q + 64'd2;
+    if (state_q == CheckIdx) ask_wraps_q <= start_slot_q == last_slot_q;
+    else if (entry_asked) ask_wraps_q <= ask_wraps_q ? last_slot_q == 16'd0 : ask_slot_q + 16'd1 == last_slot_q;
   end
 
   always_ff @(posedge clk_i) begin

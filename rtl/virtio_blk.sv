@@ -128,7 +128,7 @@ module virtio_blk #(
   logic [64:0] sectors_q;
   logic is_in, is_out, fits_q, segments_fit_q, empty_q, is_flush, is_discard, is_zero, req_used;
   logic is_id, is_known, transfer_ok, go;
-  logic go_read_q, go_write_q, go_segments_q, go_flush_q, ends_at_once;
+  logic go_read_q, go_write_q, go_segments_q, go_flush_q, ends_at_once_q;
   logic [7:0] status_q;  // if it ends at once
   logic [4:0] id_bytes_q;
 
@@ -139,7 +139,7 @@ module virtio_blk #(
   logic [31:0] step_count;
   logic [ 7:0] step_status;
   logic [ 4:0] step_id_bytes;
-  logic step_due, step_begins, step_ready, last_left;
+  logic step_due, step_begins, step_ready, last_left_q;
   // The step being handed over
   logic step_valid_q, step_none_q, step_good_q, step_bad_q;  // the latter two: a sector written
   blk_command_t step_command_q;
@@ -210,7 +210,7 @@ module virtio_blk #(
   endfunction
 
   // What is asked.
-  assign answerable = chain_readable_len_i >= 32'(HeaderBytes) && chain_writable_len_i != 32'd0;
+  assign answerable = readable_len_q >= 32'(HeaderBytes) && has_status_q;  // of the chain taken
   assign header_done = state_q == Header && req_valid_i && header_beat_q == 2'(HeaderBeats - 1);
   assign type_seen = header_q[31:0];
   assign sector = header_q[127:64];
@@ -230,16 +230,16 @@ module virtio_blk #(
                         ((is_discard || is_zero) && segments_fit_q && !ReadOnly);
   assign go = !header_err_q && transfer_ok && !empty_q;
   assign is_known = is_in || is_out || is_discard || is_zero || is_id;
-  assign ends_at_once = !go_read_q && !go_write_q && !go_segments_q && !go_flush_q;
 
   always_ff @(posedge clk_i) begin
     if (state_q == Judge) begin
-      go_read_q     <= go && is_in;
-      go_write_q    <= go && is_out;
-      go_segments_q <= go && (is_discard || is_zero);
-      go_flush_q    <= !header_err_q && is_flush;
-      id_bytes_q    <= (header_err_q || !is_id) ? 5'd0 : (in_len > 32'(BLK_ID_BYTES)) ? 5'(BLK_ID_BYTES) : in_len[4:0];
-      status_q      <= BLK_S_IOERR;
+      go_read_q      <= go && is_in;
+      go_write_q     <= go && is_out;
+      go_segments_q  <= go && (is_discard || is_zero);
+      go_flush_q     <= !header_err_q && is_flush;
+      ends_at_once_q <= !go && (header_err_q || !is_flush);
+      id_bytes_q     <= (header_err_q || !is_id) ? 5'd0 : (in_len > 32'(BLK_ID_BYTES)) ? 5'(BLK_ID_BYTES) : in_len[4:0];
+      status_q       <= BLK_S_IOERR;
       if (!header_err_q && !is_known) status_q <= BLK_S_UNSUPP;
       else if (!header_err_q && (transfer_ok || is_id)) status_q <= BLK_S_OK;
     end
@@ -256,7 +256,6 @@ module virtio_blk #(
 
   // Steps, and where they lead.
   assign sector_end = word_q == WordWidth'(SectorWords - 1);
-  assign last_left = left_q == 28'd1;
 
   always_comb begin
     step_op        = STORE_FLUSH;
@@ -277,12 +276,12 @@ module virtio_blk #(
         step_none      = 1'b0;
         step_op        = STORE_READ;
         step_is_sector = 1'b1;
-        step_last      = last_left;
+        step_last      = last_left_q;
       end
       Write: begin
         step_none = sector_bad_q;
         step_op   = STORE_WRITE;
-        if (!sector_bad_q) step_last = last_left && !writethrough;
+        if (!sector_bad_q) step_last = last_left_q && !writethrough;
         else step_status = BLK_S_IOERR;
       end
       Segments: begin
@@ -291,7 +290,7 @@ module virtio_blk #(
         step_sector = seg_sector;
         step_count  = seg_count;
         step_unmap  = seg_flags[0];
-        step_last   = seg_bad || (last_left && (discard_q || !writethrough));
+        step_last   = seg_bad || (last_left_q && (discard_q || !writethrough));
         if (seg_bad) step_status = (seg_flags_bad && !seg_err) ? BLK_S_UNSUPP : BLK_S_IOERR;
       end
       Flush: begin
@@ -303,7 +302,7 @@ module virtio_blk #(
   end
 
   // One step at a time is handed over; meanwhile no data is moved, so that a sector written is kept or dropped before the next one begins.
-  assign step_due = (state_q == Decide && ends_at_once) || state_q == Refuse || state_q == Read || state_q == Flush ||
+  assign step_due = (state_q == Decide && ends_at_once_q) || state_q == Refuse || state_q == Read || state_q == Flush ||
                     sector_done_q || (parsing && seg_valid);
   assign step_begins = step_due && !step_valid_q;
 
@@ -326,10 +325,12 @@ module virtio_blk #(
     state_d = state_q;
     case (state_q)
       Idle: begin
-        if (chain_taken && answerable) state_d = Header;
-        else if (chain_taken) state_d = Refuse;
+        if (chain_taken) state_d = Header;
       end
-      Header:  if (header_done) state_d = Examine;
+      Header: begin
+        if (header_done) state_d = Examine;
+        if (!answerable) state_d = Refuse;
+      end
       Examine: state_d = Compare;
       Compare: state_d = Judge;
       Judge:   state_d = Decide;
@@ -342,7 +343,7 @@ module virtio_blk #(
       end
       default: if (step_begins && step_last) state_d = Idle;
     endcase
-    if ((state_q == Write || state_q == Segments) && step_begins && last_left && !step_last) state_d = Flush;
+    if ((state_q == Write || state_q == Segments) && step_begins && last_left_q && !step_last) state_d = Flush;
   end
 
   // What the request does not use of the readable part is dropped in the cycle after that is known, in which nothing of it is taken.
@@ -366,6 +367,7 @@ module virtio_blk #(
       has_status_q   <= 1'b0;
       sector_q       <= '0;
       left_q         <= '0;
+      last_left_q    <= 1'b0;
       linked_q       <= 1'b0;
       discard_q      <= 1'b0;
       word_q         <= '0;
@@ -413,10 +415,12 @@ module virtio_blk #(
       if (state_q == Decide) begin
         sector_q  <= sector;
         left_q    <= go_segments_q ? data_len_q[31:4] : {5'd0, data_len_q[31:9]};
+        last_left_q <= go_segments_q ? data_len_q[31:4] == 28'd1 : data_len_q[31:9] == 23'd1;
         discard_q <= is_discard;
       end else if (step_begins) begin
         sector_q <= sector_q + 64'd1;
-        left_q   <= left_q - 28'd1;
+        left_q <= left_q - 28'd1;
+        last_left_q <= left_q == 28'd2;
         linked_q <= linked_q || !step_none;
       end
       if (step_begins) begin

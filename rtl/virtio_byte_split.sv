@@ -2,8 +2,9 @@
 // Cuts a packed byte stream into pieces placed on any byte lanes.
 //
 // In: words with `in_bytes_i` bytes from lane 0; only the word before a `restart_i` may be shorter than full. Out: `fill_o` says how
-// many bytes are held, up to four words; `out_take_i` takes `out_bytes_i` of them, shown on `out_data_o` from a lane on that `aim_i` set in an
-// earlier cycle, or, after a piece, from lane 0 (other lanes carry bytes of no meaning). `restart_i` begins a new packet with an empty store.
+// many bytes are held, up to four words; `out_take_i` takes `out_bytes_i` of them, which leaves `out_left_i`. They are shown
+// on `out_data_o` from a lane on that `aim_i` set in an earlier cycle, or, after a piece, from lane 0 (other lanes carry bytes
+// of no meaning). `restart_i` begins a new packet with an empty store.
 //
 //   in -> ring of words -> rotate -> out      filled wordwise and emptied bytewise, a RAM for each byte lane
 //
@@ -24,6 +25,7 @@ module virtio_byte_split #(
     output logic [OffsetWidth+2:0] fill_o,
     input  logic                   out_take_i,
     input  logic [  OffsetWidth:0] out_bytes_i,
+    input  logic [OffsetWidth+2:0] out_left_i,
     input  logic                   aim_i,
     input  logic [OffsetWidth-1:0] aim_offset_i,
     output logic [  DataWidth-1:0] out_data_o
@@ -73,9 +75,8 @@ module virtio_byte_split #(
   );
 
   always_comb begin
-    fill_d = fill_q;
+    fill_d = out_take_i ? out_left_i : fill_q;
     if (push) fill_d = fill_d + FillWidth'(in_bytes_i);
-    if (out_take_i) fill_d = fill_d - FillWidth'(out_bytes_i);
   end
 
   always_ff @(posedge clk_i) begin

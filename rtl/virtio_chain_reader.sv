@@ -62,7 +62,7 @@ module virtio_chain_reader #(
   logic narrow;
   logic beyond;  // the burst is as long as it may be
   logic ends;  // with this burst
-  logic [LengthWidth-1:0] left_words;
+  logic [LengthWidth-1:0] left_words, span;
   logic [BeatWidth:0] beats, words, to_burst_end;
   logic [LengthWidth-1:0] burst_bytes;
   logic [2:0] burst_size;
@@ -101,16 +101,19 @@ module virtio_chain_reader #(
   always_comb begin
     offset = addr_q[OffsetWidth-1:0];
     to_word_end = (OffsetWidth + 1)'(Bytes) - {1'b0, offset};
-    narrow = left_q < {{(31 - OffsetWidth) {1'b0}}, to_word_end};
-    // Whole words: those that the segment has, or those up to the burst's end.
+    // Whole words: those that the segment has, or those up to the burst's end. Where the segment ends, counted from where
+    // the longest burst would have begun (`span`), says which, and what is left behind its last whole word.
     left_words = {1'b0, left_q[LengthWidth-2:0]} + LengthWidth'(offset);
+    span = {1'b0, left_q[LengthWidth-2:0]} + {1'b0, addr_q[LengthWidth-2:0]};
     words = (BeatWidth + 1)'(left_words >> OffsetWidth);
     to_burst_end = (BeatWidth + 1)'(MaxBurst) - {1'b0, addr_q[OffsetWidth+:BeatWidth]};
-    beyond = left_q[31:OffsetWidth+BeatWidth] != '0 || words > to_burst_end;
+    narrow = left_q[31:LengthWidth-1] == '0 && words == '0;
+    beyond = left_q[31:LengthWidth-1] != '0 || (span[LengthWidth-1] && span[LengthWidth-2:OffsetWidth] != '0);
     beats = beyond ? to_burst_end : words;
-    burst_bytes = {beats, {OffsetWidth{1'b0}}} - LengthWidth'(offset);
+    burst_bytes = beyond ? LengthWidth'(MaxBurst * Bytes) - {1'b0, addr_q[LengthWidth-2:0]}
+                         : {1'b0, left_q[LengthWidth-2:0]} - LengthWidth'(span[OffsetWidth-1:0]);
     burst_size = 3'(OffsetWidth);
-    ends = (!beyond && left_words[OffsetWidth-1:0] == '0) ||
+    ends = (!beyond && span[OffsetWidth-1:0] == '0) ||
            (left_q == 32'(MaxBurst * Bytes) && addr_q[LengthWidth-2:0] == '0);
     if (narrow) begin
       beats       = (BeatWidth + 1)'(1);

@@ -62,7 +62,7 @@ module virtio_chain_retire #(
   logic [31:0] data_len, whole_len_q;  // written, without and with the tail byte
 
   completion_t chain;
-  logic tail, valid, pop, settled;
+  logic tail, valid, pop, settled, failed;
   logic [63:0] tail_addr;
   logic [15:0] tail_bytes;
   logic [$clog2(Held):0] held_count;
@@ -90,7 +90,8 @@ module virtio_chain_retire #(
   assign done     = burst_done_i ? Tags'(1) << burst_done_tag_i : '0;
   assign settled  = settled_q[tag_q];
   assign pop      = cpl_valid_o && cpl_ready_i;
-  assign data_len = failed_q[tag_q] ? 32'd0 : chain.written_len;
+  assign failed   = failed_q[tag_q];
+  assign data_len = failed ? 32'd0 : chain.written_len;
 
   always_comb begin
     state_d = state_q;
@@ -140,7 +141,7 @@ module virtio_chain_retire #(
 
   assign wr_req_valid_o = state_q == TailWrite;
   assign wr_req_addr_o = {tail_addr[63:OffsetWidth], {OffsetWidth{1'b0}}};
-  assign wr_data_o = {Bytes{failed_q[tag_q] ? tail_bytes[15:8] : tail_bytes[7:0]}};
+  assign wr_data_o = {Bytes{failed ? tail_bytes[15:8] : tail_bytes[7:0]}};
   assign wr_strb_o = Bytes'(1) << tail_addr[OffsetWidth-1:0];
 
   assign early_valid_o = state_q == Collect && valid && !tail && !chain.fault;
@@ -148,7 +149,7 @@ module virtio_chain_retire #(
 
   assign cpl_valid_o = state_q == Report || (state_q == Collect && valid && settled && !tail);
   assign cpl_o = {
-    chain.fault || fault_q, chain.more, chain.queue_index, chain.head, tail_written_q ? whole_len_q : data_len
+    chain.fault || fault_q, failed, chain.more, chain.queue_index, chain.head, tail_written_q ? whole_len_q : data_len
   };
 
 endmodule

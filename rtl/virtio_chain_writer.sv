@@ -92,22 +92,25 @@ module virtio_chain_writer #(
 
   logic split_in_valid, split_in_ready;
   logic [OffsetWidth:0] rsp_bytes, piece;
-  logic [ OffsetWidth+2:0] fill;
+  logic [OffsetWidth+2:0] fill, left;
   logic [AxiDataWidth-1:0] split_data;
   logic accept_rsp, move, starved, between_chains;
 
   logic burst_open_q, burst_close, burst_push, burst_issued_q;
   logic [63:0] burst_addr_q, word_addr;
-  logic [BurstWidth-1:0] burst_beats_q, beats_now;
+  logic [BurstWidth-2:0] burst_len_q, len_now;  // beats but one: of the burst, with the piece
   logic beat_room, cmd_room;
   logic [63:0] cmd_addr;
   logic [ 7:0] cmd_len;
 
-  // How many bytes are kept, which are those from lane 0 on: where the last one is, without adders.
+  // How many bytes are kept, which are those from lane 0 on, without adders: a bit of the count is set between each odd
+  // multiple of its weight and the even one after it.
   function automatic logic [OffsetWidth:0] bytes_kept(input logic [Bytes-1:0] keep);
     bytes_kept = '0;
-    for (int i = 0; i < Bytes; i++) begin
-      if (keep[i] && !1'(keep >> (i + 1))) bytes_kept = bytes_kept | (OffsetWidth + 1)'(i + 1);
+    for (int i = 0; i <= OffsetWidth; i++) begin
+      for (int k = 1; (k << i) <= Bytes; k += 2) begin
+        if (keep[(k<<i)-1] && !1'(keep >> (((k + 1) << i) - 1))) bytes_kept[i] = 1'b1;
+      end
     end
   endfunction
   assign rsp_bytes      = bytes_kept(rsp_keep_i);
@@ -116,7 +119,7 @@ module virtio_chain_writer #(
   assign between_chains = state_q == Chain;
   assign accept_rsp     = rsp_valid_i && rsp_ready_o;
   assign rsp_ready_o    = state_q == Data && !ended_q && split_in_ready;
-  assign split_in_valid = accept_rsp && !rsp_tail_i && rsp_bytes != '0;
+  assign split_in_valid = accept_rsp && !rsp_tail_i && rsp_keep_i[0];
 
   virtio_byte_split #(
       .DataWidth(AxiDataWidth)
@@ -131,6 +134,7 @@ module virtio_chain_writer #(
       .fill_o      (fill),
       .out_take_i  (move),
       .out_bytes_i (piece),
+      .out_left_i  (left),
       .aim_i       (take_seg),
       .aim_offset_i(seg_i.addr[OffsetWidth-1:0]),
       .out_data_o  (split_data)
@@ -144,15 +148,16 @@ module virtio_chain_writer #(
   assign whole_word = after_q[31:OffsetWidth] != '0;
   assign starved = fill < {2'b0, room_q};
   assign piece = starved ? fill[OffsetWidth:0] : room_q;
+  assign left = starved ? '0 : fill - {2'b0, room_q};  // behind the piece
   assign move = state_q == Data && seg_held_q && fill != '0 && (!starved || ended_q) && beat_room && cmd_room;
   assign end_seg = move && fills_q && !starved;
 
-  assign beats_now = (burst_open_q ? burst_beats_q : '0) + BurstWidth'(1);
+  assign len_now = burst_open_q ? burst_len_q + 1'b1 : '0;
   assign burst_close = move && (fills_q || word_q[OffsetWidth+:BurstWidth-1] == '1 ||
                                 (ended_q && fill <= {2'b0, room_q}));
   assign burst_push = burst_close || (state_q == Close && burst_open_q && cmd_room);
   assign cmd_addr = burst_open_q ? burst_addr_q : word_addr;
-  assign cmd_len = (state_q == Close) ? 8'(burst_beats_q) - 8'd1 : 8'(beats_now) - 8'd1;
+  assign cmd_len = 8'((state_q == Close) ? burst_len_q : len_now);
 
   // While data is moved a segment is taken as the one before is full; on the way to the tail, or to the end, all are up to the last.
   assign chain_ready_o = state_q == Chain;
@@ -188,28 +193,28 @@ module virtio_chain_writer #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
-      state_q       <= Chain;
-      chain_q       <= '0;
-      tag_q         <= '0;
-      seg_held_q    <= 1'b0;
-      seg_last_q    <= 1'b0;
-      exhausted_q   <= 1'b0;
-      word_q        <= '0;
-      offset_q      <= '0;
-      room_q        <= '0;
-      fills_q       <= 1'b0;
-      after_q       <= '0;
-      seg_end_q     <= '0;
-      last_addr_q   <= '0;
-      ended_q       <= 1'b0;
-      tail_q        <= 1'b0;
-      more_q        <= 1'b0;
-      tail_bytes_q  <= '0;
-      data_len_q    <= '0;
-      moved_q       <= '0;
-      burst_open_q  <= 1'b0;
-      burst_addr_q  <= '0;
-      burst_beats_q <= '0;
+      state_q      <= Chain;
+      chain_q      <= '0;
+      tag_q        <= '0;
+      seg_held_q   <= 1'b0;
+      seg_last_q   <= 1'b0;
+      exhausted_q  <= 1'b0;
+      word_q       <= '0;
+      offset_q     <= '0;
+      room_q       <= '0;
+      fills_q      <= 1'b0;
+      after_q      <= '0;
+      seg_end_q    <= '0;
+      last_addr_q  <= '0;
+      ended_q      <= 1'b0;
+      tail_q       <= 1'b0;
+      more_q       <= 1'b0;
+      tail_bytes_q <= '0;
+      data_len_q   <= '0;
+      moved_q      <= '0;
+      burst_open_q <= 1'b0;
+      burst_addr_q <= '0;
+      burst_len_q  <= '0;
     end else begin
       state_q <= state_d;
       if (state_q == Chain) begin
@@ -250,8 +255,8 @@ module virtio_chain_writer #(
         exhausted_q             <= end_seg && seg_last_q;
       end
       if (move) begin
-        burst_open_q  <= !burst_close;
-        burst_beats_q <= beats_now;
+        burst_open_q <= !burst_close;
+        burst_len_q  <= len_now;
         if (!burst_open_q) burst_addr_q <= word_addr;
       end else if (burst_push) begin
         burst_open_q <= 1'b0;
@@ -272,15 +277,15 @@ module virtio_chain_writer #(
       .clk_i,
       .rst_ni,
       .clear_i,
-      .commit_i   (1'b1),
-      .rollback_i (1'b0),
-      .in_valid_i (move),
-      .in_ready_o (beat_room),
-      .in_data_i  ({split_data, ~({Bytes{1'b1}} << piece) << offset_q}),
+      .commit_i(1'b1),
+      .rollback_i(1'b0),
+      .in_valid_i(move),
+      .in_ready_o(beat_room),
+      .in_data_i({split_data, (~({Bytes{1'b1}} << fill) & ~({Bytes{1'b1}} << room_q)) << offset_q}),  // `piece` of them
       .out_valid_o(beat_valid),
       .out_ready_i(wr_pop_i),
-      .out_data_o ({wr_data_o, wr_strb_o}),
-      .count_o    (beat_count)
+      .out_data_o({wr_data_o, wr_strb_o}),
+      .count_o(beat_count)
   );
 
   virtio_fifo #(
@@ -311,7 +316,7 @@ module virtio_chain_writer #(
   assign burst_tag_o         = tag_q;
 
   assign retire_valid_o      = state_q == Retire;
-  assign retire_o            = {chain_q.fault, more_q, chain_q.queue_index, chain_q.head, data_len_q};
+  assign retire_o            = {chain_q.fault, 1'b0, more_q, chain_q.queue_index, chain_q.head, data_len_q};
   assign retire_tail_o       = tail_q && !exhausted_q;
   assign retire_tail_addr_o  = last_addr_q;
   assign retire_tail_bytes_o = tail_bytes_q;

@@ -45,33 +45,45 @@ module virtio_desc_ahead #(
   logic [BlockWidth-1:0] blocks_q;
   logic take, gone, ask, info_room;
   logic held_q, fault_q;
-  logic [QueueWidth-1:0] queue_q;
+  logic roomy_q;  // for one more block, hence for what is said of it: that is gone before the block is
+  logic asks_q;  // one is held, is no fault mark, and has that room: a register, for others give way to this one
+  logic [QueueWidth-1:0] lookup_q, queue_q;
   logic [15:0] head_q, slots_q, size_q;
   logic [63:0] addr, addr_q, table_q;
-  logic [15:0] to_end, left;
-  logic [2:0] count, count_q;
+  logic [15:0] left;
+  logic [2:0] to_end, few_q, count;  // few: those up to the end of the table, if less than 4
   desc_head_t info;
   logic [$clog2(Blocks):0] info_count;
 
-  assign queue_o = head_queue_i;
-  assign head_ready_o = !held_q;
+  // A head's queue is looked up in the cycle before: one of another queue than the last waits for that.
+  assign queue_o = lookup_q;
+  assign head_ready_o = !held_q && lookup_q == head_queue_i;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) lookup_q <= '0;
+    else if (head_valid_i) lookup_q <= head_queue_i;
+  end
   assign take = head_valid_i && head_ready_o;
 
   assign addr = cfg_i.desc_addr + {44'd0, head_i, 4'd0};
-  assign to_end = 16'd4 - {14'd0, addr[5:4]};
   assign left = cfg_i.size - head_i;
-  assign count = (left < to_end) ? left[2:0] : to_end[2:0];
+  assign to_end = 3'd4 - {1'b0, addr_q[5:4]};
+  assign count = (few_q < to_end) ? few_q : to_end;
 
   assign rd_req_addr_o = addr_q;
-  assign rd_req_len_o = 8'(count_q) * 8'(DescBeats) - 8'd1;
+  assign rd_req_len_o = 8'(count) * 8'(DescBeats) - 8'd1;
   assign rd_req_size_o = 3'(DescSize);
-  assign rd_req_valid_o = held_q && !fault_q && info_room && blocks_q != BlockWidth'(Blocks);
+  assign rd_req_valid_o = asks_q;
   assign ask = rd_req_valid_o && rd_req_ready_i;
   assign gone = fault_q ? held_q && info_room : ask;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) held_q <= 1'b0;
-    else held_q <= take || (held_q && !gone);
+    if (!rst_ni || clear_i) begin
+      held_q <= 1'b0;
+      asks_q <= 1'b0;
+    end else begin
+      held_q <= take || (held_q && !gone);
+      asks_q <= !ask && (roomy_q || block_done_i) && (take ? !head_fault_i : held_q && !fault_q);
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -83,11 +95,11 @@ module virtio_desc_ahead #(
       size_q  <= cfg_i.size;
       table_q <= cfg_i.desc_addr;
       addr_q  <= addr;
-      count_q <= count;
+      few_q   <= (left[15:2] != '0) ? 3'd4 : {1'b0, left[1:0]};
     end
   end
 
-  assign info = {fault_q, {(16 - QueueWidth) {1'b0}}, queue_q, head_q, slots_q, count_q, size_q, table_q};
+  assign info = {fault_q, {(16 - QueueWidth) {1'b0}}, queue_q, head_q, slots_q, count, size_q, table_q};
 
   virtio_fifo #(
       .Width($bits(desc_head_t)),
@@ -108,9 +120,16 @@ module virtio_desc_ahead #(
   );
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) blocks_q <= '0;
-    else if (ask && !block_done_i) blocks_q <= blocks_q + 1'b1;
-    else if (!ask && block_done_i) blocks_q <= blocks_q - 1'b1;
+    if (!rst_ni || clear_i) begin
+      blocks_q <= '0;
+      roomy_q  <= 1'b1;
+    end else if (ask && !block_done_i) begin
+      blocks_q <= blocks_q + 1'b1;
+      roomy_q  <= blocks_q != BlockWidth'(Blocks - 1);
+    end else if (!ask && block_done_i) begin
+      blocks_q <= blocks_q - 1'b1;
+      roomy_q  <= 1'b1;
+    end
   end
 
   wire unused_ok = ^info_count;

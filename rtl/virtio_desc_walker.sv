@@ -109,20 +109,24 @@ module virtio_desc_walker #(
       bad_next,
       bad_buffer,
       other_list,
+      wrong,
       malformed,
+      far,
+      too_long,
       stays,
       stored_q;
   // As found when it was loaded
-  logic empty_q, malformed_q, stays_q, has_next_q, writable_q, indirect_q;
+  logic empty_q, wrong_q, far_q, stays_q, has_next_q, writable_q, indirect_q;
   logic [15:0] next_q;
-  logic [31:0] total_q;
   logic table_more;
-  logic [32:0] total;
+  logic [31:0] total;
+  logic [32:0] readable_total, writable_total;
+  logic readable_over_q, writable_over_q;
   logic part_ends, chain_ends, give, store_ready;
 
   logic [63:0] ask_addr_q;
-  logic [27:0] ask_left_q;
-  logic [15:0] ask_to_end;
+  logic [27:0] ask_left;
+  logic [2:0] ask_few_q, ask_to_end;  // few: descriptors up to the end of the table, if less than 4
   logic [2:0] ask_count, ask_size;
   logic [12:0] page_left;
   logic [4:0] ask_beats, first_beats;
@@ -182,14 +186,15 @@ module virtio_desc_walker #(
 
   // What to ask for, where the next descriptor is not at hand: descriptors in a row up to the end of their 64 bytes; of a table that is not aligned, one by one in the largest
   // beats that its alignment allows.
+  assign ask_left = indirect_q ? desc_q[95:68] : entries_q - {12'd0, next_q};
   always_ff @(posedge clk_i) begin
     if (state_q == Check) begin
       ask_addr_q <= indirect_q ? desc_q[63:0] : base_q + {44'd0, next_q, 4'd0};
-      ask_left_q <= indirect_q ? desc_q[95:68] : entries_q - {12'd0, next_q};
+      ask_few_q  <= (ask_left[27:2] != '0) ? 3'd4 : {1'b0, ask_left[1:0]};
     end
   end
   assign unaligned = Indirect && ask_addr_q[3:0] != 4'd0;
-  assign ask_to_end = 16'd4 - {14'd0, ask_addr_q[5:4]};
+  assign ask_to_end = 3'd4 - {1'b0, ask_addr_q[5:4]};
   assign page_left = Page - {1'b0, ask_addr_q[11:0]};
   assign split = unaligned && page_left < 13'd16;
   always_comb begin
@@ -198,7 +203,7 @@ module virtio_desc_walker #(
     if (ask_addr_q[2] && DescSize > 2) ask_size = 3'd2;
     if (ask_addr_q[1]) ask_size = 3'd1;
     if (ask_addr_q[0]) ask_size = 3'd0;
-    ask_count = (ask_left_q < {12'd0, ask_to_end}) ? ask_left_q[2:0] : ask_to_end[2:0];
+    ask_count = (ask_few_q < ask_to_end) ? ask_few_q : ask_to_end;
     if (unaligned) ask_count = 3'd1;
     ask_beats   = unaligned ? 5'(5'd16 >> ask_size) : 5'(ask_count) * 5'(DescBeats);
     first_beats = split ? 5'(page_left >> ask_size) : ask_beats;
@@ -224,16 +229,21 @@ module virtio_desc_walker #(
 
   // A buffer or table that passes the end of the address space can be reached by no bus; a part of more than 2^32 - 1 bytes by no
   // length.
-  assign total = {1'b0, desc_writable ? writable_len_q : readable_len_q} + {1'b0, desc_len};
+  assign total = (writable_q ? writable_len_q : readable_len_q) + desc_q[95:64];  // with the one loaded
+  // Whether that is too much is found as it is loaded, for both parts, before it is known which of them it belongs to.
+  assign readable_total = {1'b0, readable_len_q} + {1'b0, desc_len};
+  assign writable_total = {1'b0, writable_len_q} + {1'b0, desc_len};
   assign bad_table = !indirect_i || in_table_q || desc_has_next || empty || desc_len[3:0] != 4'd0 ||
                      (packed_i && count_q != 16'd1);
   assign bad_next = {12'd0, desc_next} >= entries_q || count_q == head_q.size;
-  assign bad_buffer = (writable_seen_q && !desc_writable) || count_q > head_q.size || total[32];
+  assign bad_buffer = (writable_seen_q && !desc_writable) || count_q > head_q.size;
   // A list that does not end where it did when it was found available was changed by its driver in the meantime.
   assign other_list = packed_i && !in_table_q && desc_has_next == (count_q == head_q.slots);
-  assign malformed = (asked_q ? asked_err : ahead_err) || other_list || (!empty && out_of_reach(
-      desc_addr, desc_len, AxiAddrWidth
-  )) || (desc_has_next && bad_next) || (desc_indirect ? bad_table : bad_buffer);
+  assign wrong = (asked_q ? asked_err : ahead_err) || other_list || (desc_has_next && bad_next) ||
+                 (desc_indirect ? bad_table : bad_buffer);
+  assign far = !empty && out_of_reach(desc_addr, desc_len, AxiAddrWidth);
+  assign too_long = !indirect_q && (writable_q ? writable_over_q : readable_over_q);
+  assign malformed = wrong_q || far_q || too_long;  // of the one loaded
 
   // Whether the next descriptor is the next one of the block.
   assign stays = !desc_indirect && desc_has_next && desc_next == index_q + 16'd1 && block_left_q > 3'd1;
@@ -242,7 +252,7 @@ module virtio_desc_walker #(
   assign open_asked = state_q == Ask && rd_req_valid_o && rd_req_ready_i;
   assign info_ready_o = open_ahead || (state_q == Idle && info_valid_i && info_i.fault);
   assign load = state_q == Load && (asked_q ? asked_valid : ahead_valid);
-  assign close = state_q == Check && (!stays_q || malformed_q);
+  assign close = state_q == Check && (!stays_q || malformed);
 
   // Where none is held the new segment is at once.
   assign holds_first = state_q == Check && !held_q && !empty_q && !indirect_q;
@@ -279,7 +289,7 @@ module virtio_desc_walker #(
         if (indirect_q) state_d = Ask;
         else if ((empty_q || holds_first) && stays_q) state_d = Load;
         else if ((empty_q || holds_first) && has_next_q) state_d = Ask;
-        if (malformed_q) state_d = Fault;
+        if (malformed) state_d = Fault;
       end
       Store: begin
         // First what is held, then what is new; a chain's last segment passes through twice.
@@ -310,11 +320,13 @@ module virtio_desc_walker #(
       asked_queue_q   <= '0;
       has_next_q      <= 1'b0;
       empty_q         <= 1'b0;
-      malformed_q     <= 1'b0;
+      wrong_q         <= 1'b0;
+      far_q           <= 1'b0;
+      readable_over_q <= 1'b0;
+      writable_over_q <= 1'b0;
       writable_q      <= 1'b0;
       indirect_q      <= 1'b0;
       next_q          <= '0;
-      total_q         <= '0;
       desc_q          <= '0;
       in_table_q      <= 1'b0;
       asked_q         <= 1'b0;
@@ -352,15 +364,17 @@ module virtio_desc_walker #(
           writable_len_q  <= '0;
         end
         Load: begin
-          desc_q      <= desc[111:0];
-          writable_q  <= desc_writable;
-          indirect_q  <= desc_indirect;
-          next_q      <= desc_next;
-          total_q     <= total[31:0];
-          has_next_q  <= desc_has_next;
-          empty_q     <= empty;
-          malformed_q <= malformed;
-          stays_q     <= stays;
+          desc_q          <= desc[111:0];
+          writable_q      <= desc_writable;
+          indirect_q      <= desc_indirect;
+          next_q          <= desc_next;
+          has_next_q      <= desc_has_next;
+          empty_q         <= empty;
+          wrong_q         <= wrong;
+          far_q           <= far;
+          readable_over_q <= readable_total[32];
+          writable_over_q <= writable_total[32];
+          stays_q         <= stays;
         end
         Check: begin
           stored_q     <= holds_first;
@@ -394,8 +408,8 @@ module virtio_desc_walker #(
         held_writable_q <= writable_q;
         held_addr_q     <= desc_q[63:0];
         held_len_q      <= desc_q[95:64];
-        if (writable_q) writable_len_q <= total_q;
-        else readable_len_q <= total_q;
+        if (writable_q) writable_len_q <= total;
+        else readable_len_q <= total;
       end
     end
   end
@@ -406,6 +420,8 @@ module virtio_desc_walker #(
   assign asked_queue_o = asked_queue_q;
 
   // The table's place in memory is in base_q.
-  wire unused_ok = ^{asked_done, head_q.fault, head_q.count, head_q.desc_addr};
+  wire unused_ok = ^{
+    readable_total[31:0], writable_total[31:0], asked_done, head_q.fault, head_q.count, head_q.desc_addr
+  };
 
 endmodule

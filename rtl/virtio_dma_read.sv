@@ -44,12 +44,10 @@ module virtio_dma_read #(
     output logic                          m_axi_rready
 );
 
-  localparam int ClientWidth = (Clients > 1) ? $clog2(Clients) : 1;
-  localparam int RequestWidth = ClientWidth + 64 + 8 + 3;
+  localparam int RequestWidth = 64 + 8 + 3;
 
   logic room, accept, ar_free;
   logic [Clients-1:0] grant;
-  logic [ClientWidth-1:0] req_client;
   logic [63:0] first_addr;
   logic [7:0] first_len;
   logic [2:0] first_size;
@@ -60,14 +58,17 @@ module virtio_dma_read #(
   logic [2:0] ar_size_q;
 
   logic flight_room, flight_valid;
-  logic [ClientWidth-1:0] flight_client;
+  logic [Clients-1:0] flight_client;
   logic [7:0] flight_len;
   logic [$clog2(Outstanding):0] unused_flight_count;
 
-  logic [8:0] beat_q;  // beats of the oldest burst already delivered
+  // The oldest burst: whose it is, beats behind the next one, and whether there are none
+  logic burst_valid_q, burst_final_q;
+  logic [Clients-1:0] burst_client_q;
+  logic [7:0] burst_left_q;
   logic pad_q, pad_d;
   logic lost_q;  // an RLAST was missing
-  logic beat, beat_final, burst_done;
+  logic beat, beat_final, burst_done, burst_next;
 
   // Address channel.
   // What the first client that asks says. One multiplexer after the other: the first client, whose turn it is at once, is the last of them.
@@ -76,7 +77,7 @@ module virtio_dma_read #(
       input logic [Clients*3-1:0] size);
     first_request = '0;
     for (int i = Clients - 1; i >= 0; i--) begin
-      if (valid[i]) first_request = {ClientWidth'(i), addr[64*i+:64], len[8*i+:8], size[3*i+:3]};
+      if (valid[i]) first_request = {addr[64*i+:64], len[8*i+:8], size[3*i+:3]};
     end
   endfunction
 
@@ -85,9 +86,7 @@ module virtio_dma_read #(
     localparam logic [Clients-1:0] Before = (Clients'(1) << i) - Clients'(1);
     assign grant[i] = req_valid_i[i] && (req_valid_i & Before) == '0;
   end
-  assign {req_client, first_addr, first_len, first_size} = first_request(
-      req_valid_i, req_addr_i, req_len_i, req_size_i
-  );
+  assign {first_addr, first_len, first_size} = first_request(req_valid_i, req_addr_i, req_len_i, req_size_i);
 
   assign ar_free = !ar_valid_q || m_axi_arready;
   assign room = ar_free && flight_room && !flush_i;
@@ -116,9 +115,10 @@ module virtio_dma_read #(
   assign m_axi_arsize  = ar_size_q;
   assign m_axi_arvalid = ar_valid_q;
 
-  // Bursts under way, oldest first.
+  // Bursts under way, oldest first. The oldest one is in registers, for beats come no sooner than two cycles after it
+  // was taken; so there may be one more of them.
   virtio_fifo #(
-      .Width(ClientWidth + 8),
+      .Width(Clients + 8),
       .Depth(Outstanding)
   ) u_flight (
       .clk_i,
@@ -128,40 +128,51 @@ module virtio_dma_read #(
       .rollback_i (1'b0),
       .in_valid_i (accept),
       .in_ready_o (flight_room),
-      .in_data_i  ({req_client, first_len}),
+      .in_data_i  ({grant, first_len}),
       .out_valid_o(flight_valid),
-      .out_ready_i(burst_done),
+      .out_ready_i(burst_next),
       .out_data_o ({flight_client, flight_len}),
       .count_o    (unused_flight_count)
   );
 
   assign m_axi_rready = !pad_q;
-  assign beat         = pad_q || (m_axi_rvalid && flight_valid);
-  assign beat_final   = beat_q == {1'b0, flight_len};
+  assign beat         = pad_q || (m_axi_rvalid && burst_valid_q);
+  assign beat_final   = burst_final_q;
   assign pad_d        = beat && !beat_final && (pad_q || m_axi_rlast);
   assign burst_done   = beat && beat_final;
+  assign burst_next   = !burst_valid_q || burst_done;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      beat_q <= '0;
-      pad_q  <= 1'b0;
-      lost_q <= 1'b0;
+      burst_valid_q  <= 1'b0;
+      burst_client_q <= '0;
+      burst_left_q   <= '0;
+      burst_final_q  <= 1'b0;
+      pad_q          <= 1'b0;
+      lost_q         <= 1'b0;
     end else begin
       pad_q <= pad_d;
-      if (burst_done) beat_q <= '0;
-      else if (beat) beat_q <= beat_q + 9'd1;
+      if (burst_next) begin
+        burst_valid_q  <= flight_valid;
+        burst_client_q <= flight_client;
+        burst_left_q   <= flight_len;
+        burst_final_q  <= flight_len == 8'd0;
+      end else if (beat) begin
+        burst_left_q  <= burst_left_q - 8'd1;
+        burst_final_q <= burst_left_q == 8'd1;
+      end
       if (burst_done && !pad_q && !m_axi_rlast) lost_q <= 1'b1;
       else if (flush_i && idle_o) lost_q <= 1'b0;
     end
   end
 
   for (genvar i = 0; i < Clients; i++) begin : g_rsp
-    assign rsp_valid_o[i] = beat && flight_client == i && !flush_i;
+    assign rsp_valid_o[i] = beat && burst_client_q[i] && !flush_i;
   end
   assign rsp_data_o = m_axi_rdata;
   assign rsp_last_o = beat_final;
   assign rsp_err_o  = pad_q || lost_q || m_axi_rresp[1] || m_axi_rid != '0 || m_axi_rlast != rsp_last_o;
-  assign idle_o     = !ar_valid_q && !flight_valid && !pad_q;
+  assign idle_o     = !ar_valid_q && !flight_valid && !burst_valid_q && !pad_q;
 
   wire unused_ok = ^unused_flight_count;
 

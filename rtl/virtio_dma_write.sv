@@ -50,22 +50,25 @@ module virtio_dma_write #(
 
   localparam int ClientWidth = (Clients > 1) ? $clog2(Clients) : 1;
 
+  localparam int RequestWidth = ClientWidth + 64 + 8 + TagWidth;
+
   // Flat views: Icarus 11 takes no variable index on a packed array of vectors.
-  wire [Clients*64-1:0] req_addr = req_addr_i;
-  wire [Clients*8-1:0] req_len = req_len_i;
-  wire [Clients*TagWidth-1:0] req_tag = req_tag_i;
   wire [Clients*AxiDataWidth-1:0] w_data = w_data_i;
   wire [Clients*StrbWidth-1:0] w_strb = w_strb_i;
 
   logic room, accept;
   logic [Clients-1:0] grant;
   logic [ClientWidth-1:0] req_client;
+  logic [63:0] first_addr;
+  logic [7:0] first_len;
+  logic [TagWidth-1:0] first_tag;
 
   logic aw_valid_q, aw_free;
   logic [AxiAddrWidth-1:0] aw_addr_q;
   logic [7:0] aw_len_q;
 
   logic w_active_q, w_load, w_free, w_ends;  // beats of the burst `w_client_q` are still to be loaded
+  logic                   w_final_q;  // only one
   logic                   w_void_q;  // its client has been flushed
   logic [ClientWidth-1:0] w_client_q;
   logic [            7:0] w_left_q;
@@ -74,15 +77,24 @@ module virtio_dma_write #(
   logic [StrbWidth-1:0] w_strb_q;
 
   logic flight_room, flight_valid;
-  logic [ClientWidth-1:0] flight_client;
+  logic [Clients-1:0] flight_client;
   logic [TagWidth-1:0] flight_tag;
+  logic oldest_valid_q;
+  logic [Clients-1:0] oldest_client_q;
+  logic [TagWidth-1:0] oldest_tag_q;
   logic [$clog2(Outstanding):0] unused_flight_count;
   logic signed [$clog2(Outstanding)+1:0] whole_q;  // bursts written to the last beat and not answered
   logic answered;
 
-  function automatic logic [ClientWidth-1:0] index_of(input logic [Clients-1:0] one_hot);
-    index_of = '0;
-    for (int i = 0; i < Clients; i++) if (one_hot[i]) index_of = index_of | ClientWidth'(i);
+  // What the first client that asks says. One multiplexer after the other: the first client, whose turn it is at once,
+  // is the last of them.
+  function automatic logic [RequestWidth-1:0] first_request(
+      input logic [Clients-1:0] valid, input logic [Clients*64-1:0] addr, input logic [Clients*8-1:0] len,
+      input logic [Clients*TagWidth-1:0] tag);
+    first_request = '0;
+    for (int i = Clients - 1; i >= 0; i--) begin
+      if (valid[i]) first_request = {ClientWidth'(i), addr[64*i+:64], len[8*i+:8], tag[TagWidth*i+:TagWidth]};
+    end
   endfunction
 
   // The lowest client first: rings before buffers, for a ring is never asked about much at a time, and others wait for what it says.
@@ -90,19 +102,19 @@ module virtio_dma_write #(
     localparam logic [Clients-1:0] Before = (Clients'(1) << i) - Clients'(1);
     assign grant[i] = req_valid_i[i] && (req_valid_i & Before) == '0;
   end
-  assign req_client  = index_of(grant);
+  assign {req_client, first_addr, first_len, first_tag} = first_request(req_valid_i, req_addr_i, req_len_i, req_tag_i);
 
-  assign aw_free     = !aw_valid_q || m_axi_awready;
-  assign w_free      = !w_valid_q || m_axi_wready;
-  assign w_load      = w_active_q && w_free;
-  assign w_ends      = w_load && w_left_q == 8'd0;
-  assign room        = aw_free && (!w_active_q || w_ends) && flight_room && !flush_i;
-  assign accept      = req_valid_i != '0 && room;
-  assign req_ready_o = grant & {Clients{room}};
+  assign aw_free                                        = !aw_valid_q || m_axi_awready;
+  assign w_free                                         = !w_valid_q || m_axi_wready;
+  assign w_load                                         = w_active_q && w_free;
+  assign w_ends                                         = w_load && w_final_q;
+  assign room                                           = aw_free && (!w_active_q || w_ends) && flight_room && !flush_i;
+  assign accept                                         = req_valid_i != '0 && room;
+  assign req_ready_o                                    = grant & {Clients{room}};
 
   for (genvar i = 0; i < Clients; i++) begin : g_client
     assign w_pop_o[i]      = w_load && w_client_q == i && !w_void_q && !flush_i;
-    assign done_valid_o[i] = answered && flight_client == i && !flush_i;
+    assign done_valid_o[i] = answered && oldest_client_q[i] && !flush_i;
   end
 
   always_ff @(posedge clk_i) begin
@@ -113,8 +125,8 @@ module virtio_dma_write #(
     end else if (aw_free) begin
       aw_valid_q <= accept;
       if (accept) begin
-        aw_addr_q <= AxiAddrWidth'(req_addr[64*req_client+:64]);
-        aw_len_q  <= req_len[8*req_client+:8];
+        aw_addr_q <= AxiAddrWidth'(first_addr);
+        aw_len_q  <= first_len;
       end
     end
   end
@@ -125,6 +137,7 @@ module virtio_dma_write #(
       w_void_q   <= 1'b0;
       w_client_q <= '0;
       w_left_q   <= '0;
+      w_final_q  <= 1'b0;
       w_valid_q  <= 1'b0;
       w_last_q   <= 1'b0;
       w_data_q   <= '0;
@@ -133,16 +146,18 @@ module virtio_dma_write #(
       if (w_free) begin
         w_valid_q <= w_load;
         if (w_load) begin
-          w_last_q <= w_left_q == 8'd0;
-          w_data_q <= w_data[AxiDataWidth*w_client_q+:AxiDataWidth];
-          w_strb_q <= (flush_i || w_void_q) ? '0 : w_strb[StrbWidth*w_client_q+:StrbWidth];
-          w_left_q <= w_left_q - 8'd1;
+          w_last_q  <= w_final_q;
+          w_final_q <= w_left_q == 8'd1;
+          w_data_q  <= w_data[AxiDataWidth*w_client_q+:AxiDataWidth];
+          w_strb_q  <= (flush_i || w_void_q) ? '0 : w_strb[StrbWidth*w_client_q+:StrbWidth];
+          w_left_q  <= w_left_q - 8'd1;
         end
       end
       if (accept) begin
         w_active_q <= 1'b1;
         w_client_q <= req_client;
-        w_left_q   <= req_len[8*req_client+:8];
+        w_left_q   <= first_len;
+        w_final_q  <= first_len == 8'd0;
         w_void_q   <= 1'b0;
       end else begin
         if (w_ends) w_active_q <= 1'b0;
@@ -151,8 +166,10 @@ module virtio_dma_write #(
     end
   end
 
+  // Bursts under way, oldest first. The oldest one is in registers, for it is answered no sooner than two cycles after it
+  // was taken; so there may be one more of them.
   virtio_fifo #(
-      .Width(ClientWidth + TagWidth),
+      .Width(Clients + TagWidth),
       .Depth(Outstanding)
   ) u_flight (
       .clk_i,
@@ -162,14 +179,26 @@ module virtio_dma_write #(
       .rollback_i (1'b0),
       .in_valid_i (accept),
       .in_ready_o (flight_room),
-      .in_data_i  ({req_client, req_tag[TagWidth*req_client+:TagWidth]}),
+      .in_data_i  ({grant, first_tag}),
       .out_valid_o(flight_valid),
-      .out_ready_i(m_axi_bvalid),
+      .out_ready_i(!oldest_valid_q || answered),
       .out_data_o ({flight_client, flight_tag}),
       .count_o    (unused_flight_count)
   );
 
-  assign answered = m_axi_bvalid && flight_valid;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      oldest_valid_q  <= 1'b0;
+      oldest_client_q <= '0;
+      oldest_tag_q    <= '0;
+    end else if (!oldest_valid_q || answered) begin
+      oldest_valid_q  <= flight_valid;
+      oldest_client_q <= flight_client;
+      oldest_tag_q    <= flight_tag;
+    end
+  end
+
+  assign answered = m_axi_bvalid && oldest_valid_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) whole_q <= '0;
     else if (w_valid_q && m_axi_wready && w_last_q && !answered) whole_q <= whole_q + 1;
@@ -186,9 +215,9 @@ module virtio_dma_write #(
   assign m_axi_wvalid  = w_valid_q;
   assign m_axi_bready  = 1'b1;
 
-  assign done_tag_o    = flight_tag;
+  assign done_tag_o    = oldest_tag_q;
   assign done_err_o    = m_axi_bresp[1] || m_axi_bid != '0 || whole_q <= 0;
-  assign idle_o        = !aw_valid_q && !w_active_q && !w_valid_q && !flight_valid;
+  assign idle_o        = !aw_valid_q && !w_active_q && !w_valid_q && !flight_valid && !oldest_valid_q;
 
   wire unused_ok = ^unused_flight_count;
 

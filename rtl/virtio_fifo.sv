@@ -40,18 +40,17 @@ module virtio_fifo #(
   // No word is read in the cycle in which it is written, so a block RAM needs no bypass around it.
   (* no_rw_check *) logic [Width-1:0] mem[Depth];
   logic [CountWidth-1:0] head_q, tail_q, commit_q;  // free-running: one bit more than the address
-  logic [CountWidth-1:0] head_next, read_ptr, read_next, visible_end;
+  logic [CountWidth-1:0] head_next, read_ptr, read_next;
   logic push, pop, read, commits;
   logic room_q, unread_q;  // there is room for a word; there are words to be read
 
-  assign in_ready_o  = room_q;
-  assign count_o     = commit_q - tail_q;
-  assign push        = in_valid_i && in_ready_o;
-  assign pop         = out_valid_o && out_ready_i;
-  assign commits     = commit_i && !rollback_i;
-  assign head_next   = head_q + 1'b1;
-  assign read_next   = read_ptr + 1'b1;
-  assign visible_end = commits ? head_q : commit_q;
+  assign in_ready_o = room_q;
+  assign count_o    = commit_q - tail_q;
+  assign push       = in_valid_i && in_ready_o;
+  assign pop        = out_valid_o && out_ready_i;
+  assign commits    = commit_i && !rollback_i;
+  assign head_next  = head_q + 1'b1;
+  assign read_next  = read_ptr + 1'b1;
 
   always_ff @(posedge clk_i) begin
     if (push) mem[head_q[AddrWidth-1:0]] <= in_data_i;
@@ -79,7 +78,8 @@ module virtio_fifo #(
       if (rollback_i) room_q <= pop || (commit_q ^ tail_q) != CountWidth'(Depth);
       else if (push != pop) room_q <= pop || (head_next ^ tail_q) != CountWidth'(Depth);
       if (commits && push) unread_q <= 1'b1;
-      else unread_q <= read ? visible_end != read_next : visible_end != read_ptr;
+      else if (commits) unread_q <= read ? head_q != read_next : head_q != read_ptr;
+      else unread_q <= read ? commit_q != read_next : commit_q != read_ptr;
     end
   end
 

@@ -209,6 +209,7 @@ module virtio_mmio_core #(
   logic [31:0] wr_data, rd_data;
   logic [3:0] wr_strb;
 
+  logic flush_q, unquiet_q;
   logic live, device_reset, flush, quiet, rd_idle, wr_idle, fatal, used_event;
   logic [NumQueues-1:0] queue_ready, queue_enabled, queue_resetting, queue_busy, notify;
   logic [QueueWidth-1:0] read_queue, desc_queue, used_queue;
@@ -248,6 +249,17 @@ module virtio_mmio_core #(
   // A device reset and DEVICE_NEEDS_RESET both stop the data path; the DMA engines finish what is on the bus.
   assign quiet          = rd_idle && wr_idle;
   assign device_reset_o = flush;
+
+  // What the registers show of it is a cycle late, so all queues are busy in the first one.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      flush_q   <= 1'b0;
+      unquiet_q <= 1'b0;
+    end else begin
+      flush_q   <= flush;
+      unquiet_q <= !quiet;
+    end
+  end
 
   virtio_axil_slave u_axil_slave (
       .clk_i,
@@ -314,7 +326,7 @@ module virtio_mmio_core #(
       .queue_ready_o    (queue_ready),
       .queue_enabled_o  (queue_enabled),
       .queue_resetting_o(queue_resetting),
-      .queue_busy_i     (queue_busy | {NumQueues{flush && !quiet}}),
+      .queue_busy_i     (queue_busy | {NumQueues{flush && (!flush_q || unquiet_q)}}),
       .notify_o         (notify),
       .read_queue_i     (read_queue),
       .read_cfg_o       (read_cfg),

@@ -65,6 +65,7 @@ module virtio_mmio_regs #(
 
   logic [31:0] device_features_sel_q, driver_features_sel_q, queue_sel_q, generation_q;
   logic [WaitWidth-1:0] wait_left_q;
+  logic unfinished_q;  // the device reset, or the stop or reset of a queue, that is waited for
   logic control_en, live_write, status_en, features_en, ack_en, waits;
   logic [ 7:0] status;
   logic [ 1:0] interrupt_status;
@@ -178,7 +179,12 @@ module virtio_mmio_regs #(
     else if (wr_en_i) wait_left_q <= waits ? WaitWidth'(AccessTimeout) : '0;
     else if (wait_left_q != '0) wait_left_q <= wait_left_q - 1'b1;
   end
-  assign wr_wait_o          = wait_left_q != '0 && (device_reset_o || queue_stopping || queue_resetting);
+  // What there is to wait for is known a cycle late, so all wait for one.
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) unfinished_q <= 1'b0;
+    else unfinished_q <= wr_en_i || device_reset_o || queue_stopping || queue_resetting;
+  end
+  assign wr_wait_o          = wait_left_q != '0 && unfinished_q;
 
   assign config_rd_offset_o = rd_addr_i - REG_CONFIG;
   assign config_wr_en_o     = wr_en_i && wr_addr_i >= REG_CONFIG && !Placeholder;

@@ -637,6 +637,7 @@ module virtio_net #(
       .fill_o      (fill),
       .out_take_i  (sending_q && beat),
       .out_bytes_i (piece),
+      .out_left_i  (fill - (OffsetWidth + 3)'(piece)),
       .aim_i       (1'b0),
       .aim_offset_i({OffsetWidth{1'b0}}),
       .out_data_o  (split_data)

@@ -227,6 +227,7 @@ package virtio_pkg;
   // A chain that has been served: what its used element will say. With `more` set it becomes used together with the next one of its queue.
   typedef struct packed {
     logic        fault;
+    logic        failed;       // a write of its data has failed, so written_len is 0, whatever it was to be
     logic        more;
     logic [15:0] queue_index;
     logic [15:0] head;

@@ -7,8 +7,8 @@
 // Three read ports serve the ring front end.
 //
 // Sizes and addresses are in distributed RAM, a word each, so that they cost the same for 2 queues and for 16. What a reset leaves in it
-// counts for nothing (`fresh_q`): the first write to a queue clears all words, and only then writes its own. For that
-// `wr_addr_i` and `wr_data_i` are to hold for a cycle after `wr_en_i`.
+// counts for nothing (`fresh_q`): the words of a queue to which nothing was written yet are cleared for as long as it is the
+// one chosen. `wr_data_i` is to hold for a cycle after `wr_en_i`.
 
 module virtio_queue_table #(
     parameter int NumQueues = 2,
@@ -58,25 +58,28 @@ module virtio_queue_table #(
   logic [NumQueues-1:0] ready_q, enabled_q, resetting_q;
   logic [NumQueues-1:0] busy_q;  // that of the cycle before does to ignore writes: they come some cycles after what makes busy or idle
   logic [NumQueues-1:0] fresh_q;  // nothing has been said about it since reset
-  logic write_q;  // the word written in the cycle before goes into its memory
-  logic [Words-1:0] chosen_q;  // the word that is written
+  logic written_q;  // what was written in the cycle before goes into its memory
+  logic [Words-1:0] write_q;  // the words that are written, or cleared
 
-  // Worked out ahead, in two cycles: `sel_i` and the words change only with a write, and writes are at least four cycles apart.
-  logic exists_q, open_q, usable_q;
-  logic [31:0] driver_length_q, device_length_q;
+  // Worked out ahead, in two cycles from the memories: `sel_i` and the words change only with a write, and writes are at
+  // least four cycles apart.
+  logic exists_q, open_q;
+  logic size_ok_q, aligned_q, desc_far_q, driver_far_q, device_far_q;
+  logic [63:0] desc_addr_q, driver_addr_q, device_addr_q;
+  logic [31:0] desc_length_q, driver_length_q, device_length_q;
 
-  logic writable, areas_usable, usable, clear_words;
-  logic [QueueWidth-1:0] sel;
+  logic writable, aligned, usable;
+  logic [QueueWidth-1:0] sel, sel_q;
   logic [31:0] size, word;
   logic [63:0] desc_addr, driver_addr, device_addr;
   wire [Words*32-1:0] sel_words, read_words, desc_words, used_words;
 
   assign sel = sel_i[QueueWidth-1:0];
   assign {size, desc_addr, driver_addr, device_addr} = sel_words;
-  assign size_max_o = exists_q ? QueueSizeMax[16*sel+:16] : 16'd0;
-  assign stopping_o = exists_q && !ready_q[sel] && busy_i[sel];
-  assign ready_o = exists_q && (ready_q[sel] || busy_i[sel]);
-  assign resetting_o = exists_q && resetting_q[sel];
+  assign size_max_o = exists_q ? QueueSizeMax[16*sel_q+:16] : 16'd0;
+  assign stopping_o = exists_q && !ready_q[sel_q] && busy_i[sel_q];
+  assign ready_o = exists_q && (ready_q[sel_q] || busy_i[sel_q]);
+  assign resetting_o = exists_q && resetting_q[sel_q];
   assign resetting_all_o = resetting_q;
   assign writable = wr_en_i && open_q;
   assign ready_all_o = ready_q;
@@ -84,31 +87,33 @@ module virtio_queue_table #(
 
   // Area lengths by 2.7: 16 N, 6 + 2 N, 6 + 8 N; by 2.8: 16 N, 4, 4. The product of N and 16 fits, N being at most 32768 here.
   always_ff @(posedge clk_i) begin
+    sel_q           <= sel;
     exists_q        <= sel_i < NumQueues;
-    open_q          <= exists_q && !ready_q[sel] && !busy_q[sel] && !resetting_q[sel];
+    open_q          <= exists_q && !ready_q[sel_q] && !busy_q[sel_q] && !resetting_q[sel_q];
+    desc_addr_q     <= desc_addr;
+    driver_addr_q   <= driver_addr;
+    device_addr_q   <= device_addr;
+    desc_length_q   <= {12'd0, size[15:0], 4'd0};
     driver_length_q <= packed_i ? 32'd4 : {15'd0, size[15:0], 1'd0} + 32'd6;
     device_length_q <= packed_i ? 32'd4 : {13'd0, size[15:0], 3'd0} + 32'd6;
-    usable_q        <= usable;
+    size_ok_q       <= size != 32'd0 && size <= {16'd0, size_max_o};
+    aligned_q       <= aligned;
+    desc_far_q      <= out_of_reach(desc_addr_q, desc_length_q, AxiAddrWidth);
+    driver_far_q    <= out_of_reach(driver_addr_q, driver_length_q, AxiAddrWidth);
+    device_far_q    <= out_of_reach(device_addr_q, device_length_q, AxiAddrWidth);
   end
-  assign areas_usable = desc_addr[3:0] == 4'd0 && driver_addr[0] == 1'b0 && !(packed_i && driver_addr[1]) &&
-                        device_addr[1:0] == 2'd0 && !out_of_reach(
-      desc_addr, {12'd0, size[15:0], 4'd0}, AxiAddrWidth
-  ) && !out_of_reach(
-      driver_addr, driver_length_q, AxiAddrWidth
-  ) && !out_of_reach(
-      device_addr, device_length_q, AxiAddrWidth
-  );
-  assign usable = size != 32'd0 && size <= {16'd0, size_max_o} && areas_usable;
+  assign aligned = desc_addr[3:0] == 4'd0 && driver_addr[0] == 1'b0 && !(packed_i && driver_addr[1]) &&
+                   device_addr[1:0] == 2'd0;
+  assign usable = size_ok_q && aligned_q && !desc_far_q && !driver_far_q && !device_far_q;
 
-  assign clear_words = writable && fresh_q[sel];
-  assign word = write_q ? wr_data_i : 32'd0;
+  assign word = written_q ? wr_data_i : 32'd0;
   for (genvar i = 0; i < Words; i++) begin : g_word
     (* ram_style = "distributed" *) logic [31:0] mem[NumQueues];
     always_ff @(posedge clk_i) begin
-      chosen_q[i] <= wr_addr_i == Registers[12*i+:12];
-      if (clear_words || (write_q && chosen_q[i])) mem[sel] <= word;
+      write_q[i] <= writable ? wr_addr_i == Registers[12*i+:12] : fresh_q[sel];
+      if (write_q[i]) mem[sel_q] <= word;
     end
-    assign sel_words[32*i+:32]  = mem[sel];
+    assign sel_words[32*i+:32]  = mem[sel_q];
     assign read_words[32*i+:32] = mem[read_queue_i];
     assign desc_words[32*i+:32] = mem[desc_queue_i];
     assign used_words[32*i+:32] = mem[used_queue_i];
@@ -124,22 +129,22 @@ module virtio_queue_table #(
       resetting_q <= '0;
       fresh_q     <= '1;
       busy_q      <= '0;
-      write_q     <= 1'b0;
+      written_q   <= 1'b0;
     end else begin
       enabled_q <= '0;
-      write_q   <= writable;
+      written_q <= writable;
       busy_q    <= busy_i;
-      if (wr_en_i && exists_q && wr_addr_i == REG_QUEUE_READY && !wr_data_i[0]) ready_q[sel] <= 1'b0;
+      if (wr_en_i && exists_q && wr_addr_i == REG_QUEUE_READY && !wr_data_i[0]) ready_q[sel_q] <= 1'b0;
       if (writable) begin
-        fresh_q[sel] <= 1'b0;
-        if (wr_addr_i == REG_QUEUE_READY && wr_data_i[0] && usable_q && !fresh_q[sel]) begin
-          ready_q[sel]   <= 1'b1;
-          enabled_q[sel] <= 1'b1;
+        fresh_q[sel_q] <= 1'b0;
+        if (wr_addr_i == REG_QUEUE_READY && wr_data_i[0] && usable && !fresh_q[sel_q]) begin
+          ready_q[sel_q]   <= 1'b1;
+          enabled_q[sel_q] <= 1'b1;
         end
       end
       if (wr_en_i && exists_q && ring_reset_i && wr_addr_i == REG_QUEUE_RESET && wr_data_i[0]) begin
-        ready_q[sel]     <= 1'b0;
-        resetting_q[sel] <= 1'b1;
+        ready_q[sel_q]     <= 1'b0;
+        resetting_q[sel_q] <= 1'b1;
       end
       for (int i = 0; i < NumQueues; i++) begin
         if (resetting_q[i] && !busy_i[i]) begin

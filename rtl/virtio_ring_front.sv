@@ -88,7 +88,7 @@ module virtio_ring_front #(
   logic event_idx, indirect, packed_rings;
 
   logic avail_active, used_active;
-  logic [NumQueues-1:0][15:0] last_avail, used_idx;
+  logic [NumQueues-1:0][15:0] last_avail, used_idx, done_idx;
 
   logic head_valid, head_ready, head_fault;
   logic [QueueWidth-1:0] head_queue;
@@ -181,6 +181,7 @@ module virtio_ring_front #(
       .cfg_i         (used_cfg_i),
       .active_o      (used_active_s),
       .used_idx_o    (used_idx),
+      .done_idx_o    (done_idx),
       .wr_req_valid_o(used_valid_s),
       .wr_req_ready_i(wr_req_ready_i[0]),
       .wr_req_addr_o (used_addr_s),
@@ -200,7 +201,7 @@ module virtio_ring_front #(
   );
 
   for (genvar i = 0; i < NumQueues; i++) begin : g_in_flight
-    assign in_flight_s[i] = last_avail[i] != used_idx[i];
+    assign in_flight_s[i] = last_avail[i] != done_idx[i];
   end
 
   if (Packed) begin : g_packed

@@ -35,6 +35,7 @@ module virtio_used_writer #(
     input virtio_pkg::queue_cfg_t cfg_i,  // of queue_o
     output logic active_o,
     output logic [NumQueues-1:0][15:0] used_idx_o,  // counts an idx from when its write is issued
+    output logic [NumQueues-1:0][15:0] done_idx_o,  // and from when nothing is left to do about it
     // DMA write client
     output logic wr_req_valid_o,
     input logic wr_req_ready_i,
@@ -58,6 +59,8 @@ module virtio_used_writer #(
   import virtio_pkg::*;
 
   localparam int LaneWidth = $clog2(Bytes);
+  localparam int CountWidth = $clog2(Batch) + 1;
+  localparam int WritesWidth = $clog2(2 * Batch + 3);  // two for each element, and for one written early in vain
 
   typedef enum logic [4:0] {
     Idle,
@@ -85,17 +88,23 @@ module virtio_used_writer #(
   logic [NumQueues-1:0][15:0] used_idx_q;
   (* ram_style = "distributed" *) logic [15:0] slot_q[NumQueues];  // valid unless fresh
   logic [NumQueues-1:0] fresh_q;
-  logic [15:0] count_q;  // elements of the batch
+  logic [CountWidth-1:0] count_q;  // elements of the batch
   logic [15:0] held_q, held;  // elements before it that wait for idx, and if they are of this queue
-  logic [QueueWidth-1:0] held_queue_q;
-  logic [7:0] unanswered_q;
+  logic [ QueueWidth-1:0] held_queue_q;
+  logic [WritesWidth-1:0] unanswered_q;
   logic failed_q, early_q;
-  logic asks_q;  // state_q is Wish: a register, for all other reads give way to this one
+  logic again_q;  // in Place: for an element that was written early, and is counted
+  logic written_q;  // its slot is behind it: the comparison that says so takes the cycle before
+  logic asks_q, writes_q;  // for the bus: registers, for all others give way to these
+  logic published_q;
 
   logic [15:0] slot, slot_now_q, next_slot, next_idx_q, past_event;
+  logic [16:0] slot_after_q;
+  logic [15:0] next_slot_q;
   logic [63:0] write_addr_q, wish_addr_q;
+  logic [LaneWidth-1:0] lane, lane_q;  // where an element starts
   logic [19:0] write_offset;
-  logic place, dropped, goes_on, straddles, popped, written, confirmed, begin_early, joins, take, published;
+  logic dropped, goes_on, straddles, popped, written, confirmed, begin_early, joins, take;
   logic [AxiDataWidth-1:0] element_data;
   logic [17:0] wish_offset_q;
   logic [15:0] wish, wish_q;
@@ -103,10 +112,10 @@ module virtio_used_writer #(
   logic wish_err_q, wished, wanted;
 
   assign slot      = !fresh_q[queue_q] ? slot_q[queue_q] : (IndexInit == 16'd0) ? 16'd0 : IndexInit % cfg_i.size;
-  assign next_slot = (slot_now_q + 16'd1 == cfg_i.size) ? 16'd0 : slot_now_q + 16'd1;
+  assign next_slot = (slot_after_q == {1'b0, cfg_i.size}) ? 16'd0 : slot_after_q[15:0];
   assign held      = (UsedTogether && held_queue_q == queue_q) ? held_q : 16'd0;
   // With 32 bits every element straddles; wider, one that starts in the last four bytes of a word.
-  assign straddles = write_addr_q[LaneWidth-1:0] == LaneWidth'(Bytes - 4);
+  assign straddles = lane_q == LaneWidth'(Bytes - 4);
 
   // id and len alternate over the 32-bit lanes, so that either half of the element lies where it belongs: elements start 4 bytes after a
   // multiple of 8 from the start of the area.
@@ -120,7 +129,7 @@ module virtio_used_writer #(
 
   always_comb begin
     wr_data_o = element_data;
-    wr_strb_o = Bytes'(8'hff) << write_addr_q[LaneWidth-1:0];
+    wr_strb_o = Bytes'(8'hff) << lane_q;
     case (state_q)
       Rest, RestPop: wr_strb_o = Bytes'(4'hf);
       Idx, IdxWait: begin
@@ -136,26 +145,33 @@ module virtio_used_writer #(
   always_comb begin
     case (state_q)
       Place:      write_offset = {1'b0, slot, 3'b100};
-      ElementPop: write_offset = {{1'b0, slot_now_q} + 17'd1, 3'b000};
+      ElementPop: write_offset = {slot_after_q, 3'b000};
       default:    write_offset = 20'd2;
     endcase
   end
-  assign place = state_q == Place || (state_q == ElementPop && wr_pop_i) || state_q == Confirm || state_q == Next || state_q == Settle;
+  assign lane = cfg_i.device_addr[LaneWidth-1:0] + LaneWidth'({slot, 3'b100});
 
   always_ff @(posedge clk_i) begin
-    if (place) write_addr_q <= cfg_i.device_addr + {44'd0, write_offset};
-    if (state_q == Place) slot_now_q <= slot;
-    next_idx_q <= used_idx_q[queue_q] + held + count_q;
+    if (state_q == Place || state_q == ElementPop || state_q == Confirm || state_q == Next || state_q == Settle) begin
+      write_addr_q <= cfg_i.device_addr + {44'd0, write_offset};
+    end
+    if (state_q == Place) begin
+      slot_now_q <= slot;
+      lane_q     <= lane;
+    end
+    slot_after_q <= {1'b0, slot_now_q} + 17'd1;
+    next_slot_q  <= next_slot;
+    next_idx_q   <= used_idx_q[queue_q] + held + 16'(count_q);
   end
 
-  assign wr_req_valid_o = state_q == Element || state_q == Rest || state_q == Idx;
+  assign wr_req_valid_o = writes_q;
   assign wr_req_addr_o = {write_addr_q[63:LaneWidth], {LaneWidth{1'b0}}};
 
   // The driver's wish: used_event, or the flag in avail flags. Of a batch any element that reaches used_event counts.
   assign rd_req_valid_o = asks_q;
   assign rd_req_addr_o = wish_addr_q;
   assign past_event = next_idx_q - wish_q - 16'd1;
-  assign wanted = wish_err_q || past_event < held + count_q;
+  assign wanted = wish_err_q || past_event < held + 16'(count_q);
   assign wished = rd_rsp_err_i || !wish[0];
   assign wish = 16'(rd_rsp_data_i >> {wish_addr_q[LaneWidth-1:0], 3'b000});
   assign judged = state_q == Judge || (state_q == WishWait && rd_rsp_valid_i && !event_idx_i);
@@ -170,10 +186,9 @@ module virtio_used_writer #(
   assign goes_on = UsedTogether && cpl_q.more;
   // The next completion joins while it is there already and belongs to the same queue.
   assign joins          = cpl_valid_i && !cpl_i.fault && cpl_i.queue_index[QueueWidth-1:0] == queue_q &&
-                          !dropping_i[queue_q] && count_q < 16'(Batch);
+                          !dropping_i[queue_q] && count_q < CountWidth'(Batch);
   assign popped = (state_q == ElementPop && wr_pop_i && !straddles) || (state_q == RestPop && wr_pop_i);
-  assign confirmed = state_q == Confirm && cpl_valid_i && !cpl_i.fault && !dropping_i[queue_q] &&
-                     cpl_i.written_len == cpl_q.written_len;
+  assign confirmed = state_q == Confirm && cpl_valid_i && !cpl_i.fault && !dropping_i[queue_q] && !cpl_i.failed;
   assign written = (popped && !early_q) || confirmed;
   assign begin_early = state_q == Idle && early_valid_i && !cpl_valid_i && !dropping_i[early_i.queue_index[QueueWidth-1:0]];
 
@@ -250,10 +265,16 @@ module virtio_used_writer #(
       unanswered_q <= '0;
       failed_q     <= 1'b0;
       early_q      <= 1'b0;
+      again_q      <= 1'b0;
       asks_q       <= 1'b0;
+      writes_q     <= 1'b0;
+      published_q  <= 1'b0;
     end else begin
-      state_q <= state_d;
-      asks_q  <= state_d == Wish;
+      state_q     <= state_d;
+      again_q     <= state_q == Confirm;
+      asks_q      <= (state_q == IdxWait && wr_done_i && !wr_done_err_i) || (state_q == Wish && !rd_req_ready_i);
+      writes_q    <= state_d == Element || state_d == Rest || state_d == Idx;
+      published_q <= state_q == IdxWait || state_q == Wish || state_q == WishWait || state_q == Judge;
       if (take) begin
         cpl_q   <= cpl_i;
         queue_q <= cpl_i.queue_index[QueueWidth-1:0];
@@ -263,10 +284,10 @@ module virtio_used_writer #(
         queue_q <= early_i.queue_index[QueueWidth-1:0];
         early_q <= 1'b1;
       end
-      if (state_q == Idle) count_q <= 16'd0;
-      else if (written) count_q <= count_q + 16'd1;
-      if (wr_req_valid_o && wr_req_ready_i && !wr_done_i) unanswered_q <= unanswered_q + 8'd1;
-      else if (!(wr_req_valid_o && wr_req_ready_i) && wr_done_i) unanswered_q <= unanswered_q - 8'd1;
+      if (state_q == Idle) count_q <= '0;
+      else if (state_q == Place && !again_q) count_q <= count_q + 1'b1;
+      if (wr_req_valid_o && wr_req_ready_i && !wr_done_i) unanswered_q <= unanswered_q + 1'b1;
+      else if (!(wr_req_valid_o && wr_req_ready_i) && wr_done_i) unanswered_q <= unanswered_q - 1'b1;
       if (wr_done_i && wr_done_err_i) failed_q <= 1'b1;
     end
   end
@@ -276,7 +297,7 @@ module virtio_used_writer #(
       held_q       <= '0;
       held_queue_q <= '0;
     end else if (goes_on && state_d == Idle && (state_q == Next || state_q == Settle)) begin
-      held_q       <= held + count_q;
+      held_q       <= held + 16'(count_q);
       held_queue_q <= queue_q;
     end else if (judged || dropped) begin
       if (held_queue_q == queue_q) held_q <= '0;
@@ -287,8 +308,10 @@ module virtio_used_writer #(
     if (!rst_ni || clear_i) begin
       used_idx_q <= {NumQueues{IndexInit}};
       fresh_q    <= '1;
+      written_q  <= 1'b0;
     end else begin
-      if (written) fresh_q[queue_q] <= 1'b0;
+      written_q <= written;
+      if (written_q) fresh_q[queue_q] <= 1'b0;
       // The count moves only after the last use of what it was before: with the wish, or after an element dropped.
       if (judged) used_idx_q[queue_q] <= next_idx_q;
       if (dropped) used_idx_q[queue_q] <= used_idx_q[queue_q] + held + 16'd1;
@@ -302,14 +325,16 @@ module virtio_used_writer #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (written) slot_q[queue_q] <= next_slot;
+    if (written_q) slot_q[queue_q] <= next_slot_q;
   end
 
-  // Seen from outside, an idx counts as published from the moment its write is on its way: the driver may act on it then.
-  assign published = state_q == IdxWait || state_q == Wish || state_q == WishWait || state_q == Judge;
+  // Seen from outside, an idx counts as published when its write is on its way: the driver may act on it then, though not
+  // in the same cycle. A cycle late at both ends: in the last one the count has moved, and `next_idx_q` is still it.
   for (genvar i = 0; i < NumQueues; i++) begin : g_used_idx
-    assign used_idx_o[i] = (published && queue_q == QueueWidth'(i)) ? next_idx_q : used_idx_q[i];
+    assign used_idx_o[i] = (published_q && queue_q == QueueWidth'(i)) ? next_idx_q : used_idx_q[i];
   end
+
+  assign done_idx_o = used_idx_q;
 
   assign used_event_o = judged && !dropping_i[queue_q] && (event_idx_i ? wanted : wished);
   assign queue_o = queue_q;

@@ -25,7 +25,7 @@ FAULTS: Mapping[str, Fault] = {
         "64",
         ("REG-QUEUE", "QueueReady with area"),
         "queues.areas_above_the_bus_are_refused",
-        within="device_addr, device_length_q, AxiAddrWidth",
+        within="device_addr_q, device_length_q, AxiAddrWidth",
         parameters=_NARROW,
     ),
     "reads_a_beat_too_many": Chosen(
@@ -39,11 +39,11 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "failed_write_counted": Chosen(
         "virtio_chain_retire.sv",
-        "failed_q[tag_q]",
+        "failed",
         "1'b0",
         ("VQ-USED-LEN",),
         "faults.dma_error_in_entropy_written",
-        within="failed_q[tag_q] ? 32'd0",
+        within="data_len = failed ? 32'd0",
     ),
     "failed_read_stored": Chosen(
         "virtio_blk.sv",
@@ -74,7 +74,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "reset_does_not_wait_for_reads": Chosen(
         "virtio_dma_read.sv",
-        "!ar_valid_q && !flight_valid && !pad_q",
+        "!ar_valid_q && !flight_valid && !burst_valid_q && !pad_q",
         "1'b1",
         ("DMA-", "VQ-", "REG-"),
         "reset.memory_that_never_answers descriptors",
@@ -83,7 +83,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "registers_wait_for_the_memory": Chosen(
         "virtio_mmio_regs.sv",
-        "wait_left_q != '0 && (device_reset_o || queue_stopping || queue_resetting)",
+        "wait_left_q != '0 && unfinished_q",
         "!quiet_i",
         ("BusError",),
         "overlaps.registers queue_notify",
@@ -140,10 +140,11 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "beats_not_counted": Chosen(
         "virtio_dma_read.sv",
-        "beat_q == {1'b0, flight_len}",
+        "burst_final_q",
         "m_axi_rlast",
         ("chains used or DEVICE_NEEDS_RESET",),
         "faults.malformed_response early_last",
+        within="beat_final   = burst_final_q",
     ),
     "other_read_id_taken": Chosen(
         "virtio_dma_read.sv",
@@ -180,7 +181,7 @@ FAULTS: Mapping[str, Fault] = {
         "!rst_ni",
         ("DeviceTimeout", "VQ-"),
         "reset.storm",
-        within="if (!rst_ni || clear_i) blocks_q",
+        within="if (!rst_ni || clear_i) begin\n      blocks_q",
     ),
     "stopped_queue_not_busy": Chosen(
         "virtio_ring_front.sv",

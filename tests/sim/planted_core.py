@@ -29,8 +29,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "strobe_off_by_one": Fault(
         "virtio_chain_writer.sv",
-        "<< piece) << offset_q}",
-        "<< piece) << offset_q << 1}",
+        "<< room_q)) << offset_q}",
+        "<< room_q)) << offset_q << 1}",
         ("VQ-DATA", "DMA-WRITE-OUTSIDE"),
     ),
     "strobes_of_other_lanes": Fault(
@@ -109,7 +109,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "set_up_not_locked": Fault(
         "virtio_queue_table.sv",
-        "exists_q && !ready_q[sel] && !busy_q[sel] && !resetting_q[sel];",
+        "exists_q && !ready_q[sel_q] && !busy_q[sel_q] && !resetting_q[sel_q];",
         "exists_q;",
         ("DMA-READ-OUTSIDE", "DMA-WRITE-OUTSIDE"),
         "queues.set_up_is_locked_while_ready",

@@ -10,14 +10,14 @@ from .fault import BLK, SPLIT, Fault
 FAULTS: Mapping[str, Fault] = {
     "avail_idx_not_checked": Fault(
         file="virtio_avail_reader.sv",
-        old="assign idx_bad = distance_q > cfg_i.size || in_flight_q > cfg_i.size;",
+        old="assign idx_bad = distance_q > size_q || in_flight_q > size_q;",
         new="assign idx_bad = 1'b0;",
         rules=("VQ-FAULT-IGNORED", "DMA-WRITE-OUTSIDE"),
         body="faults.avail_idx_out_of_range idx_far_ahead",
     ),
     "head_not_checked": Fault(
         file="virtio_avail_reader.sv",
-        old="assign head_bad = came_err_q || value_q >= cfg_i.size;",
+        old="assign head_bad = came_err_q || value_q >= size_q;",
         new="assign head_bad = came_err_q;",
         rules=("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED"),
         body="faults.head_outside_the_table head_0x8000",

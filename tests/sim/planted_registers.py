@@ -33,7 +33,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "area_past_the_end_taken": Chosen(
         "virtio_queue_table.sv",
-        "!out_of_reach(\n      driver_addr, driver_length_q, AxiAddrWidth\n  )",
+        "!driver_far_q",
         "1'b1",
         ("REG-QUEUE", "QueueReady with area"),
         "queues.areas_past_the_end_of_the_address_space_are_refused",
@@ -69,14 +69,14 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "ready_by_any_bit": Chosen(
         "virtio_queue_table.sv",
-        "wr_data_i[0] && usable_q",
-        "wr_data_i != 32'd0 && usable_q",
+        "wr_data_i[0] && usable",
+        "wr_data_i != 32'd0 && usable",
         ("REG-QUEUE", "QueueReady after writing"),
         "queues.only_bit_0_of_ready_counts",
     ),
     "set_up_kept": Chosen(
         "virtio_queue_table.sv",
-        "writable && fresh_q[sel]",
+        "fresh_q[sel]",
         "1'b0",
         ("REG-QUEUE", "QueueReady with the set-up of before"),
         "reset.set_up_is_forgotten",

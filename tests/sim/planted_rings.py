@@ -12,8 +12,8 @@ _SPLIT = {**SPLIT, "IndexInit": 0xFFF0}
 FAULTS: Mapping[str, Fault] = {
     "full_queue_refused": Chosen(
         "virtio_avail_reader.sv",
-        "distance_q > cfg_i.size",
-        "distance_q >= cfg_i.size",
+        "distance_q > size_q",
+        "distance_q >= size_q",
         ("REG-NEEDS-RESET", "IRQ-UNDUE", "DeviceError"),
         "rings.full_queue_published_at_once",
     ),
@@ -27,14 +27,14 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "avail_idx_believed": Chosen(
         "virtio_avail_reader.sv",
-        "distance_q > cfg_i.size || in_flight_q > cfg_i.size",
+        "distance_q > size_q || in_flight_q > size_q",
         "1'b0",
         ("VQ-FAULT-IGNORED",),
         "races.avail_idx_moves_during_a_batch",
     ),
     "in_flight_not_counted": Chosen(
         "virtio_avail_reader.sv",
-        "in_flight_q > cfg_i.size",
+        "in_flight_q > size_q",
         "1'b0",
         ("VQ-FAULT-IGNORED", "in flight in a queue of that size"),
         "races.more_than_the_queue_holds",
@@ -49,7 +49,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "head_believed": Chosen(
         "virtio_avail_reader.sv",
-        "came_err_q || value_q >= cfg_i.size",
+        "came_err_q || value_q >= size_q",
         "came_err_q",
         ("DMA-READ-OUTSIDE", "VQ-FAULT-IGNORED"),
         "races.ring_entry_changes illegal",
@@ -180,5 +180,6 @@ FAULTS: Mapping[str, Fault] = {
         "1'b1",
         ("VQ-USED-ID", "VQ-USED-"),
         "rings.many_outstanding_on_two_queues",
+        "heavy",
     ),
 }
