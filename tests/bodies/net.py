@@ -687,7 +687,7 @@ async def full_speed(rig: Rig) -> None:
     The device sends a little faster than it receives, a wide one much: no more frames than its store has room for in
     the end.
     """
-    count, warm = (60, 12) if rig.bus_bytes <= 8 else (6, 1)
+    count, warm = (40, 12) if rig.bus_bytes <= 8 else (6, 1)
     share = await loop_share(rig, count, warm)
     if rig.bus_bytes <= 8:
         expect_true(share >= _LEAST_SHARE, f"share of the bus: expected at least {_LEAST_SHARE}, seen {share:.3f}")

@@ -23,6 +23,6 @@ async def net_1514_loop(dut: Any, latency: int) -> None:
     With a memory far away receiving falls behind: no more frames than the store holds.
     """
     rig = await build(dut, latency)
-    share = await net.loop_share(rig, *((60, 12) if latency <= 20 else (10, 1)))
+    share = await net.loop_share(rig, *((40, 12) if latency <= 20 else (10, 1)))
     await rig.finish()
     rtl.leave(f"net_1514_loop.lat{latency}.bus_share", round(share, 3))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cocotbext.virtio.events import DmaRead, DmaWrite, IrqChange
+from cocotbext.virtio.events import DmaRead, DmaWrite, IrqChange, RegisterWrite
 from tests.unit.lockstep import (
     BASE,
     BUFFERS,
@@ -281,6 +281,18 @@ def test_no_look_after_the_structure_was_written() -> None:
     rig = PackedDevice(EVENTS)
     told = find(rig.events, DmaWrite, writes_to(LAYOUT.device_addr), -1)
     assert broken_rules(rig, rig.events[: told + 1], min_used=0, device_features=EVENTS) == {"VQ-NOTIFY-LOST"}
+
+
+def test_notification_of_a_full_ring() -> None:
+    """Of descriptors in flight none can be available once more: there is nothing to be looked at."""
+    for count, lost in ((LAYOUT.size, False), (LAYOUT.size - 1, True)):
+        rig = PackedDevice()
+        for id_ in range(count):
+            rig.add_list([48], id_)
+        rig.read(BASE, LAYOUT.desc_bytes)  # looked at, and nothing after that
+        rig.events.append(RegisterWrite(rig.now + 10, rig.now + 11, Reg.QUEUE_NOTIFY, 0))
+        rules = broken_rules(rig, rig.events, min_used=0, device_features=PLAIN)
+        assert ("VQ-NOTIFY-LOST" in rules) is lost
 
 
 BAD_LISTS: dict[str, tuple[Sequence[tuple[int, int]], Any]] = {

@@ -74,6 +74,10 @@ class PackedTracker(QueueTracker[PackedQueue]):
         """The others."""
         return len(self.in_flight) - len(self.begun)
 
+    @property
+    def full(self) -> bool:
+        return not self.queue.free_slots
+
     def reads_wish(self, event: DmaRead) -> bool:
         """The driver's event suppression structure; without EVENT_IDX its flags."""
         if self.queue.has(Feature.EVENT_IDX):
@@ -211,7 +215,7 @@ class PackedTracker(QueueTracker[PackedQueue]):
         self._event[at : at + len(data)] = data
         suppression = EventSuppression.unpack(bytes(self._event))
         if suppression.flags == RingEventFlag.DESC:
-            if self.queue.free_slots:
+            if not self.full:
                 self.event_written = event.cycle
             if not self.queue.has(Feature.EVENT_IDX):
                 self._violate("VQ-EVENT", "descriptor event asked for without EVENT_IDX", None, None, None, event)

@@ -119,7 +119,8 @@ class LiveQueues:
 
     def notified(self, index: int, cycle: int) -> None:
         """The driver notified a queue while live: the device has to look at its avail idx afterwards."""
-        if index in self.trackers and not self.trackers[index].stopping:
+        tracker = self.trackers.get(index)
+        if tracker is not None and not tracker.stopping and not tracker.full:
             self._notified[index] = cycle
 
     def in_rings(self, event: DmaRead) -> bool:

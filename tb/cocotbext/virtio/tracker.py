@@ -88,6 +88,11 @@ class QueueTracker(ABC, Generic[QueueT]):
     def available(self) -> int:
         """Chains that the device has seen to be available and not begun."""
 
+    @property
+    def full(self) -> bool:
+        """Whether what is in flight leaves no room for a further chain, so that there is nothing to be looked at."""
+        return False
+
     def touched_by(self, event: DmaRead) -> bool:
         """Whether a burst holds bytes of the queue's areas, or of indirect tables that are being read."""
         start, end = event.address, event.address + len(event.data)
