@@ -39,6 +39,20 @@ async def in_mid_request(rig: Rig) -> None:
         await work.serve(rig, 1)
 
 
+@body(used=1, limit_us=40_000)
+async def answered_when_all_is_quiet(rig: Rig) -> None:
+    """The response to a reset waits for what is under way on the bus, so that the first Status read is 0 (a decision of
+    this project).
+    """
+    for step in range(20):
+        await _busy(rig, wait_ns=rig.rng.randrange(40) + 40 * step)
+        await rig.bus.write(Reg.STATUS, 0)
+        expect(await rig.bus.read(Reg.STATUS), 0, "Status after the response to a reset")
+        await rig.reset_device()
+    await work.start(rig)
+    await work.serve(rig, 1)
+
+
 @body(BLK, used=320, limit_us=40_000)
 async def in_each_cycle_of_a_write(rig: Rig) -> None:
     """A reset in any cycle of an OUT: its sector is old or new as a whole, and what follows is served, be it a chain

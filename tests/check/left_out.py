@@ -89,6 +89,7 @@ DECISIONS: Mapping[str, str] = {
     "registers.unlisted_offsets": f"{_CHOICE}what reads where no register is",
     "registers.write_only_registers_read_zero": f"{_CHOICE}whether what may only be written reads 0 or as written last",
     "reset.set_up_is_forgotten": _REFUSED,
+    "reset.answered_when_all_is_quiet": f"{_CHOICE}whether the response to a reset waits for its end",
     "rings.same_head_twice_in_a_batch": f"{_CHOICE}whether it serves a head twice or takes it for an error",
     "status.bits_accumulate": _LADDER,
     "status.driver_ok_needs_features_ok": _LADDER,

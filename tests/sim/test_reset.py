@@ -7,8 +7,15 @@ from typing import Any
 
 import cocotb
 
+from cocotbext.virtio.sim.timing import Timing
+
 from ..bodies import reset
 from .harness import TIMINGS, cases, on_device
+
+
+@cocotb.test()
+async def answered_when_all_is_quiet(dut: Any) -> None:
+    await on_device(dut, reset.answered_when_all_is_quiet, timing=Timing(latency_ns=(300, 300)))
 
 
 @cocotb.test()
