@@ -22,9 +22,9 @@ FAULTS: Mapping[str, Fault] = {
         "interrupts.rises_once_for_each_event",
     ),
     "wrong_len": Fault(
-        "virtio_chain_retire.sv",
-        "32'd0 : chain.written_len;",
-        "32'd0 : chain.written_len + 32'd1;",
+        "virtio_chain_writer.sv",
+        "chain_q.head, data_len_q};",
+        "chain_q.head, data_len_q + 32'd1};",
         ("VQ-USED-LEN",),
     ),
     "strobe_off_by_one": Fault(
