@@ -24,7 +24,7 @@ from tests.sim.configs import ROOT
 from tests.sim.process import tail
 from tests.sim.report import console
 from tests.sim.results import closing_line, exit_code, write_json
-from tests.sim.runner import BUILD_ROOT
+from tests.sim.runner import BUILD_ROOT, literal
 from tests.sim.selection import UsageError, number
 from tests.sim.toolchain import environment
 
@@ -84,7 +84,7 @@ def run(command: Sequence[str], log: Path, cwd: Path) -> None:
 def synthesize(name: str, device: Device, target: str) -> Path:
     """The directory with the netlist for `target`, see tests/synth/yosys.py. Raises `SynthError`."""
     directory = DIRECTORY / name
-    parameters = [f"{key}={value}" for key, value in device.parameters.items()]
+    parameters = [f"{key}={literal(value)}" for key, value in device.parameters.items()]
     where = str(directory.relative_to(ROOT))
     command = [sys.executable, "-m", "tests.synth.yosys", target, device.top, where, *parameters]
     run(command, directory / f"{target}.log", ROOT)
