@@ -35,6 +35,7 @@ async def arrive(rig: Rig, driver: ConsoleDriver, data: bytes) -> None:
     while (before := len(driver.received)) < len(data):
         if not queue.outstanding:
             await driver.supply(1, 100)
+        # mypy has no type for the default of a lambda, which binds the value of this round.
         await rig.run_until(lambda count=before: len(driver.received) > count)  # type: ignore[misc]
     expect(driver.received, data, "bytes received")
 
@@ -112,6 +113,7 @@ async def both_ways(rig: Rig) -> None:
     while len(driver.received) < len(came):
         before = len(driver.received)
         await driver.supply(1, 40)  # bytes that come slowly fill no buffer
+        # mypy has no type for the default of a lambda, which binds the value of this round.
         await rig.run_until(lambda count=before: len(driver.received) > count)  # type: ignore[misc]
     expect(driver.received, came, "bytes received")
     await rig.drain()

@@ -53,6 +53,7 @@ async def destinations_of_every_length(rig: Rig) -> None:
     for lengths in _rungs(rig):
         pendings = [await driver.submit(length, kick=False) for length in lengths]
         await rig.transport.kick(0)
+        # mypy has no type for the default of a lambda, which binds the value of this round.
         await rig.run_until(lambda waiting=pendings: all(pending.done for pending in waiting))  # type: ignore[misc]
         for length, pending in zip(lengths, pendings, strict=True):
             work.expect_filled(rig, pending.written_len, length, f"used length of a buffer of {length} bytes")

@@ -20,6 +20,7 @@ module tiny_input #(
     input  wire        psel,
     input  wire        penable,
     input  wire        pwrite,
+    // the two low bits
     // verilator lint_off UNUSEDSIGNAL
     input  wire [11:0] paddr,    // whole words, whatever the two low bits are
     // verilator lint_on UNUSEDSIGNAL
@@ -36,6 +37,7 @@ module tiny_input #(
     output wire [ 7:0] mem_wstrb,
     output wire        mem_wvalid,
     input  wire        mem_wready,
+    // bit 0: OKAY and EXOKAY are alike
     // verilator lint_off UNUSEDSIGNAL
     input  wire [ 1:0] mem_bresp,    // bit 1 tells errors
     // verilator lint_on UNUSEDSIGNAL
@@ -45,6 +47,7 @@ module tiny_input #(
     output wire        mem_arvalid,
     input  wire        mem_arready,
     input  wire [63:0] mem_rdata,
+    // bit 0, as of mem_bresp
     // verilator lint_off UNUSEDSIGNAL
     input  wire [ 1:0] mem_rresp,
     // verilator lint_on UNUSEDSIGNAL
@@ -280,6 +283,7 @@ module tiny_input #(
     end
   end
 
+  // each queue has ports that only the other one needs
   // verilator lint_off PINCONNECTEMPTY
   tiny_input_queue #(
       .BUG(BUG),
